@@ -1,0 +1,61 @@
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "rtml/core/finite.hpp"
+
+namespace rtml::math {
+
+// Transcendental functions in float, without libm: the same bits on every machine for one build of the code, branch-light so that loops
+// over them vectorise. Accurate to a few units in the last place of float (tests/core/math_test.cpp).
+
+namespace detail {
+
+/// ln(x) for a normal, positive double, to about 1e-9 relative.
+inline double log_positive(double x) noexcept {
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  // Split so that the mantissa lies in [sqrt(1/2), sqrt(2)): the series below is in s = (m - 1) / (m + 1), |s| < 0.172.
+  const std::uint64_t shifted = bits - 0x3fe6a09e667f3bcdULL;
+  const auto exponent = static_cast<std::int64_t>(shifted) >> 52;
+  const double m = std::bit_cast<double>(bits - (static_cast<std::uint64_t>(exponent) << 52U));
+  const double s = (m - 1.0) / (m + 1.0);
+  const double z = s * s;
+  const double series = 2.0 + z * (2.0 / 3.0 + z * (2.0 / 5.0 + z * (2.0 / 7.0 + z * (2.0 / 9.0))));
+  return static_cast<double>(exponent) * 0.6931471805599453 + s * series;
+}
+
+}  // namespace detail
+
+/// ln(x) for x > 0; NaN for NaN and for x <= 0.
+inline float log(float x) noexcept {
+  if (is_nan(x) || x <= 0.0F) return std::bit_cast<float>(0x7fc00000U);
+  return static_cast<float>(detail::log_positive(static_cast<double>(x)));
+}
+
+/// ln(1 + x) for x > -1; NaN for NaN and for x <= -1.
+inline float log1p(float x) noexcept {
+  if (is_nan(x) || x <= -1.0F) return std::bit_cast<float>(0x7fc00000U);
+  if (x < 1e-5F && x > -1e-5F) return x - 0.5F * x * x;
+  return static_cast<float>(detail::log_positive(1.0 + static_cast<double>(x)));
+}
+
+/// e^x, saturating: 0 below -87.3, the largest float's neighbourhood above 88.7.
+inline float exp(float x) noexcept {
+  x = x < -87.0F ? -87.0F : (x > 88.0F ? 88.0F : x);
+  const float scaled = x * 1.44269504F;
+  const auto k = static_cast<std::int32_t>(scaled + (scaled < 0.0F ? -0.5F : 0.5F));
+  const auto kf = static_cast<float>(k);
+  const float r = (x - kf * 0.693359375F) + kf * 2.12194440e-4F;  // Cody-Waite: ln 2 in two parts, |r| <= ln(2) / 2
+  const float p = 1.0F + r * (1.0F + r * (0.5F + r * (1.6666667e-1F + r * (4.1666668e-2F + r * (8.3334519e-3F + r * 1.3981999e-3F)))));
+  return p * std::bit_cast<float>(static_cast<std::uint32_t>(k + 127) << 23U);
+}
+
+/// 1 / (1 + e^-x).
+inline float sigmoid(float x) noexcept { return 1.0F / (1.0F + exp(-x)); }
+
+/// ln(1 + e^x), without overflow.
+inline float softplus(float x) noexcept { return (x > 0.0F ? x : 0.0F) + log1p(exp(x > 0.0F ? -x : x)); }
+
+}  // namespace rtml::math
