@@ -18,9 +18,9 @@ struct Signal {
   };
 
   Source source = Source::metric;
-  std::string name;              ///< as the room knows it: "average_precision", "psi", "adwin"
-  std::size_t window = 1000;     ///< samples; a trigger does not judge before they are there
-  std::function<double()> read;  ///< of a host signal; NaN = not known
+  std::string name = {};              ///< as the room knows it: "average_precision", "psi", "adwin"
+  std::size_t window = 1000;          ///< samples; a trigger does not judge before they are there
+  std::function<double()> read = {};  ///< of a host signal; NaN = not known
 
   /// Any number of the host's own.
   static Signal host(std::string name, std::function<double()> read) { return {Source::host, std::move(name), 0, std::move(read)}; }

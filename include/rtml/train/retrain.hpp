@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/time.hpp"
+#include "rtml/train/trigger.hpp"
+
+namespace rtml {
+
+/// Where a retraining starts from.
+enum class Start : std::uint8_t {
+  fresh,  ///< an untrained learner (stateless)
+  warm,   ///< the model as it is (stateful)
+};
+
+/// What a retraining learns from.
+struct Data {
+  enum class What : std::uint8_t { recent, since_last, rehearsal };
+
+  What what = What::since_last;
+  std::size_t rows = 0;  ///< of `recent`: at most so many of the newest, 0 = no limit
+  Duration span{0};      ///< of `recent`: not older than this, 0 = no limit
+
+  static Data recent(std::size_t rows) { return {What::recent, rows, Duration{0}}; }
+  static Data recent(Duration span) { return {What::recent, 0, span}; }
+  static Data since_last() { return {}; }
+  static Data rehearsal() { return {What::rehearsal, 0, Duration{0}}; }
+};
+
+/// When a model is retrained, from where, and on what. The strategies of the field, a line each:
+///
+///     Retrain continual{};                                                                        // learns each label as it comes
+///     Retrain frozen{.online = false, .warmup = 1000};                                            // and never again
+///     Retrain stateless{.when = every(5000), .start = Start::fresh, .on = Data::recent(20'000)};   // anew on a window
+///     Retrain cadence{.when = every(24h), .start = Start::fresh, .on = Data::recent(days(7)), .online = false};
+///     Retrain stateful_cadence{.when = every(24h), .start = Start::warm, .on = Data::since_last(), .online = false};
+///     Retrain on_demand{.when = drift::psi() > 0.2, .start = Start::fresh, .on = Data::recent(days(7)), .online = false};
+///     Retrain on_demand_stateful{.when = drift::psi() > 0.2, .start = Start::warm, .on = Data::since_last(), .online = false};
+struct Retrain {
+  Trigger when = never();
+  Start start = Start::warm;
+  Data on = Data::since_last();
+  bool online = true;              ///< learn each label as it comes, between retrainings too
+  std::uint64_t warmup = 0;        ///< labels learned as they come before `online = false` takes hold
+  std::uint64_t min_samples = 30;  ///< a retraining with fewer rows waits for more
+  std::uint64_t cooldown = 0;      ///< labels after a retraining in which no other starts
+  std::size_t passes = 1;          ///< over the rows, in time order
+
+  /// @throws ConfigError
+  void validate() const {
+    require("Retrain", "passes", passes, passes >= 1 && passes <= 1000, "in [1, 1000]");
+    require("Retrain", "on.span", on.span.count(), on.span.count() >= 0, ">= 0");
+    require("Retrain", "min_samples", min_samples, min_samples >= 1, ">= 1");
+  }
+};
+
+}  // namespace rtml

@@ -1,0 +1,195 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
+#include "rtml/core/signal.hpp"
+#include "rtml/core/time.hpp"
+
+namespace rtml {
+
+/// When to retrain: a boolean combination of conditions, e.g. `every(24h) || (drift::psi() > 0.2 && !(metrics::accuracy() >= 0.9))`.
+/// A value; holds descriptions only, so whoever evaluates it brings the numbers.
+///
+/// A signal that is not known yet makes its condition neither true nor false, and the combination follows Kleene's logic: nothing fires on
+/// what nobody has measured.
+class Trigger {
+ public:
+  /// What happened since the last retraining.
+  struct Progress {
+    std::uint64_t labels = 0;
+    Duration time{0};  ///< of event time
+  };
+
+  /// Never fires.
+  Trigger() = default;
+
+  static Trigger labels(std::uint64_t count) { return leaf({.op = Op::labels, .count = count}); }
+  static Trigger time(Duration period) { return leaf({.op = Op::time, .period = period}); }
+  static Trigger above(Signal signal, double level) { return compare(Op::above, std::move(signal), level); }
+  static Trigger below(Signal signal, double level) { return compare(Op::below, std::move(signal), level); }
+
+  /// In the order in which `evaluate` expects their values.
+  std::span<const Signal> signals() const noexcept { return signals_; }
+  bool never() const noexcept { return nodes_.empty(); }
+
+  /// Why it fires, with the numbers that made it ("psi = 0.31 > 0.2"), or nullopt. `values`: one for each of signals(), NaN = not known.
+  std::optional<std::string> evaluate(const Progress& progress, std::span<const double> values) const {
+    if (never()) return std::nullopt;
+    std::string why;
+    if (judge(nodes_.size() - 1, progress, values, why) != Verdict::yes) return std::nullopt;
+    return why;
+  }
+
+  /// As it was written.
+  std::string text() const { return never() ? "never" : text_of(nodes_.size() - 1); }
+
+  friend Trigger operator&&(Trigger left, Trigger right) { return combine(Op::both, std::move(left), std::move(right)); }
+  friend Trigger operator||(Trigger left, Trigger right) { return combine(Op::either, std::move(left), std::move(right)); }
+  friend Trigger operator!(Trigger trigger) {
+    if (trigger.never()) return labels(1);
+    trigger.nodes_.push_back({.op = Op::opposite, .left = trigger.nodes_.size() - 1});
+    return trigger;
+  }
+
+ private:
+  enum class Op : std::uint8_t { labels, time, above, below, both, either, opposite };
+  enum class Verdict : std::uint8_t { no, unknown, yes };
+
+  struct Node {
+    Op op;
+    std::uint64_t count = 0;
+    Duration period{0};
+    double level = 0.0;
+    std::size_t signal = 0;
+    std::size_t left = 0;
+    std::size_t right = 0;
+  };
+
+  static Trigger leaf(const Node& node) {
+    Trigger trigger;
+    trigger.nodes_.push_back(node);
+    return trigger;
+  }
+
+  static Trigger compare(Op op, Signal signal, double level) {
+    Trigger trigger = leaf({.op = op, .level = level});
+    trigger.signals_.push_back(std::move(signal));
+    return trigger;
+  }
+
+  static Trigger combine(Op op, Trigger left, Trigger right) {
+    if (left.never()) return op == Op::either ? right : left;
+    if (right.never()) return op == Op::either ? left : right;
+    const std::size_t nodes = left.nodes_.size();
+    const std::size_t signals = left.signals_.size();
+    for (Node node : right.nodes_) {
+      node.left += nodes;
+      node.right += nodes;
+      node.signal += signals;
+      left.nodes_.push_back(node);
+    }
+    left.signals_.insert(left.signals_.end(), right.signals_.begin(), right.signals_.end());
+    left.nodes_.push_back({.op = op, .left = nodes - 1, .right = left.nodes_.size() - 1});
+    return left;
+  }
+
+  static Verdict verdict(bool holds) noexcept { return holds ? Verdict::yes : Verdict::no; }
+
+  static void mention(std::string& why, const std::string& fact) { why += (why.empty() ? "" : ", ") + fact; }
+
+  Verdict judge(std::size_t at, const Progress& progress, std::span<const double> values, std::string& why) const {
+    const Node& node = nodes_[at];
+    switch (node.op) {
+      case Op::labels:
+        if (progress.labels < node.count) return Verdict::no;
+        mention(why, to_text(progress.labels) + " labels");
+        return Verdict::yes;
+      case Op::time:
+        if (progress.time < node.period) return Verdict::no;
+        mention(why, span_text(progress.time) + " passed");
+        return Verdict::yes;
+      case Op::above:
+      case Op::below: {
+        const double value = values[node.signal];
+        if (is_nan(value)) return Verdict::unknown;
+        const bool holds = node.op == Op::above ? value > node.level : value < node.level;
+        if (holds)
+          mention(why, signals_[node.signal].name + " = " + to_text(static_cast<float>(value)) + sign(node.op) + to_text(node.level));
+        return verdict(holds);
+      }
+      case Op::opposite: {
+        std::string unsaid;
+        const Verdict inner = judge(node.left, progress, values, unsaid);
+        if (inner == Verdict::unknown) return inner;
+        if (inner == Verdict::no) mention(why, "not (" + text_of(node.left) + ")");
+        return verdict(inner == Verdict::no);
+      }
+      case Op::both:
+      case Op::either: break;
+    }
+    std::string said_left;
+    std::string said_right;
+    const Verdict left = judge(node.left, progress, values, said_left);
+    const Verdict right = judge(node.right, progress, values, said_right);
+    if (left == Verdict::yes) mention(why, said_left);
+    if (right == Verdict::yes) mention(why, said_right);
+    return node.op == Op::both ? std::min(left, right) : std::max(left, right);
+  }
+
+  static std::string sign(Op op) { return op == Op::above ? " > " : " < "; }
+
+  static std::string span_text(Duration time) {
+    const std::int64_t whole_seconds = time.count() / 1'000'000;
+    if (whole_seconds * 1'000'000 != time.count()) return to_text(time.count()) + "us";
+    if (whole_seconds % 86'400 == 0) return to_text(whole_seconds / 86'400) + "d";
+    if (whole_seconds % 3'600 == 0) return to_text(whole_seconds / 3'600) + "h";
+    return to_text(whole_seconds) + "s";
+  }
+
+  std::string text_of(std::size_t at) const {
+    const Node& node = nodes_[at];
+    switch (node.op) {
+      case Op::labels: return "every " + to_text(node.count) + " labels";
+      case Op::time: return "every " + span_text(node.period);
+      case Op::above:
+      case Op::below: return signals_[node.signal].name + sign(node.op) + to_text(node.level);
+      case Op::opposite: return "!(" + text_of(node.left) + ")";
+      case Op::both: return "(" + text_of(node.left) + " && " + text_of(node.right) + ")";
+      case Op::either: return "(" + text_of(node.left) + " || " + text_of(node.right) + ")";
+    }
+    return {};
+  }
+
+  std::vector<Node> nodes_;  // the root is last
+  std::vector<Signal> signals_;
+};
+
+/// After every `count` labels.
+inline Trigger every(std::uint64_t count) {
+  require("every", "labels", count, count > 0, "> 0");
+  return Trigger::labels(count);
+}
+
+/// After every `period` of event time.
+inline Trigger every(Duration period) {
+  require("every", "period", period.count(), period.count() > 0, "> 0");
+  return Trigger::time(period);
+}
+
+inline Trigger never() { return {}; }
+
+inline Trigger operator>(Signal signal, double level) { return Trigger::above(std::move(signal), level); }
+inline Trigger operator<(Signal signal, double level) { return Trigger::below(std::move(signal), level); }
+inline Trigger operator>=(Signal signal, double level) { return !(std::move(signal) < level); }
+inline Trigger operator<=(Signal signal, double level) { return !(std::move(signal) > level); }
+
+}  // namespace rtml
