@@ -14,6 +14,11 @@ struct SparseFeature {
   float value;
 
   friend bool operator==(const SparseFeature&, const SparseFeature&) = default;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar(self.index, self.value);
+  }
 };
 
 /// One example as a learner sees it. Borrowed: valid during the call; copy (FeatureVector) to keep.
@@ -26,7 +31,7 @@ struct Features {
 struct Context {
   Time at{};                              ///< when the example happened, for decay by time
   std::uint64_t entity = 0;               ///< whose example it is, for state by entity
-  std::span<const std::uint32_t> fields;  ///< [nnz] field of each sparse feature, or empty
+  std::span<const std::uint32_t> fields = {};  ///< [nnz] field of each sparse feature, or empty
 };
 
 /// Owns one example.

@@ -21,7 +21,7 @@ struct Data {
 
   What what = What::since_last;
   std::size_t rows = 0;  ///< of `recent`: at most so many of the newest, 0 = no limit
-  Duration span{0};      ///< of `recent`: not older than this, 0 = no limit
+  Duration span{0};      ///< of `recent`: labels that came within it, by event time, 0 = no limit
 
   static Data recent(std::size_t rows) { return {What::recent, rows, Duration{0}}; }
   static Data recent(Duration span) { return {What::recent, 0, span}; }

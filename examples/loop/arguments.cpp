@@ -1,0 +1,63 @@
+#include "arguments.hpp"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+#include <fmt/format.h>
+
+namespace rtml_loop {
+
+std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
+  CLI::App app(
+      "Runs the whole real-time loop on a stream of labelled rows: features, predictions, delayed labels, drift, retraining, a\n"
+      "comparison of models, checkpoints and a report. Without --data it runs an embedded stream of card payments with two drifts.",
+      "rtml-loop");
+  const std::map<std::string, rtml::Task> tasks{
+      {"binary", rtml::Task::binary}, {"classes", rtml::Task::classes}, {"regression", rtml::Task::regression}};
+  auto* data = app.add_option("--data", arguments.data, "CSV file with a header line, in stream order");
+  app.add_option("--stream", arguments.stream, "made stream, NAME[:k=v,...]: payments (default), sea, agrawal, hyperplane")->excludes(data);
+  app.add_option("--target", arguments.target, "column with the label")->needs(data);
+  app.add_option("--task", arguments.task, "binary, classes or regression; inferred from the label when not given")
+      ->transform(CLI::CheckedTransformer(tasks));
+  app.add_option("--time", arguments.time,
+                 "column with the event time (unix seconds, ms or us, or ISO 8601): gives hour, weekday and windows");
+  app.add_option("--entity", arguments.entity, "columns whose values own windows of the past (needs a time)")->delimiter(',');
+  app.add_option("--nominal", arguments.nominal, "columns whose numbers are categories")->delimiter(',');
+  app.add_option("--ignore", arguments.ignore, "columns to leave out")->delimiter(',');
+  app.add_option("--label-delay", arguments.label_delay, "rows (100) or event time (90m, 7d) until a row's label is known")
+      ->capture_default_str();
+  app.add_option("--learner", arguments.learner, "NAME[:k=v,...]; default: logistic, softmax or linear, by the task");
+  app.add_option("--challenger", arguments.challenger, "a second learner, served to a share of the units");
+  app.add_option("--split", arguments.split, "share of the units that the challenger serves; 0 = it runs in the shadow")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option(
+      "--retrain", arguments.retrain,
+      "POLICY[:k=v,...], POLICY one of none, continual (default), cadence (every=N|DURATION), drift (psi=0.2, ks=.., js=.., adwin,\n"
+      "ddm, page_hinkley) and metric (accuracy<0.9), with start=fresh|warm, data=recent|new|rehearsal, rows=N, min=N, cooldown=N, "
+      "warmup=N.\n"
+      "Several run beside each other on the same rows: the first serves, the others are its shadows");
+  app.add_option("--rehearse", arguments.rehearse,
+                 "past examples learned again: reservoir, class_balanced or sliding, with size=N, ratio=R");
+  app.add_option("--state", arguments.state, "directory of checkpoints: run again with it to go on where it stopped");
+  app.add_option("--report", arguments.report, "where to write the HTML report; default report.html, none with --json");
+  app.add_option("--limit", arguments.limit, "stop after so many rows in all")->check(CLI::PositiveNumber);
+  app.add_option("--seed", arguments.seed, "of the made stream, routing and rehearsal")->capture_default_str();
+  app.add_flag("--json", arguments.json, "print one JSON object on standard output and nothing else there");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    fmt::print(stderr, "rtml-loop: {}\n", error.what());
+    return 2;
+  }
+  if (!arguments.data.empty() && arguments.target.empty()) {
+    fmt::print(stderr, "rtml-loop: --data needs --target, the column with the label\n");
+    return 2;
+  }
+  if (arguments.report.empty() && !arguments.json) arguments.report = "report.html";
+  return std::nullopt;
+}
+
+}  // namespace rtml_loop

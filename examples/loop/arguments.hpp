@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rtml/core/task.hpp"
+
+namespace rtml_loop {
+
+/// What the command line says.
+struct Arguments {
+  std::string data;
+  std::string stream = "payments";
+  std::string target;
+  std::optional<rtml::Task> task;
+  std::string time;
+  std::vector<std::string> entity;
+  std::vector<std::string> nominal;
+  std::vector<std::string> ignore;
+  std::string label_delay = "0";
+  std::string learner;
+  std::string challenger;
+  double split = 0.1;
+  std::vector<std::string> retrain;
+  std::string rehearse;
+  std::string state;
+  std::string report;
+  std::uint64_t limit = 0;  // 0 = all
+  std::uint64_t seed = 1;
+  bool json = false;
+};
+
+/// Parses the command line, or prints help or one line that names what is wrong and returns the exit code.
+std::optional<int> parse(int argc, char** argv, Arguments& arguments);
+
+}  // namespace rtml_loop

@@ -1,0 +1,146 @@
+#include "output.hpp"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "rtml/monitor/render.hpp"
+
+namespace rtml_loop {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using rtml::LoopEvent;
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+/// A figure as a person reads it.
+std::string shown(double value) {
+  if (!std::isfinite(value)) return "-";
+  if (value != 0.0 && std::fabs(value) < 1.0) return fmt::format("{:.4f}", value);
+  return fmt::format("{:.5g}", value);
+}
+
+std::string nanoseconds(std::uint64_t count) {
+  if (count < 10'000) return fmt::format("{} ns", count);
+  return count < 10'000'000 ? fmt::format("{} us", count / 1'000) : fmt::format("{} ms", count / 1'000'000);
+}
+
+std::uint64_t rejected(const Outcome& outcome, const rtml::LoopCounters& counters) {
+  return outcome.bad_rows + counters.refused_features + counters.labels_refused;
+}
+
+Json latency(const rtml::monitor::Latency& of) { return {{"p50", of.p50}, {"p99", of.p99}, {"p999", of.p999}}; }
+
+Json drifts(const std::vector<LoopEvent>& events) {
+  Json list = Json::array();
+  for (const LoopEvent& event : events)
+    if (event.kind == LoopEvent::Kind::drift)
+      list.push_back({{"event", event.event}, {"what", event.what}, {"detector", event.detector}, {"statistic", number(event.statistic)}});
+  return list;
+}
+
+}  // namespace
+
+void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
+  const auto& loop = *outcome.loop;
+  const auto report = loop.report();
+  const auto counters = loop.counters();
+  Json json;
+  json["events"] = counters.events;
+  json["labels"] = counters.labels;
+  json["task"] = rtml::name_of(source.task());
+  json["learner"] = report.learner;
+  Json baselines = {{"no_change", Json::object()}, {rtml::Task::regression == source.task() ? "mean" : "majority", Json::object()}};
+  for (const auto& row : report.metrics) {
+    json["metrics"][row.name] = number(row.whole);
+    json["window_metrics"][row.name] = number(row.window);
+    baselines["no_change"][row.name] = number(row.no_change);
+    baselines[rtml::Task::regression == source.task() ? "mean" : "majority"][row.name] = number(row.majority);
+  }
+  if (std::isfinite(outcome.precision_at_50_per_day)) json["metrics"]["precision_at_50_per_day"] = outcome.precision_at_50_per_day;
+  json["baselines"] = std::move(baselines);
+  const auto events = loop.events();
+  json["drifts"] = drifts(events);
+  json["retrains"] = Json::array();
+  json["arms"] = Json::array();
+  for (std::size_t i = 0; i < report.arms.size(); ++i) {
+    const auto& arm = report.arms[i];
+    Json metrics = Json::object();
+    for (const auto& metric : arm.metrics) metrics[metric.name] = number(metric.value);
+    json["arms"].push_back({{"name", arm.name}, {"policy", outcome.policies[i]}, {"predictions", arm.predictions}, {"metrics", metrics}});
+    const bool fresh = outcome.policies[i].find("start=fresh") != std::string::npos;
+    for (const LoopEvent& event : events)
+      if (event.kind == LoopEvent::Kind::retrain && event.what == arm.name)
+        json["retrains"].push_back(
+            {{"event", event.event}, {"trigger", event.detector}, {"start", fresh ? "fresh" : "warm"}, {"arm", arm.name}});
+  }
+  if (!report.comparison.empty()) json["comparison"] = report.comparison;
+  json["latency_ns"] = {{"predict", latency(report.predict)}, {"label", latency(report.label)}};
+  json["events_per_second"] = outcome.seconds > 0.0 ? static_cast<double>(outcome.served) / outcome.seconds : 0.0;
+  json["resumed_from"] = outcome.resumed_from;
+  json["rejected"] = rejected(outcome, counters);
+  json["memory_bytes"] = loop.memory_bytes();
+  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_table(const Outcome& outcome, const rtml::stream::Source& source) {
+  const auto& loop = *outcome.loop;
+  const auto report = loop.report();
+  const auto counters = loop.counters();
+  fmt::print("{}: {} events, {} labels, {} learner, task {}{}\n\n", source.name(), counters.events, counters.labels, report.learner,
+             rtml::name_of(source.task()), outcome.resumed_from > 0 ? fmt::format(", resumed from event {}", outcome.resumed_from) : "");
+  const bool regression = source.task() == rtml::Task::regression;
+  fmt::print("{:<24}{:>10}{:>12}{:>12}{:>12}\n", "metric", "model", fmt::format("last {}", report.window), "no-change",
+             regression ? "mean" : "majority");
+  for (const auto& row : report.metrics)
+    fmt::print("{:<24}{:>10}{:>12}{:>12}{:>12}\n", row.name, shown(row.whole), shown(row.window), shown(row.no_change),
+               shown(row.majority));
+  if (std::isfinite(outcome.precision_at_50_per_day))
+    fmt::print("{:<24}{:>10}   share of positives among the 50 highest scores of each day\n", "precision_at_50_per_day",
+               shown(outcome.precision_at_50_per_day));
+
+  if (report.arms.size() > 1) {
+    fmt::print("\n{:<44}{:>10}{:>9}{:>12}{:>12}{:>12}\n", "policy", "retrained", "share", report.metrics[0].name,
+               report.metrics.size() > 1 ? report.metrics[1].name : "", report.metrics.size() > 2 ? report.metrics[2].name : "");
+    for (std::size_t i = 0; i < report.arms.size(); ++i) {
+      const auto& arm = report.arms[i];
+      const std::string label = outcome.policies[i] + (arm.learner == report.learner ? "" : " (" + arm.learner + ")");
+      fmt::print("{:<44}{:>10}{:>9}", label, arm.version, arm.weight > 0.0 ? fmt::format("{:.0f} %", 100.0 * arm.weight) : "shadow");
+      for (std::size_t m = 0; m < std::min<std::size_t>(3, arm.metrics.size()); ++m) fmt::print("{:>12}", shown(arm.metrics[m].value));
+      fmt::print("\n");
+    }
+    fmt::print("{}\n", report.comparison);
+  }
+
+  const auto events = loop.events();
+  std::uint64_t shown_drifts = 0;
+  fmt::print("\n{} drifts, {} retrainings\n", counters.drifts, counters.retrainings);
+  for (const LoopEvent& event : events) {
+    if (event.kind != LoopEvent::Kind::drift || ++shown_drifts > 12) continue;
+    fmt::print("  event {:>8}  {:<28} {} {}\n", event.event, event.what, event.detector, shown(event.statistic));
+  }
+  if (shown_drifts > 12) fmt::print("  ... and {} more, in the report\n", shown_drifts - 12);
+
+  fmt::print("\npredict p50 {}, p99 {}, p99.9 {}; {:.0f} events/s (reading, learning and all); {:.1f} MB\n",
+             nanoseconds(report.predict.p50), nanoseconds(report.predict.p99), nanoseconds(report.predict.p999),
+             outcome.seconds > 0.0 ? static_cast<double>(outcome.served) / outcome.seconds : 0.0,
+             static_cast<double>(loop.memory_bytes()) / 1e6);
+  if (const std::uint64_t count = rejected(outcome, counters); count > 0) fmt::print("{} rows or values rejected\n", count);
+  for (const std::string& reason : outcome.bad_row_reasons) fmt::print("  {}\n", reason);
+  if (counters.evicted > 0) fmt::print("{} predictions made room before their label came\n", counters.evicted);
+}
+
+void write_report(const Outcome& outcome, const std::string& path) {
+  const std::string html = rtml::monitor::to_html(outcome.loop->report());
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  const bool written = file != nullptr && std::fwrite(html.data(), 1, html.size(), file) == html.size();
+  const bool closed = file != nullptr && std::fclose(file) == 0;
+  if (!written || !closed) throw rtml::IoError("--report: cannot write " + path + ": " + std::strerror(errno), errno);
+}
+
+}  // namespace rtml_loop

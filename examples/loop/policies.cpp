@@ -1,0 +1,102 @@
+#include "policies.hpp"
+
+#include <charconv>
+
+#include "rtml/core/spec.hpp"
+#include "rtml/drift/make_detector.hpp"
+#include "rtml/drift/signals.hpp"
+#include "rtml/stream/delayed_labels.hpp"
+
+namespace rtml_loop {
+namespace {
+
+using rtml::ConfigError;
+using rtml::Retrain;
+using rtml::Spec;
+using rtml::Trigger;
+
+Trigger either(Trigger left, Trigger right) { return std::move(left) || std::move(right); }
+
+Trigger cadence(Spec& spec) {
+  const auto period = rtml::stream::Delay::parse(spec.text("every", "1000"));
+  return period.time.count() > 0 ? rtml::every(period.time) : rtml::every(period.rows);
+}
+
+Trigger drifts(Spec& spec) {
+  Trigger trigger;
+  const auto window = static_cast<std::size_t>(spec.integer("window", 1000, 100, 1'000'000));
+  const auto distance = [&](const char* name, const rtml::Signal& signal) {
+    const double level = spec.number(name, 0.0);
+    if (level > 0.0) trigger = either(std::move(trigger), signal > level);
+  };
+  distance("psi", rtml::drift::psi(window));
+  distance("ks", rtml::drift::ks(window));
+  distance("js", rtml::drift::js(window));
+  for (const std::string_view name : rtml::drift::detector_names())
+    if (spec.flag(name)) trigger = either(std::move(trigger), rtml::drift::detector(name) > 0.0);
+  return trigger.never() ? rtml::drift::psi(window) > 0.2 : trigger;
+}
+
+Trigger metrics(Spec& spec) {
+  Trigger trigger;
+  const auto window = static_cast<std::size_t>(spec.integer("window", 1000, 1, 1'000'000));
+  for (const std::string& word : spec.words()) {
+    const std::size_t sign = word.find_first_of("<>");
+    double level = 0.0;
+    const char* end = word.data() + word.size();
+    const bool holds = sign != std::string::npos && sign > 0 && std::from_chars(word.data() + sign + 1, end, level).ptr == end;
+    rtml::require("metric", "condition", word, holds, "NAME<LEVEL or NAME>LEVEL");
+    const rtml::Signal signal{rtml::Signal::Source::metric, word.substr(0, sign), window, {}};
+    trigger = either(std::move(trigger), word[sign] == '<' ? signal < level : signal > level);
+  }
+  rtml::require("metric", "condition", "none", !trigger.never(), "NAME<LEVEL or NAME>LEVEL, as in metric:accuracy<0.9");
+  return trigger;
+}
+
+}  // namespace
+
+Retrain make_policy(std::string_view text) {
+  Spec spec(text);
+  Retrain policy;
+  const std::string& name = spec.name();
+  if (name == "cadence") {
+    policy.when = cadence(spec);
+  } else if (name == "drift") {
+    policy.when = drifts(spec);
+  } else if (name == "metric") {
+    policy.when = metrics(spec);
+  } else {
+    rtml::require("retrain", "policy", name, name == "none" || name == "continual", "one of none, continual, cadence, drift, metric");
+  }
+  policy.online = name == "continual";
+  if (name != "continual") policy.warmup = static_cast<std::uint64_t>(spec.integer("warmup", 1000, 0));
+  if (!policy.when.never()) {
+    const std::string start = spec.text("start", "warm");
+    rtml::require("retrain", "start", start, start == "fresh" || start == "warm", "fresh or warm");
+    policy.start = start == "fresh" ? rtml::Start::fresh : rtml::Start::warm;
+    const std::string data = spec.text("data", policy.start == rtml::Start::fresh ? "recent" : "new");
+    rtml::require("retrain", "data", data, data == "recent" || data == "new" || data == "rehearsal", "recent, new or rehearsal");
+    const auto rows = static_cast<std::size_t>(spec.integer("rows", 5000, 1));
+    policy.on = data == "recent" ? rtml::Data::recent(rows) : (data == "new" ? rtml::Data::since_last() : rtml::Data::rehearsal());
+    policy.min_samples = static_cast<std::uint64_t>(spec.integer("min", 100, 1));
+    policy.cooldown = static_cast<std::uint64_t>(spec.integer("cooldown", 0, 0));
+  }
+  spec.finish();
+  return policy;
+}
+
+rtml::Rehearsal make_rehearsal(std::string_view text, std::uint64_t seed) {
+  if (text.empty()) return {};
+  Spec spec(text);
+  const auto size = static_cast<std::size_t>(spec.integer("size", 10'000, 1, 100'000'000));
+  const double ratio = spec.number("ratio", 1.0);
+  const std::string& name = spec.name();
+  rtml::require("rehearse", "buffer", name, name == "reservoir" || name == "class_balanced" || name == "sliding",
+                "one of reservoir, class_balanced, sliding");
+  spec.finish();
+  if (name == "reservoir") return {rtml::reservoir(size, seed), ratio, seed};
+  if (name == "class_balanced") return {rtml::class_balanced(size, seed), ratio, seed};
+  return {rtml::sliding(size), ratio, seed};
+}
+
+}  // namespace rtml_loop

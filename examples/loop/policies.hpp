@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+#include "rtml/replay/rehearsal.hpp"
+#include "rtml/train/retrain.hpp"
+
+namespace rtml_loop {
+
+/// A retraining policy from its SPEC. @throws rtml::ConfigError
+rtml::Retrain make_policy(std::string_view spec);
+
+/// Rehearsal from NAME[:size=N,ratio=R]; none when empty. @throws rtml::ConfigError
+rtml::Rehearsal make_rehearsal(std::string_view spec, std::uint64_t seed);
+
+}  // namespace rtml_loop

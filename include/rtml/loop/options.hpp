@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rtml/core/any_learner.hpp"
+#include "rtml/core/time.hpp"
+#include "rtml/drift/distance_monitor.hpp"
+#include "rtml/loop/loop_event.hpp"
+#include "rtml/replay/rehearsal.hpp"
+#include "rtml/train/retrain.hpp"
+#include "rtml/transform/entity_windows.hpp"
+
+namespace rtml {
+
+/// A second model beside the first.
+struct Challenger {
+  std::string name = {};  ///< unique among the arms; the first model's is "champion"
+  AnyLearner learner = {};
+  double weight = 0.0;  ///< share of the units that it serves, in [0, 1]; 0 = shadow: it scores and learns all and serves none
+  Retrain retrain = {};
+};
+
+/// Each waiting thing has a bound here, a rule for when it is full, and a counter in Loop::counters().
+struct LoopOptions {
+  Retrain retrain = {};     ///< of the first model
+  Rehearsal rehearse = {};  ///< past examples learned again beside each new one; none by default
+  std::string state = {};   ///< directory of checkpoints; empty: nothing outlives the process
+  std::vector<Challenger> challengers = {};
+  std::uint64_t seed = 0;  ///< of routing and rehearsal
+
+  std::size_t pending = 1U << 16U;  ///< predictions kept for their labels (rounded up to a power of two); the oldest make room: `evicted`
+  Duration label_ttl{0};            ///< event time after which a label is too late: `labels_expired`; 0 = as long as it is kept
+  std::size_t label_queue = 1U << 16U;  ///< labels that wait for work(); full: label() says false: `labels_dropped`
+  std::size_t history = 100'000;        ///< labelled rows kept for retraining, where a policy needs them; the oldest make room
+  EntityWindows::Options windows = {};
+
+  std::uint64_t publish_every = 64;          ///< labels learned before readers see the model, at most; work() publishes when it ends too
+  std::uint64_t evaluate_every = 32;         ///< labels between two looks at triggers that compare signals
+  std::uint64_t checkpoint_every = 100'000;  ///< events between two checkpoints that work() writes; 0 = only checkpoint() does
+  std::size_t retain = 3;                    ///< checkpoints kept
+  Duration idle = std::chrono::milliseconds(1);  ///< sleep of start()'s thread when nothing is to do
+
+  drift::DistanceMonitor::Options drift = {};
+  double drift_level = 0.2;          ///< PSI of a feature that is reported as drift
+  std::size_t metric_window = 1000;  ///< labels of the rolling metrics
+  bool baselines = true;             ///< score no-change and majority (or the mean) beside the models
+
+  Clock clock = system_now;
+  std::function<void(const LoopEvent&)> on_event = {};  ///< must not call back into the loop
+  std::function<void(std::string_view)> log = {};       ///< a line of text for the host's log
+
+  /// @throws ConfigError
+  void validate() const;
+};
+
+}  // namespace rtml

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/any_learner.hpp"
+#include "rtml/drift/any_detector.hpp"
+#include "rtml/drift/distance_monitor.hpp"
+#include "rtml/metrics/any_metric.hpp"
+#include "rtml/monitor/series.hpp"
+#include "rtml/train/scheduler.hpp"
+
+namespace rtml::detail {
+
+/// What one signal of a retraining trigger is computed from.
+class SignalValue {
+ public:
+  SignalValue(const Signal& signal, Task task, std::size_t classes, const Schema& schema, const drift::DistanceMonitor::Options& options);
+
+  void observe(Features x) noexcept {
+    if (distance_) distance_->update(x);
+  }
+  /// `error` of the outcome, in [0, 1].
+  void count(const Outcome& outcome, double error) noexcept {
+    if (metric_) metric_.update(outcome);
+    if (detector_ && detector_.update(error) == Change::drift) alarmed_ = true;
+  }
+
+  /// NaN until it is known.
+  double value() const;
+
+  /// Judges the model anew after a retraining: what was measured of the old one says nothing.
+  void restart();
+
+  std::size_t memory_bytes() const noexcept;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("SignalValue", 1);
+    ar(self.metric_, self.detector_, self.alarmed_);
+  }
+
+  /// Apart from the rest, because it depends on the columns.
+  template <class Self, class Ar>
+  static void archive_distance(Self& self, Ar& ar) {
+    bool present = self.distance_.has_value();
+    ar(present);
+    ar.check(present == self.distance_.has_value(), "signal (saved: another trigger)");
+    if (present) ar(*self.distance_);
+  }
+
+ private:
+  Signal signal_;
+  metrics::AnyMetric metric_;
+  drift::AnyDetector detector_;
+  std::optional<drift::DistanceMonitor> distance_;
+  drift::Distance distance_kind_{};
+  bool alarmed_ = false;
+};
+
+/// One model of a loop, with its policy and what its predictions were worth.
+struct Arm {
+  Arm(std::string called, AnyLearner learner, double share, Retrain policy, bool is_baseline)
+      : name(std::move(called)), given(std::move(learner)), weight(share), baseline(is_baseline), scheduler(std::move(policy)) {}
+
+  /// True when every prediction is scored by it beside the one that is served.
+  bool shadow() const noexcept { return weight == 0.0; }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("Arm", 1);
+    std::string name = self.name;
+    ar(name);
+    ar.check(name == self.name, "arm name (saved: other arms)");
+    ar(self.scheduler, self.predictions, self.labels, self.series);
+    for (auto& metric : self.whole) ar(metric);
+    for (auto& metric : self.window) ar(metric);
+    std::uint64_t count = self.signals.size();
+    ar(count);
+    ar.check(count == self.signals.size(), "signals (saved: another trigger)");
+    for (auto& signal : self.signals) ar(signal);
+  }
+
+  std::string name;
+  AnyLearner given;  // as the host gave it: what a fresh start starts from
+  double weight;
+  bool baseline;
+  RetrainScheduler scheduler;
+  std::uint64_t predictions = 0;
+  std::uint64_t labels = 0;
+  std::vector<metrics::AnyMetric> whole;   // [metrics of the task]
+  std::vector<metrics::AnyMetric> window;  // [metrics of the task]
+  std::vector<SignalValue> signals;        // [signals of the trigger]
+  monitor::Series series;                  // the first metric, rolling
+};
+
+}  // namespace rtml::detail

@@ -1,0 +1,316 @@
+#include "rtml/loop/engine.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "rtml/core/finite.hpp"
+#include "rtml/drift/make_detector.hpp"
+#include "rtml/learn/make_learner.hpp"
+#include "rtml/loop/explanation.hpp"
+#include "rtml/metrics/make_metric.hpp"
+#include "worker.hpp"
+
+namespace rtml {
+
+void LoopOptions::validate() const {
+  constexpr std::string_view type = "LoopOptions";
+  retrain.validate();
+  require(type, "pending", pending, pending >= 1 && pending <= (std::size_t{1} << 31U), "in [1, 2^31]");
+  require(type, "label_queue", label_queue, label_queue >= 1 && label_queue <= (std::size_t{1} << 31U), "in [1, 2^31]");
+  require(type, "label_ttl", label_ttl.count(), label_ttl.count() >= 0, ">= 0");
+  require(type, "history", history, history >= 1, ">= 1");
+  require(type, "publish_every", publish_every, publish_every >= 1, ">= 1");
+  require(type, "evaluate_every", evaluate_every, evaluate_every >= 1, ">= 1");
+  require(type, "metric_window", metric_window, metric_window >= 10 && metric_window <= 1'000'000, "in [10, 1000000]");
+  require(type, "drift_level", drift_level, drift_level > 0.0, "> 0");
+  require(type, "challengers", challengers.size(), challengers.size() <= 32, "at most 32");
+  double share = 0.0;
+  for (const Challenger& challenger : challengers) {
+    const std::string which = "challenger \"" + challenger.name + "\"";
+    require(type, "challenger", challenger.name, !challenger.name.empty() && challenger.name != "champion", "named, and not champion");
+    require(type, which + " learner", "none", static_cast<bool>(challenger.learner), "a learner");
+    require(type, which + " weight", challenger.weight, challenger.weight >= 0.0 && challenger.weight <= 1.0, "in [0, 1]");
+    const auto same = [&](const Challenger& other) { return other.name == challenger.name; };
+    require(type, "challenger", challenger.name, std::count_if(challengers.begin(), challengers.end(), same) == 1, "named once");
+    challenger.retrain.validate();
+    share += challenger.weight;
+  }
+  require(type, "challengers' weights", share, share <= 1.0, "at most 1 together");
+}
+
+namespace detail {
+namespace {
+
+LoopOptions validated(LoopOptions options) {
+  options.validate();
+  return options;
+}
+
+std::size_t baseline_count(const LoopOptions& options) { return options.baselines ? 2 : 0; }
+
+std::vector<AnyLearner> baselines_for(Task task, std::size_t outputs) {
+  const auto make = [&](std::string_view name) { return make_learner(name, task, std::max(2, static_cast<int>(outputs))); };
+  return {make("no_change"), make(task == Task::regression ? "mean" : "majority")};
+}
+
+ab::Router router_for(const LoopOptions& options) {
+  double rest = 1.0;
+  for (const Challenger& challenger : options.challengers) rest -= challenger.weight;
+  std::vector<ab::Arm> arms{{"champion", std::max(rest, 0.0)}};
+  for (const Challenger& challenger : options.challengers) arms.push_back({challenger.name, challenger.weight});
+  return ab::Router(std::move(arms), "rtml-loop-" + to_text(options.seed));
+}
+
+AnyLearner bound(AnyLearner learner, const Schema& schema) {
+  require("Loop", "learner", "none", static_cast<bool>(learner), "a learner");
+  learner.bind(schema);
+  return learner;
+}
+
+std::unique_ptr<Serving> first_serving(const Engine::FeatureDefinition& features, const AnyLearner& champion, const LoopOptions& options) {
+  auto serving = std::make_unique<Serving>();
+  serving->fitted = features.fitted;
+  serving->models.push_back(bound(champion, features.schema));
+  for (const Challenger& challenger : options.challengers) {
+    serving->models.push_back(bound(challenger.learner, features.schema));
+    const AnyLearner& model = serving->models.back();
+    require("Loop", "challenger \"" + challenger.name + "\" task", name_of(model.task()), model.task() == champion.task(),
+            "the champion's");
+    require("Loop", "challenger \"" + challenger.name + "\" outputs", model.outputs(), model.outputs() == champion.outputs(),
+            "the champion's");
+  }
+  if (options.baselines)
+    for (AnyLearner& baseline : baselines_for(champion.task(), champion.outputs()))
+      serving->models.push_back(bound(std::move(baseline), features.schema));
+  serving->versions.assign(serving->models.size(), 0);
+  return serving;
+}
+
+}  // namespace
+
+Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions options)
+    : schema_(features.schema),
+      arms_(1 + validated(options).challengers.size() + baseline_count(options)),
+      outputs_(bound(champion, features.schema).outputs()),
+      task_(champion.task()),
+      windows_(std::move(features.windows)),
+      router_(router_for(options)),
+      pending_({.capacity = options.pending,
+                .dense = schema_.dense_size(),
+                .fit_inputs = features.fitted.size(),
+                .scores = arms_ * outputs_,
+                .sparse = features.sparse_capacity}),
+      labels_(options.label_queue),
+      published_(first_serving(features, champion, options)),
+      worker_(std::make_unique<Worker>(*this, std::move(options), std::move(features.name), features.schema)) {
+  worker_->resume();
+}
+
+Engine::~Engine() {
+  worker_->stopping.store(true);
+  if (worker_->thread.joinable()) worker_->thread.join();
+}
+
+bool Engine::repeat(EventId id, Prediction& prediction) noexcept {
+  const auto found = pending_.find(id);
+  if (!found || pending_.hold(*found) != PendingRing::Held::yes) return false;
+  const PendingRing::Header& header = pending_.header(*found);
+  prediction.arm = header.arm;
+  prediction.version = header.version;
+  decide(prediction, pending_.scores(*found).subspan(header.arm * outputs_, outputs_), header.threshold);
+  prediction.status = Prediction::Status::repeated;
+  pending_.release(*found);
+  repeated_.add();
+  return true;
+}
+
+std::uint64_t Engine::claim(EventId id, Time at) noexcept {
+  bool evicted = false;
+  const std::uint64_t row = pending_.claim(id, at, evicted);
+  if (evicted) evicted_.add();
+  return row;
+}
+
+FeatureOutput Engine::output(std::uint64_t row) noexcept {
+  return {pending_.dense(row), pending_.sparse(row), pending_.fit_inputs(row), 0};
+}
+
+std::uint32_t Engine::route(std::uint64_t unit) const noexcept {
+  return router_.arms().size() == 1 ? 0 : static_cast<std::uint32_t>(router_.route(unit));
+}
+
+void Engine::decide(Prediction& prediction, std::span<const float> scores, float threshold) const noexcept {
+  if (task_ == Task::classes) {
+    const auto best = std::max_element(scores.begin(), scores.end());
+    prediction.score = *best;
+    prediction.label = static_cast<float>(best - scores.begin());
+  } else {
+    prediction.score = scores[0];
+    prediction.label = task_ == Task::regression ? scores[0] : (scores[0] >= threshold ? 1.0F : 0.0F);
+  }
+}
+
+Prediction Engine::answer(const Serving& serving, std::uint32_t arm, Features x, std::span<float> scores) const noexcept {
+  Prediction prediction{.arm = arm, .version = serving.versions[arm]};
+  serving.models[arm].predict(x, scores);
+  decide(prediction, scores, serving.models[arm].threshold());
+  return prediction;
+}
+
+bool Engine::make_usable(std::span<float> dense, std::span<SparseFeature> sparse) noexcept {
+  if (is_usable(Features{dense, sparse})) return true;
+  for (float& value : dense)
+    if (!is_usable(value)) value = std::numeric_limits<float>::quiet_NaN();
+  for (SparseFeature& feature : sparse)
+    if (!is_usable(feature.value)) feature.value = 0.0F;
+  return false;
+}
+
+Prediction Engine::score(const Serving& serving, std::uint64_t row, const FeatureOutput& output, std::uint64_t unit) noexcept {
+  PendingRing::Header& header = pending_.header(row);
+  const std::span<SparseFeature> sparse = output.sparse.first(output.nnz);
+  const bool usable = make_usable(output.dense, sparse);
+  const std::uint32_t arm = route(unit);
+  Prediction prediction = answer(serving, arm, {output.dense, sparse}, pending_.scores(row).subspan(arm * outputs_, outputs_));
+  header.nnz = static_cast<std::uint32_t>(output.nnz);
+  header.arm = arm;
+  header.version = prediction.version;
+  header.threshold = serving.models[arm].threshold();
+  if (!usable) {
+    header.flags |= PendingRing::refused;
+    prediction.status = Prediction::Status::refused;
+    refused_features_.add();
+  }
+  return prediction;
+}
+
+bool Engine::label(const Label& label) noexcept {
+  const bool of_task = task_ == Task::regression || (task_ == Task::binary ? label.y == 0.0F || label.y == 1.0F
+                                                                           : label.y >= 0.0F && label.y < static_cast<float>(outputs_) &&
+                                                                                 label.y == std::floor(label.y));
+  if (!is_usable(label.y) || !is_usable(label.weight) || label.weight < 0.0F || !of_task) {
+    labels_refused_.add();
+    return false;
+  }
+  if (labels_.push(label)) return true;
+  labels_dropped_.add();
+  return false;
+}
+
+std::size_t Engine::work(std::size_t limit) {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->work(limit);
+}
+
+void Engine::start() {
+  if (worker_->thread.joinable()) return;
+  worker_->stopping.store(false);
+  worker_->thread = std::thread([this] {
+    constexpr std::size_t round = 1024;  // so that report() and checkpoint() get their turn
+    while (!worker_->stopping.load(std::memory_order_relaxed))
+      if (work(round) == 0) std::this_thread::sleep_for(worker_->options.idle);
+  });
+}
+
+void Engine::stop() {
+  worker_->stopping.store(true);
+  if (worker_->thread.joinable()) worker_->thread.join();
+  while (work(std::numeric_limits<std::size_t>::max()) != 0) {
+  }
+  if (worker_->directory) checkpoint();
+}
+
+std::string Engine::checkpoint() {
+  const std::lock_guard guard(worker_->mutex);
+  require("LoopOptions", "state", "empty", worker_->directory.has_value(), "a directory, for checkpoint()");
+  return worker_->checkpoint();
+}
+
+void Engine::bootstrap(Features x, std::span<const float> fit_inputs, float y, Time at) {
+  const std::lock_guard guard(worker_->mutex);
+  worker_->bootstrap(x, fit_inputs, y, 1.0F, at);
+}
+
+void Engine::bootstrap(const Batch& batch) {
+  const std::lock_guard guard(worker_->mutex);
+  require("Loop::bootstrap", "columns", batch.dense_size(), batch.dense_size() == schema_.dense_size(), "as the features have");
+  require("Loop::bootstrap", "labels", batch.labels().size(), batch.labels().size() == batch.size(), "as many as there are rows");
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    worker_->bootstrap(batch.row(i), {}, batch.labels()[i], batch.weights().empty() ? 1.0F : batch.weights()[i],
+                       batch.times().empty() ? Time{} : batch.times()[i]);
+  worker_->publish();
+}
+
+void Engine::end_bootstrap() {
+  const std::lock_guard guard(worker_->mutex);
+  worker_->publish();
+}
+
+std::uint64_t Engine::resume_offset(std::uint32_t partition) const {
+  const std::lock_guard guard(worker_->mutex);
+  const auto found = worker_->offsets.find(partition);
+  return found == worker_->offsets.end() ? 0 : found->second;
+}
+
+LoopCounters Engine::counters() const {
+  const std::lock_guard guard(worker_->mutex);
+  return totals();
+}
+
+std::vector<LoopEvent> Engine::events() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->events;
+}
+
+LoopCounters Engine::totals() const {
+  LoopCounters counts = worker_->counts;
+  counts.repeated += repeated_.load();
+  counts.refused_features += refused_features_.load();
+  counts.evicted += evicted_.load();
+  counts.labels_refused += labels_refused_.load();
+  counts.labels_dropped += labels_dropped_.load();
+  return counts;
+}
+
+std::vector<std::pair<std::string, double>> Engine::metrics(std::size_t arm, bool window) const {
+  const std::lock_guard guard(worker_->mutex);
+  require("Loop::metrics", "arm", arm, arm < worker_->arms.size(), "an arm of the loop");
+  const Arm& of = worker_->arms[arm];
+  std::vector<std::pair<std::string, double>> values;
+  for (const auto& metric : window ? of.window : of.whole) values.emplace_back(std::string(metric.name()), metric.value());
+  return values;
+}
+
+monitor::Report Engine::report() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->report();
+}
+
+std::size_t Engine::memory_bytes() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->memory_bytes();
+}
+
+AnyLearner Engine::model(std::size_t arm) const {
+  const std::lock_guard guard(worker_->mutex);
+  require("Loop::model", "arm", arm, arm < worker_->arms.size(), "an arm of the loop");
+  return worker_->working->models[arm];
+}
+
+void explain(const AnyLearner& model, const Schema& schema, Features x, Explanation& explanation) {
+  std::vector<float> dense(x.dense.size());
+  std::vector<float> sparse(x.sparse.size());
+  explanation.available = model.explain(x, dense, sparse, explanation.intercept);
+  if (!explanation.available) return;
+  for (std::size_t i = 0; i < dense.size(); ++i) explanation.parts.push_back({schema.dense(i).name, x.dense[i], dense[i]});
+  for (std::size_t i = 0; i < sparse.size(); ++i)
+    explanation.parts.push_back({"#" + to_text(x.sparse[i].index), x.sparse[i].value, sparse[i]});
+  std::stable_sort(explanation.parts.begin(), explanation.parts.end(), [](const Explanation::Part& a, const Explanation::Part& b) {
+    return std::fabs(a.contribution) > std::fabs(b.contribution);
+  });
+}
+
+}  // namespace detail
+}  // namespace rtml

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "rtml/loop/engine.hpp"
+
+namespace rtml::detail {
+
+/// What was done to the working copy of the models since readers last saw it, so that the copy that they leave can be brought up to date by
+/// doing it again: cheaper than copying a big model, and equal to the bit because learning is deterministic.
+class Journal {
+ public:
+  /// Fits the transforms to one event's inputs.
+  void observe(Serving& working, std::span<const float> fit_inputs) {
+    if (fit_inputs.empty()) return;
+    steps_.push_back({.kind = Kind::observe, .values = keep(fit_inputs)});
+    apply(working, steps_.back());
+  }
+
+  /// Lets the models of `arms` (a bit each) learn an example.
+  void learn(Serving& working, std::uint64_t arms, Features x, float y, float weight, const Context& context) {
+    steps_.push_back(
+        {.kind = Kind::learn, .arms = arms, .y = y, .weight = weight, .at = context.at, .values = keep(x.dense), .sparse = keep(x.sparse)});
+    apply(working, steps_.back());
+  }
+
+  /// Puts another model in an arm's place.
+  void replace(Serving& working, std::size_t arm, AnyLearner model) {
+    steps_.push_back({.kind = Kind::replace, .arms = arm, .model = std::make_shared<const AnyLearner>(std::move(model))});
+    apply(working, steps_.back());
+  }
+
+  bool empty() const noexcept { return steps_.empty(); }
+
+  /// Does all of it again, on a copy that lags by just that.
+  void replay(Serving& lagging) const {
+    for (const Step& step : steps_) apply(lagging, step);
+  }
+
+  void clear() noexcept {
+    steps_.clear();
+    values_.clear();
+    sparse_.clear();
+  }
+
+  std::size_t memory_bytes() const noexcept {
+    return steps_.capacity() * sizeof(Step) + values_.capacity() * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature);
+  }
+
+ private:
+  enum class Kind : std::uint8_t { observe, learn, replace };
+
+  struct Range {
+    std::size_t first = 0;
+    std::size_t count = 0;
+  };
+
+  struct Step {
+    Kind kind;
+    std::uint64_t arms = 0;
+    float y = 0.0F;
+    float weight = 0.0F;
+    Time at{};
+    Range values = {};
+    Range sparse = {};
+    std::shared_ptr<const AnyLearner> model = {};
+  };
+
+  Range keep(std::span<const float> values) {
+    const Range range{values_.size(), values.size()};
+    values_.insert(values_.end(), values.begin(), values.end());
+    return range;
+  }
+  Range keep(std::span<const SparseFeature> sparse) {
+    const Range range{sparse_.size(), sparse.size()};
+    sparse_.insert(sparse_.end(), sparse.begin(), sparse.end());
+    return range;
+  }
+
+  void apply(Serving& serving, const Step& step) const {
+    const std::span<const float> values(values_.data() + step.values.first, step.values.count);
+    if (step.kind == Kind::observe) {
+      serving.fitted.observe(values);
+    } else if (step.kind == Kind::replace) {
+      serving.models[step.arms] = *step.model;
+      ++serving.versions[step.arms];
+    } else {
+      const Features x{values, {sparse_.data() + step.sparse.first, step.sparse.count}};
+      for (std::size_t arm = 0; arm < serving.models.size(); ++arm)
+        if ((step.arms >> arm & 1U) != 0) serving.models[arm].learn(x, step.y, step.weight, before(serving), {.at = step.at});
+    }
+  }
+
+  std::span<float> before(const Serving& serving) const {
+    before_.resize(serving.models[0].outputs());
+    return before_;
+  }
+
+  std::vector<Step> steps_;
+  std::vector<float> values_;
+  std::vector<SparseFeature> sparse_;
+  mutable std::vector<float> before_;  // answers that nobody asks for here
+};
+
+}  // namespace rtml::detail

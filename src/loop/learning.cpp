@@ -1,0 +1,254 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "rtml/core/finite.hpp"
+#include "worker.hpp"
+
+namespace rtml::detail {
+
+std::size_t Engine::Worker::work(std::size_t limit) {
+  std::size_t done = 0;
+  while (done < limit && observe_next()) ++done;
+  Label label;
+  while (done < limit && engine.labels_.pop(label)) {
+    take(label);
+    ++done;
+    if (unpublished >= options.publish_every) publish();
+  }
+  publish();
+  checkpoint_if_due();
+  return done;
+}
+
+void Engine::Worker::observe_until(std::uint64_t sequence) {
+  while (observed <= sequence)
+    if (!observe_next()) std::this_thread::yield();  // a request that drew an earlier number is about to fill its row
+}
+
+bool Engine::Worker::observe_next() {
+  if (observed >= engine.pending_.next()) return false;
+  const std::uint64_t sequence = observed;
+  PendingRing& pending = engine.pending_;
+  switch (pending.hold(sequence)) {
+    case PendingRing::Held::early: return false;
+    case PendingRing::Held::gone:
+      ++observed;
+      ++counts.unobserved;
+      return true;
+    case PendingRing::Held::yes: break;
+  }
+  PendingRing::Header& header = pending.header(sequence);
+  const auto kept_dense = pending.dense(sequence);
+  const auto kept_sparse = pending.sparse(sequence).first(header.nnz);
+  dense.assign(kept_dense.begin(), kept_dense.end());
+  sparse.assign(kept_sparse.begin(), kept_sparse.end());
+  fit_inputs.assign(pending.fit_inputs(sequence).begin(), pending.fit_inputs(sequence).end());
+  const Features x{dense, sparse};
+  const EventId id = header.id;
+  const Time at = header.at;
+  const std::uint32_t served = header.arm;
+  // Shadows answer here and not in the request, which so costs the same however many there are.
+  for (std::size_t arm = 0; arm < arms.size(); ++arm)
+    if (arms[arm].shadow())
+      working->models[arm].predict(x, pending.scores(sequence).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
+  header.flags |= PendingRing::observed;
+  pending.release(sequence);
+
+  for (std::size_t arm = 0; arm < arms.size(); ++arm)
+    if (arm == served || arms[arm].shadow()) ++arms[arm].predictions;
+  for (Arm& arm : arms)
+    for (SignalValue& signal : arm.signals) signal.observe(x);
+  journal.observe(*working, fit_inputs);
+  monitor.update(x);
+  now = std::max(now, at);
+  std::uint64_t& offset = offsets[id.partition];
+  offset = std::max(offset, id.offset + 1);
+  ++observed;
+  ++counts.events;
+  if (counts.events % std::max<std::uint64_t>(options.drift.window / 4, 1) == 0) look_for_drift();
+  return true;
+}
+
+void Engine::Worker::take(const Label& label) {
+  if (label.has_source) {
+    std::uint64_t& offset = offsets[label.source.partition];
+    offset = std::max(offset, label.source.offset + 1);
+  }
+  PendingRing& pending = engine.pending_;
+  const auto found = pending.find(label.id);
+  if (!found) {
+    ++counts.labels_unknown;
+    return;
+  }
+  observe_until(*found);
+  if (pending.hold(*found) != PendingRing::Held::yes) {
+    ++counts.labels_unknown;
+    return;
+  }
+  PendingRing::Header& header = pending.header(*found);
+  const std::uint32_t flags = header.flags;
+  const std::uint32_t served = header.arm;
+  const Time at = header.at;
+  const Time known = label.at == Time{} ? now : label.at;
+  header.flags |= PendingRing::labelled;
+  const auto kept_dense = pending.dense(*found);
+  const auto kept_sparse = pending.sparse(*found).first(header.nnz);
+  const auto kept_scores = pending.scores(*found);
+  dense.assign(kept_dense.begin(), kept_dense.end());
+  sparse.assign(kept_sparse.begin(), kept_sparse.end());
+  scores.assign(kept_scores.begin(), kept_scores.end());
+  pending.release(*found);
+
+  if ((flags & PendingRing::labelled) != 0) {
+    ++counts.labels_repeated;
+  } else if ((flags & PendingRing::refused) != 0) {
+    ++counts.labels_refused;
+  } else if (options.label_ttl.count() > 0 && known - at > options.label_ttl) {
+    ++counts.labels_expired;
+  } else {
+    ++counts.labels;
+    count_outcomes(served, label.y, label.weight);
+    learn_example({dense, sparse}, label.y, label.weight, at);
+  }
+}
+
+Outcome Engine::Worker::outcome(std::size_t arm, std::span<const float> all_scores, float y, float weight) const {
+  const auto own = all_scores.subspan(arm * engine.outputs_, engine.outputs_);
+  switch (engine.task_) {
+    case Task::binary: return Outcome::binary(own[0], y, working->models[arm].threshold(), weight);
+    case Task::regression: return Outcome::regression(own[0], y, weight);
+    case Task::classes: break;
+  }
+  const auto best = std::max_element(own.begin(), own.end()) - own.begin();
+  return Outcome::classes(own[static_cast<std::size_t>(y)], static_cast<int>(best), static_cast<int>(y), weight);
+}
+
+double Engine::Worker::error_of(const Outcome& outcome) const {
+  if (engine.task_ != Task::regression) return outcome.predicted == outcome.actual ? 0.0 : 1.0;
+  // Detectors want [0, 1]: the error as a share of itself and of what errors usually are.
+  const double error = std::fabs(static_cast<double>(outcome.predicted) - static_cast<double>(outcome.actual));
+  return error == 0.0 ? 0.0 : error / (error + error_scale);
+}
+
+void Engine::Worker::scale_errors(const Outcome& outcome) {
+  const double error = std::fabs(static_cast<double>(outcome.predicted) - static_cast<double>(outcome.actual));
+  error_scale = error_scale == 0.0 ? error : error_scale + 0.001 * (std::min(error, 10.0 * error_scale) - error_scale);
+}
+
+void Engine::Worker::count_outcomes(std::uint32_t served_arm, float y, float weight) {
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    Arm& arm = arms[i];
+    if (i != served_arm && !arm.shadow()) continue;
+    const Outcome result = outcome(i, scores, y, weight);
+    ++arm.labels;
+    for (auto& metric : arm.whole) metric.update(result);
+    for (auto& metric : arm.window) metric.update(result);
+    if (i == 0) scale_errors(result);
+    const double error = error_of(result);
+    for (SignalValue& signal : arm.signals) signal.count(result, error);
+    if (i == 0) watch_error(error);
+    const std::uint64_t step = std::max<std::uint64_t>(options.metric_window / 10, 1);
+    if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, now, arm.window[0].value()});
+  }
+}
+
+void Engine::Worker::watch_error(double error) {
+  if (error_detector.update(error) != Change::drift) return;
+  ++counts.drifts;
+  const double level = arms[0].window.empty() ? error : arms[0].window[0].value();
+  tell({.kind = LoopEvent::Kind::drift, .what = "error", .detector = std::string(error_detector.name()), .statistic = level});
+}
+
+void Engine::Worker::look_for_drift() {
+  if (!monitor.ready()) return;
+  for (std::size_t column = 0; column < watches.size(); ++column) {
+    FeatureWatch& watch = watches[column];
+    const double psi = monitor.psi(column);
+    watch.series.add({counts.events, now, psi});
+    if (watch.alarmed && psi < options.drift_level / 2) watch.alarmed = false;
+    if (watch.alarmed || !(psi > options.drift_level)) continue;
+    watch.alarmed = true;
+    ++counts.drifts;
+    const std::string& feature = schema.dense(column).name;
+    tell({.kind = LoopEvent::Kind::drift, .what = feature, .detector = "psi", .statistic = psi});
+  }
+}
+
+void Engine::Worker::learn_example(Features x, float y, float weight, Time at) {
+  std::uint64_t learners = 0;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (!arms[i].scheduler.learns()) continue;
+    learners |= std::uint64_t{1} << i;
+    if (!arms[i].baseline) ++counts.learned;
+  }
+  if (learners != 0) journal.learn(*working, learners, x, y, weight, {.at = at});
+  rehearse_with({x, y, weight, at});
+  if (keeps_history) history.add(x, y, weight, now);  // by when the label was known: Data::recent is about that
+  ++unpublished;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    arms[i].scheduler.count(now);
+    if (!arms[i].scheduler.policy().when.never()) consider_retraining(i);
+  }
+}
+
+void Engine::Worker::rehearse_with(const Example& fresh) {
+  std::uint64_t learners = 0;
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    if (!arms[i].baseline && arms[i].scheduler.learns()) learners |= std::uint64_t{1} << i;
+  rehearser.after(fresh, [&](const Example& past) noexcept {
+    if (learners == 0) return;
+    journal.learn(*working, learners, past.x, past.y, past.weight, {.at = past.at});
+    counts.replayed += static_cast<std::uint64_t>(std::popcount(learners));
+  });
+}
+
+void Engine::Worker::consider_retraining(std::size_t index) {
+  Arm& arm = arms[index];
+  const Retrain& policy = arm.scheduler.policy();
+  if (!arm.signals.empty() && counts.labels % options.evaluate_every != 0) return;
+  std::vector<double> values;
+  for (const SignalValue& signal : arm.signals) values.push_back(signal.value());
+  const auto why = arm.scheduler.due(values);
+  if (!why) return;
+  std::uint64_t learned = 0;
+  const AnyLearner& model = working->models[index];
+  auto next = policy.on.what == Data::What::rehearsal
+                  ? retrain(model, arm.given, policy, rehearser.buffer(), arm.scheduler.labels_since(), now, learned)
+                  : retrain(model, arm.given, policy, history, arm.scheduler.labels_since(), now, learned);
+  if (!next) return;
+  journal.replace(*working, index, std::move(*next));
+  arm.scheduler.done();
+  for (SignalValue& signal : arm.signals) signal.restart();
+  if (index == 0 && monitor.ready()) monitor.take_reference_from_current();
+  ++counts.retrainings;
+  counts.retrained += learned;
+  tell({.kind = LoopEvent::Kind::retrain, .what = arm.name, .detector = *why, .statistic = static_cast<double>(learned)});
+}
+
+void Engine::Worker::publish() {
+  if (journal.empty()) return;
+  working->generation = ++generation;
+  if (!engine.published_.publish(std::move(working))) {  // readers hold all that there may be: learn on, publish later
+    working->generation = --generation;
+    return;
+  }
+  ++counts.publishes;
+  unpublished = 0;
+  // The copy that readers just left lags by what the journal holds. They hold it for well under a microsecond: worth a few tries.
+  for (int attempt = 0; attempt < 64; ++attempt) {
+    working = engine.published_.reclaim();
+    if (working && working->generation + 1 == generation) break;
+    working.reset();
+    std::this_thread::yield();
+  }
+  if (working) {
+    journal.replay(*working);
+    working->generation = generation;
+  } else {
+    working = std::make_unique<Serving>(*engine.published_.read());
+  }
+  journal.clear();
+}
+
+}  // namespace rtml::detail

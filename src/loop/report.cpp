@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "rtml/ab/proportions.hpp"
+#include "rtml/metrics/make_metric.hpp"
+#include "worker.hpp"
+
+namespace rtml::detail {
+namespace {
+
+double named(const std::vector<metrics::AnyMetric>& metrics, std::string_view name) {
+  for (const auto& metric : metrics)
+    if (metric.name() == name) return metric.value();
+  return monitor::unknown;
+}
+
+monitor::Sample total(std::string name, std::string help, std::uint64_t value) {
+  return {"rtml_" + std::move(name) + "_total", std::move(help), static_cast<double>(value), {}, monitor::Sample::Type::counter};
+}
+
+std::vector<monitor::Sample> samples_of(const LoopCounters& c) {
+  return {total("events", "Predictions served.", c.events),
+          total("repeated", "Predictions of an id that was served before.", c.repeated),
+          total("refused_features", "Predictions with an infinite or far too large feature.", c.refused_features),
+          total("unobserved", "Predictions that made room before the worker saw them.", c.unobserved),
+          total("evicted", "Predictions that made room before their label came.", c.evicted),
+          total("labels", "Labels that met their prediction.", c.labels),
+          total("labels_refused", "Labels that are not finite or no label of the task.", c.labels_refused),
+          total("labels_unknown", "Labels of an id that is not kept.", c.labels_unknown),
+          total("labels_expired", "Labels later than the ttl.", c.labels_expired),
+          total("labels_repeated", "Labels of an id that had one.", c.labels_repeated),
+          total("labels_dropped", "Labels for which the queue had no room.", c.labels_dropped),
+          total("learned", "Examples learned as they came.", c.learned),
+          total("replayed", "Examples learned again by rehearsal.", c.replayed),
+          total("retrained", "Examples learned in retrainings.", c.retrained),
+          total("retrainings", "Retrainings.", c.retrainings),
+          total("drifts", "Drifts found.", c.drifts),
+          total("publishes", "Times that readers got a newer model.", c.publishes),
+          total("checkpoints", "Checkpoints written.", c.checkpoints),
+          total("checkpoint_failures", "Checkpoints that could not be written.", c.checkpoint_failures)};
+}
+
+/// What separates two arms, in a sentence. Counted are decisions that were right.
+std::string compare(const Arm& control, const Arm& other, Task task) {
+  const std::string main(metrics::metrics_of(task)[0]);
+  if (task == Task::regression || other.shadow() || control.shadow()) {
+    return fmt::format("{} has {} {:.4g}, {} has {:.4g}{}.", control.name, main, named(control.whole, main), other.name,
+                       named(other.whole, main), other.shadow() ? " on the same rows" : "");
+  }
+  if (control.labels == 0 || other.labels == 0) return fmt::format("{} and {}: no labels on one side yet.", control.name, other.name);
+  const auto right = [](const Arm& arm) {
+    return static_cast<std::uint64_t>(std::llround(named(arm.whole, "accuracy") * static_cast<double>(arm.labels)));
+  };
+  const auto test = ab::two_proportion_z_test(right(control), control.labels, right(other), other.labels);
+  return fmt::format("{} decides right {:+.2f} points against {} (95 % interval {:+.2f} to {:+.2f}, z = {:.2f}, p = {:.3g}; one look).",
+                     other.name, 100.0 * test.difference, control.name, 100.0 * test.ci.low, 100.0 * test.ci.high, test.z, test.p_value);
+}
+
+}  // namespace
+
+void Engine::Worker::describe(std::size_t column, monitor::FeatureDrift& feature) const {
+  feature.psi = monitor.psi(column);
+  feature.js = monitor.js(column);
+  feature.ks = monitor.ks(column);
+  feature.p = monitor.p_value(drift::Distance::psi, column);
+  feature.severity = feature.psi > options.drift_level
+                         ? monitor::Severity::alarm
+                         : (feature.psi > options.drift_level / 2 ? monitor::Severity::attention : monitor::Severity::good);
+  const auto split = [](std::span<const std::uint64_t> counted, std::vector<double>& bins, double& missing) {
+    double total = 0.0;
+    for (const std::uint64_t count : counted) total += static_cast<double>(count);
+    bins.assign(counted.begin(), counted.end() - 1);  // the last one is of the missing
+    missing = total > 0.0 ? static_cast<double>(counted.back()) / total : monitor::unknown;
+  };
+  split(monitor.reference_counts(column), feature.reference, feature.reference_missing);
+  split(monitor.current_counts(column), feature.current, feature.current_missing);
+}
+
+monitor::Report Engine::Worker::report() const {
+  monitor::Report report;
+  report.title = "rtml loop: " + name;
+  report.generated = options.clock();
+  report.events = counts.events;
+  report.labels = counts.labels;
+  report.task = engine.task_;
+  report.learner = working->models[0].name();
+  report.window = options.metric_window;
+  for (const LoopEvent& event : events)
+    report.marks.add({event.event, event.at, std::string(name_of(event.kind)),
+                      event.what + (event.detector.empty() ? "" : fmt::format(": {} ({:.3g})", event.detector, event.statistic))});
+  report.drift_threshold = options.drift_level;
+  report.predict = engine.predict_latency_.summary();
+  report.label = engine.label_latency_.summary();
+  report.memory_bytes = memory_bytes();
+
+  const Arm& champion = arms[0];
+  const Arm* no_change = options.baselines ? &arms[arms.size() - 2] : nullptr;
+  const Arm* majority = options.baselines ? &arms[arms.size() - 1] : nullptr;
+  for (std::size_t i = 0; i < champion.whole.size(); ++i)
+    report.metrics.push_back({std::string(champion.whole[i].name()), champion.whole[i].value(), champion.window[i].value(),
+                              no_change ? no_change->whole[i].value() : monitor::unknown,
+                              majority ? majority->whole[i].value() : monitor::unknown});
+
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    const Arm& arm = arms[i];
+    if (!arm.baseline || arm.name == "no_change") report.series.push_back(arm.series);
+    if (arm.baseline) continue;
+    monitor::ArmReport row{.name = arm.name,
+                           .learner = working->models[i].name(),
+                           .predictions = arm.predictions,
+                           .labels = arm.labels,
+                           .metrics = {},
+                           .weight = arm.weight,
+                           .version = working->versions[i],
+                           .verdict = i == 0 ? "control" : (arm.shadow() ? "shadow" : "served")};
+    for (const auto& metric : arm.whole) row.metrics.push_back({std::string(metric.name()), metric.value()});
+    report.arms.push_back(std::move(row));
+    if (i > 0) report.comparison += (report.comparison.empty() ? "" : " ") + compare(champion, arm, engine.task_);
+  }
+
+  std::size_t moved = 0;
+  for (std::size_t column = 0; column < watches.size(); ++column) {
+    monitor::FeatureDrift feature;
+    feature.name = schema.dense(column).name;
+    feature.series = watches[column].series;
+    if (monitor.ready()) describe(column, feature);
+    moved += watches[column].alarmed ? 1U : 0U;
+    report.features.push_back(std::move(feature));
+  }
+
+  LoopCounters totals = engine.totals();
+  report.counters = samples_of(totals);
+  const auto windows = engine.windows_.counters();
+  report.counters.push_back(total("window_entities_evicted", "Entities whose windows made room.", windows.evicted));
+  report.counters.push_back(total("window_events_late", "Events that came after later ones of their entity.", windows.late));
+  report.counters.push_back(total("window_events_too_late", "Events too old to enter their windows.", windows.too_late));
+  report.counters.push_back(total("window_events_truncated", "Events that left their windows early for room.", windows.truncated));
+  report.counters.push_back(total("window_values_refused", "Values that windows did not add.", windows.refused));
+
+  report.configuration = {
+      {"features", fmt::format("{} ({} dense columns, fingerprint {:016x})", name, schema.dense_size(), schema.fingerprint())},
+      {"retrain when", options.retrain.when.text()},
+      {"learns", options.retrain.online ? "each label as it comes" : "only when retrained"},
+      {"pending predictions", to_text(engine.pending_.shape().capacity)},
+      {"label queue", to_text(engine.labels_.capacity())},
+      {"rolling metrics", to_text(options.metric_window) + " labels"},
+      {"drift", fmt::format("reference {} rows, window {} rows", options.drift.reference, options.drift.window)},
+      {"state", options.state.empty() ? "in memory only" : options.state}};
+  report.notes = {
+      "Metrics are prequential: each prediction is scored as it was served, before its label was learned.",
+      "No-change repeats the last label that was known when the prediction was made; where labels are autocorrelated it is hard to beat.",
+      "PSI, Jensen-Shannon and KS compare the window with the reference in bins at the reference's quantiles; they assume independent "
+      "rows."};
+
+  const auto& main = report.metrics.front();
+  report.severity = moved > 0 ? monitor::Severity::attention : monitor::Severity::good;
+  report.verdict = fmt::format(
+      "{} events, {} labels: {} {:.4g} overall, {:.4g} over the last {}; {} of {} features drifted, {} retrainings.", totals.events,
+      totals.labels, main.name, main.whole, main.window, options.metric_window, moved, watches.size(), totals.retrainings);
+  return report;
+}
+
+}  // namespace rtml::detail

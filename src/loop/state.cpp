@@ -1,0 +1,191 @@
+#include <algorithm>
+#include <array>
+
+#include "rtml/core/finite.hpp"
+#include "worker.hpp"
+
+namespace rtml::detail {
+namespace {
+
+template <class... Fields>
+checkpoint::Section section(std::string name, const Fields&... fields) {
+  Writer writer;
+  writer(fields...);
+  return {std::move(name), writer.take()};
+}
+
+const checkpoint::Section& find(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
+  for (const checkpoint::Section& candidate : loaded.sections)
+    if (candidate.name == name) return candidate;
+  raise(FormatError(loaded.file + ": has no section \"" + std::string(name) + "\""));
+}
+
+template <class... Fields>
+void read(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name, Fields&... fields) {
+  Reader reader(find(loaded, name).bytes);
+  reader(fields...);
+  reader.finish();
+}
+
+/// Counts that requests keep, folded into those of the worker.
+struct Counts {
+  LoopCounters* of;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("LoopCounters", 1);
+    auto& c = *self.of;
+    ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_refused, c.labels_unknown, c.labels_expired,
+       c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes, c.checkpoints,
+       c.checkpoint_failures);
+  }
+};
+
+using Offset = std::pair<std::uint32_t, std::uint64_t>;
+
+}  // namespace
+
+template <class Self, class Ar>
+void Engine::Worker::archive_arms(Self& self, Ar& ar) {
+  ar.header("LoopArms", 1);
+  std::uint64_t count = self.arms.size();
+  ar(count);
+  ar.check(count == self.arms.size(), "number of arms (saved: other arms)");
+  for (auto& arm : self.arms) ar(arm);
+  ar(self.history, self.rehearser, self.error_detector, self.error_scale, self.events, self.now, self.observed);
+  ar.check(is_finite(self.error_scale) && self.error_scale >= 0.0, "error scale");
+  ar.check(self.events.size() <= most_events, "events");
+}
+
+template <class Self, class Ar>
+void Engine::Worker::archive_columns(Self& self, Ar& ar) {
+  ar.header("LoopColumns", 1);
+  ar(self.monitor, self.watches);
+  ar.check(self.watches.size() == self.schema.dense_size(), "watched features");
+  for (auto& arm : self.arms)
+    for (auto& signal : arm.signals) SignalValue::archive_distance(signal, ar);
+}
+
+std::string Engine::Worker::checkpoint() {
+  publish();
+  std::vector<checkpoint::Section> sections;
+  {
+    // Requests that are under way end, later ones wait: one moment for the windows and for what was served.
+    for (SpinLock& gate : engine.gates_) gate.lock();
+    while (observed < engine.pending_.next()) observe_next();
+    sections.push_back(section("windows", engine.windows_));
+    sections.push_back(section("pending", engine.pending_));
+    for (SpinLock& gate : engine.gates_) gate.unlock();
+  }
+  LoopCounters totals = engine.totals();
+  ++totals.checkpoints;
+
+  std::vector<std::uint32_t> partitions;
+  std::vector<std::uint64_t> ends;
+  for (const auto& [partition, end] : offsets) {
+    partitions.push_back(partition);
+    ends.push_back(end);
+  }
+  sections.push_back(section("schema", name, schema));
+  sections.push_back(section("offsets", partitions, ends));
+  sections.push_back(section("counters", Counts{&totals}));
+  sections.push_back(section("fitted", working->fitted));
+  Writer models;
+  for (const AnyLearner& model : working->models) models(model);
+  models(working->versions);
+  sections.push_back({"models", models.take()});
+  Writer learning;
+  archive_arms(*this, learning);
+  sections.push_back({"arms", learning.take()});
+  Writer by_column;
+  archive_columns(*this, by_column);
+  sections.push_back({"columns", by_column.take()});
+  sections.push_back(section("latency", engine.predict_latency_, engine.label_latency_));
+
+  std::string file = directory->save(sections);
+  ++counts.checkpoints;
+  checkpointed = counts.events;
+  tell({.kind = LoopEvent::Kind::checkpoint, .what = file});
+  return file;
+}
+
+void Engine::Worker::checkpoint_if_due() {
+  if (!directory || options.checkpoint_every == 0 || counts.events - checkpointed < options.checkpoint_every) return;
+#if defined(__cpp_exceptions)
+  try {
+    checkpoint();
+  } catch (const Error& error) {  // a full disk is no reason to stop serving: the next one is tried when due
+    ++counts.checkpoint_failures;
+    checkpointed = counts.events;
+    tell({.kind = LoopEvent::Kind::checkpoint_failed, .what = error.what()});
+  }
+#else
+  checkpoint();
+#endif
+}
+
+void Engine::Worker::resume() {
+  if (options.state.empty()) return;
+  directory.emplace(options.state, checkpoint::StateDirectory::Options{.retain = options.retain});
+  const auto loaded = directory->load_newest();
+  if (!loaded) return;
+  for (const std::string& refused : loaded->refused) tell({.kind = LoopEvent::Kind::state_refused, .what = refused});
+
+  std::string saved_name;
+  Schema saved;
+  read(*loaded, "schema", saved_name, saved);
+  if (auto missing = schema.missing_from(saved))
+    raise(SchemaError("Loop: the state in " + options.state + " learned from other features: " + *missing));
+  const bool same = saved == schema;
+
+  auto restored = std::make_unique<Serving>(*working);
+  read(*loaded, "fitted", restored->fitted);
+  {
+    Reader reader(find(*loaded, "models").bytes);
+    for (AnyLearner& model : restored->models) {
+      reader(model);
+      model.bind(schema);
+    }
+    reader(restored->versions);
+    reader.finish();
+  }
+  if (restored->versions.size() != restored->models.size()) raise(FormatError(loaded->file + ": as many versions as models expected"));
+  read(*loaded, "windows", engine.windows_);
+  LoopCounters totals;
+  Counts totals_archive{&totals};
+  read(*loaded, "counters", totals_archive);
+  std::vector<std::uint32_t> partitions;
+  std::vector<std::uint64_t> ends;
+  read(*loaded, "offsets", partitions, ends);
+  if (partitions.size() != ends.size()) raise(FormatError(loaded->file + ": as many offsets as partitions expected"));
+  read(*loaded, "latency", engine.predict_latency_, engine.label_latency_);
+  {
+    Reader reader(find(*loaded, "arms").bytes);
+    archive_arms(*this, reader);
+    reader.finish();
+    history.bind(schema);
+    rehearser.bind(schema);
+  }
+  if (same) {
+    read(*loaded, "pending", engine.pending_);
+    Reader reader(find(*loaded, "columns").bytes);
+    archive_columns(*this, reader);
+    reader.finish();
+    if (observed > engine.pending_.next()) raise(FormatError(loaded->file + ": more predictions observed than served"));
+  } else {
+    observed = 0;  // the ring begins anew
+  }
+  counts = totals;
+  checkpointed = counts.events;
+  for (std::size_t i = 0; i < partitions.size(); ++i) offsets[partitions[i]] = ends[i];
+  working = std::move(restored);
+  working->generation = generation = 1;
+  engine.published_.publish(std::make_unique<Serving>(*working));
+  engine.published_.reclaim().reset();
+  engine.resumed_ = true;
+  tell({.kind = LoopEvent::Kind::resume,
+        .what = loaded->file +
+                (same ? "" : "; the features have gained columns: models, scaling and windows go on, what waited for labels does not")});
+}
+
+}  // namespace rtml::detail

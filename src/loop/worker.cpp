@@ -1,0 +1,140 @@
+#include "worker.hpp"
+
+#include <algorithm>
+
+#include "rtml/drift/make_detector.hpp"
+#include "rtml/metrics/make_metric.hpp"
+
+namespace rtml::detail {
+namespace {
+
+drift::DistanceMonitor::Options with_window(drift::DistanceMonitor::Options options, std::size_t window) {
+  options.window = window;
+  return options;
+}
+
+std::vector<metrics::AnyMetric> metrics_for(Task task, std::size_t classes, metrics::Window window) {
+  std::vector<metrics::AnyMetric> made;
+  for (const std::string_view name : metrics::metrics_of(task)) made.push_back(metrics::make_metric(name, window, task, classes));
+  return made;
+}
+
+}  // namespace
+
+SignalValue::SignalValue(const Signal& signal, Task task, std::size_t classes, const Schema& schema,
+                         const drift::DistanceMonitor::Options& options)
+    : signal_(signal) {
+  switch (signal.source) {
+    case Signal::Source::metric: metric_ = metrics::make_metric(signal.name, metrics::Window::last(signal.window), task, classes); break;
+    case Signal::Source::distance:
+      distance_.emplace(schema, with_window(options, signal.window));
+      distance_kind_ = drift::distance_named(signal.name);
+      break;
+    case Signal::Source::detector: detector_ = drift::make_detector(signal.name); break;
+    case Signal::Source::host:
+      require("Signal", "read", signal.name, static_cast<bool>(signal.read), "a function, for a host's signal");
+      break;
+  }
+}
+
+double SignalValue::value() const {
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  switch (signal_.source) {
+    case Signal::Source::metric: return metric_.count() < signal_.window ? unknown : metric_.value();
+    case Signal::Source::distance: return distance_->ready() ? distance_->largest(distance_kind_).value : unknown;
+    case Signal::Source::detector: return alarmed_ ? 1.0 : 0.0;
+    case Signal::Source::host: return signal_.read();
+  }
+  return unknown;
+}
+
+void SignalValue::restart() {
+  alarmed_ = false;
+  if (metric_) metric_.reset();
+  if (detector_) detector_.reset();
+  if (distance_ && distance_->ready()) distance_->take_reference_from_current();
+}
+
+std::size_t SignalValue::memory_bytes() const noexcept {
+  return sizeof(*this) + (metric_ ? metric_.memory_bytes() : 0) + (detector_ ? detector_.memory_bytes() : 0) +
+         (distance_ ? distance_->memory_bytes() : 0);
+}
+
+Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature_set, Schema features)
+    : engine(of),
+      options(std::move(loop_options)),
+      name(std::move(feature_set)),
+      schema(std::move(features)),
+      working(std::make_unique<Serving>(*of.published_.read())),
+      rehearser(options.rehearse),
+      monitor(schema, options.drift),
+      error_detector(drift::make_detector("adwin")) {
+  const auto add = [&](std::string arm_name, double weight, Retrain policy, bool baseline) {
+    Arm arm(std::move(arm_name), working->models[arms.size()], weight, std::move(policy), baseline);
+    arm.whole = metrics_for(engine.task_, engine.outputs_, metrics::Window::whole());
+    arm.window = metrics_for(engine.task_, engine.outputs_, metrics::Window::last(options.metric_window));
+    for (const Signal& signal : arm.scheduler.policy().when.signals())
+      arm.signals.emplace_back(signal, engine.task_, engine.outputs_, schema, options.drift);
+    arm.series = monitor::Series(arm.name, "");
+    const Retrain& kept = arm.scheduler.policy();
+    keeps_history |= !kept.when.never() && kept.on.what != Data::What::rehearsal;
+    const bool needs_rehearsal = !kept.when.never() && kept.on.what == Data::What::rehearsal;
+    require("Retrain", "on", "rehearsal", !needs_rehearsal || static_cast<bool>(options.rehearse.buffer),
+            "used with LoopOptions::rehearse, which keeps the rows");
+    arms.push_back(std::move(arm));
+  };
+  double rest = 1.0;
+  for (const Challenger& challenger : options.challengers) rest -= challenger.weight;
+  add("champion", std::max(rest, 0.0), options.retrain, false);
+  for (const Challenger& challenger : options.challengers) add(challenger.name, challenger.weight, challenger.retrain, false);
+  while (arms.size() < working->models.size()) add(working->models[arms.size()].name(), 0.0, {}, true);
+
+  history = SlidingWindow({.capacity = keeps_history ? options.history : 1, .max_sparse = engine.pending_.shape().sparse});
+  history.bind(schema);
+  rehearser.bind(schema);
+  for (std::size_t column = 0; column < schema.dense_size(); ++column)
+    watches.push_back({monitor::Series(schema.dense(column).name, "", {.capacity = 128, .keep = monitor::Series::Keep::largest}), false});
+}
+
+void Engine::Worker::bootstrap(Features x, std::span<const float> fit, float y, float weight, Time at) {
+  journal.observe(*working, fit);
+  monitor.update(x);
+  now = std::max(now, at);
+  const bool labelled = is_usable(x, y, weight);
+  if (labelled) learn_example(x, y, weight, at);
+  if (unpublished >= options.publish_every) publish();
+}
+
+std::size_t Engine::Worker::memory_bytes() const {
+  std::size_t bytes = sizeof(Engine) + sizeof(*this) + engine.windows_.memory_bytes() + engine.pending_.memory_bytes() +
+                      engine.labels_.memory_bytes() + journal.memory_bytes() + monitor.memory_bytes() +
+                      events.capacity() * sizeof(LoopEvent) + history.memory_bytes() + rehearser.memory_bytes() +
+                      engine.predict_latency_.memory_bytes() + engine.label_latency_.memory_bytes();
+  const std::size_t copies = 2 + engine.published_.retired();  // served, worked on, and what readers still hold
+  bytes += copies * working->fitted.memory_bytes();
+  for (const AnyLearner& model : working->models) bytes += copies * model.memory_bytes();
+  for (const Arm& arm : arms) {
+    bytes += arm.given.memory_bytes() + arm.series.memory_bytes();
+    for (const auto& metric : arm.whole) bytes += metric.memory_bytes();
+    for (const auto& metric : arm.window) bytes += metric.memory_bytes();
+    for (const SignalValue& signal : arm.signals) bytes += signal.memory_bytes();
+  }
+  for (const FeatureWatch& watch : watches) bytes += watch.series.memory_bytes();
+  return bytes;
+}
+
+void Engine::Worker::tell(LoopEvent event) {
+  event.event = counts.events;
+  event.at = now;
+  if (options.on_event) options.on_event(event);
+  if (options.log) {
+    std::string line = "event " + to_text(event.event) + ": " + std::string(name_of(event.kind)) + " " + event.what;
+    if (!event.detector.empty()) line += " (" + event.detector + ", " + to_text(static_cast<float>(event.statistic)) + ")";
+    options.log(line);
+  }
+  if (event.kind == LoopEvent::Kind::checkpoint) return;
+  if (events.size() == most_events) events.erase(events.begin());
+  events.push_back(std::move(event));
+}
+
+}  // namespace rtml::detail

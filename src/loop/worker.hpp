@@ -1,0 +1,112 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "arm.hpp"
+#include "journal.hpp"
+#include "rtml/checkpoint/state_directory.hpp"
+#include "rtml/loop/engine.hpp"
+#include "rtml/replay/rehearsal.hpp"
+#include "rtml/replay/sliding_window.hpp"
+
+namespace rtml::detail {
+
+/// How one feature moves, and whether that was said already.
+struct FeatureWatch {
+  monitor::Series series;
+  bool alarmed = false;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar(self.series, self.alarmed);
+  }
+};
+
+/// What the loop knows beyond what requests read: belongs to whoever holds `mutex`.
+struct Engine::Worker {
+  Worker(Engine& engine, LoopOptions loop_options, std::string name, Schema features);
+
+  // learning.cpp
+  std::size_t work(std::size_t limit);
+  bool observe_next();
+  void observe_until(std::uint64_t sequence);
+  void take(const Label& label);
+  void learn_example(Features x, float y, float weight, Time at);
+  void count_outcomes(std::uint32_t served_arm, float y, float weight);
+  void rehearse_with(const Example& fresh);
+  void consider_retraining(std::size_t arm);
+  void watch_error(double error);
+  void look_for_drift();
+  void publish();
+  double error_of(const Outcome& outcome) const;
+  void scale_errors(const Outcome& outcome);
+  Outcome outcome(std::size_t arm, std::span<const float> all_scores, float y, float weight) const;
+
+  // state.cpp
+  std::string checkpoint();
+  void checkpoint_if_due();
+  void resume();
+  template <class Self, class Ar>
+  static void archive_arms(Self& self, Ar& ar);
+  template <class Self, class Ar>
+  static void archive_columns(Self& self, Ar& ar);
+
+  // worker.cpp
+  void bootstrap(Features x, std::span<const float> fit, float y, float weight, Time at);
+  std::size_t memory_bytes() const;
+
+  // report.cpp
+  monitor::Report report() const;
+  void describe(std::size_t column, monitor::FeatureDrift& feature) const;
+
+  void tell(LoopEvent event);
+
+  Engine& engine;
+  LoopOptions options;
+  std::string name;  // of the feature set
+  Schema schema;
+
+  mutable std::mutex mutex;
+  std::thread thread;
+  std::atomic<bool> stopping{false};
+
+  std::vector<Arm> arms;  // the champion, challengers, baselines
+  std::unique_ptr<Serving> working;
+  std::uint64_t generation = 0;
+  Journal journal;
+  std::uint64_t unpublished = 0;
+
+  bool keeps_history = false;
+  SlidingWindow history;
+  Rehearser rehearser;
+
+  drift::DistanceMonitor monitor;
+  std::vector<FeatureWatch> watches;  // [dense columns]
+  drift::AnyDetector error_detector;
+  double error_scale = 0.0;  // fading mean of |error|, of a regression
+  static constexpr std::size_t most_events = 1024;
+  std::vector<LoopEvent> events;  // the newest, checkpoints left out
+
+  LoopCounters counts;
+  std::uint64_t observed = 0;  // sequence number of the next prediction to look at
+  std::uint64_t checkpointed = 0;
+  std::map<std::uint32_t, std::uint64_t> offsets;  // partition -> behind its last one seen
+  Time now{};                                      // of events: never goes back
+
+  std::optional<checkpoint::StateDirectory> directory;
+
+  // One row, copied out of the pending ring.
+  std::vector<float> dense;
+  std::vector<SparseFeature> sparse;
+  std::vector<float> scores;
+  std::vector<float> fit_inputs;
+};
+
+}  // namespace rtml::detail
