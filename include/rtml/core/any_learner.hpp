@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "rtml/core/concepts.hpp"
+#include "rtml/core/finite.hpp"
 
 namespace rtml {
 
@@ -46,7 +47,7 @@ class AnyLearner {
   /// How many scores a prediction has: 1, or the number of classes.
   std::size_t outputs() const noexcept { return model_->outputs(); }
 
-  /// The score from which a binary learner says 1.
+  /// The score above which a binary learner says 1.
   float threshold() const noexcept { return model_->threshold(); }
 
   /// What it learned from; empty before bind().
@@ -172,7 +173,7 @@ class AnyLearner {
       if constexpr (ClassLearner<T>) {
         learner.predict_proba(x, before);
         // A label that is no class is refused by the learner: -1 is none, and the cast of a NaN would be undefined.
-        const int label = y >= 0.0F && y < static_cast<float>(learner.classes()) ? static_cast<int>(y) : -1;
+        const int label = is_finite(y) && y >= 0.0F && y < static_cast<float>(learner.classes()) ? static_cast<int>(y) : -1;
         learner.learn(x, static_cast<float>(label) == y ? label : -1, weight);
       } else if constexpr (requires { learner.learn(x, y, weight, context); }) {
         before[0] = learner.learn(x, y, weight, context);

@@ -29,8 +29,8 @@ struct Features {
 
 /// What some learners need beyond x; others ignore it.
 struct Context {
-  Time at{};                              ///< when the example happened, for decay by time
-  std::uint64_t entity = 0;               ///< whose example it is, for state by entity
+  Time at{};                                   ///< when the example happened, for decay by time
+  std::uint64_t entity = 0;                    ///< whose example it is, for state by entity
   std::span<const std::uint32_t> fields = {};  ///< [nnz] field of each sparse feature, or empty
 };
 

@@ -28,28 +28,31 @@ inline double log_positive(double x) noexcept {
 
 }  // namespace detail
 
-/// ln(x) for x > 0; NaN for NaN and for x <= 0.
+/// ln(x) for x > 0, infinity for infinity; NaN for NaN and for x <= 0.
 inline float log(float x) noexcept {
   if (is_nan(x) || x <= 0.0F) return std::bit_cast<float>(0x7fc00000U);
+  if (!is_finite(x)) return x;
   return static_cast<float>(detail::log_positive(static_cast<double>(x)));
 }
 
-/// ln(1 + x) for x > -1; NaN for NaN and for x <= -1.
+/// ln(1 + x) for x > -1, infinity for infinity; NaN for NaN and for x <= -1.
 inline float log1p(float x) noexcept {
   if (is_nan(x) || x <= -1.0F) return std::bit_cast<float>(0x7fc00000U);
+  if (!is_finite(x)) return x;
   if (x < 1e-5F && x > -1e-5F) return x - 0.5F * x * x;
   return static_cast<float>(detail::log_positive(1.0 + static_cast<double>(x)));
 }
 
-/// e^x, saturating: 0 below -87.3, the largest float's neighbourhood above 88.7.
-inline float exp(float x) noexcept {
-  x = x < -87.0F ? -87.0F : (x > 88.0F ? 88.0F : x);
+/// e^x, saturating at e^-87 and e^88; NaN for NaN.
+inline float exp(float value) noexcept {
+  // A NaN goes with the smallest: its cast to an integer would be undefined.
+  const float x = is_nan(value) || value < -87.0F ? -87.0F : (value > 88.0F ? 88.0F : value);
   const float scaled = x * 1.44269504F;
   const auto k = static_cast<std::int32_t>(scaled + (scaled < 0.0F ? -0.5F : 0.5F));
   const auto kf = static_cast<float>(k);
   const float r = (x - kf * 0.693359375F) + kf * 2.12194440e-4F;  // Cody-Waite: ln 2 in two parts, |r| <= ln(2) / 2
   const float p = 1.0F + r * (1.0F + r * (0.5F + r * (1.6666667e-1F + r * (4.1666668e-2F + r * (8.3334519e-3F + r * 1.3981999e-3F)))));
-  return p * std::bit_cast<float>(static_cast<std::uint32_t>(k + 127) << 23U);
+  return is_nan(value) ? value : p * std::bit_cast<float>(static_cast<std::uint32_t>(k + 127) << 23U);
 }
 
 /// 1 / (1 + e^-x).

@@ -11,9 +11,9 @@ struct Outcome {
   float actual = 0.0F;     ///< the truth: label, value or class
   float weight = 1.0F;
 
-  /// Of a binary score; `threshold` is what the learner decides at.
+  /// Of a binary score: 1 above `threshold`, so that a learner that knows nothing (0.5) says 0.
   static constexpr Outcome binary(float score, float actual, float threshold = 0.5F, float weight = 1.0F) noexcept {
-    return {score, score >= threshold ? 1.0F : 0.0F, actual, weight};
+    return {score, score > threshold ? 1.0F : 0.0F, actual, weight};
   }
   static constexpr Outcome regression(float value, float actual, float weight = 1.0F) noexcept { return {value, value, actual, weight}; }
   static constexpr Outcome classes(float probability_of_truth, int predicted, int actual, float weight = 1.0F) noexcept {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "rtml/core/finite.hpp"
 #include "rtml/core/hash.hpp"
 
 namespace rtml {
@@ -74,6 +75,8 @@ class Rng {
   static void archive(Self& self, Ar& ar) {
     ar.header("Rng", 1);
     ar(self.state_, self.spare_, self.has_spare_);
+    ar.check(self.state_ != std::array<std::uint64_t, 4>{}, "state");  // from which it never moves: normal() would not end
+    ar.check(is_finite(self.spare_), "spare");
   }
 
  private:

@@ -47,7 +47,7 @@ class Schema {
   /// `count` numeric columns named x0, x1, ...
   static Schema numeric(std::size_t count, std::string_view prefix = "x") {
     std::vector<Column> columns(count);
-    for (std::size_t i = 0; i < count; ++i) columns[i].name = std::string(prefix) + to_text(i);
+    for (std::size_t i = 0; i < count; ++i) columns[i].name = std::string(prefix).append(to_text(i));
     return Schema(std::move(columns));
   }
 
@@ -76,15 +76,18 @@ class Schema {
   /// What of `expected` this schema has not, naming the first column that differs; nullopt when it has all of it, in the same order
   /// and perhaps more (`extends`), or when they are equal.
   std::optional<std::string> missing_from(const Schema& expected) const {
+    const Column* before = nullptr;
     for (const Column& column : expected.columns_) {
       const Column* mine = find(column.name);
       if (mine == nullptr) return "column \"" + column.name + "\" is missing";
       if (*mine != column) return "column \"" + column.name + "\" is " + describe(*mine) + ", was " + describe(column);
+      if (before != nullptr && mine < before) return "column \"" + column.name + "\" is before \"" + before->name + "\", was behind it";
+      before = mine;
     }
     return std::nullopt;
   }
 
-  /// True when every column of `older` is here, as it was.
+  /// True when every column of `older` is here, as it was and in the same order.
   bool extends(const Schema& older) const { return !missing_from(older).has_value(); }
 
   /// Why this is not `expected`: the first column that differs; nullopt when they are equal.
@@ -92,9 +95,6 @@ class Schema {
     if (auto missing = missing_from(expected)) return missing;
     for (const Column& column : columns_)
       if (expected.find(column.name) == nullptr) return "column \"" + column.name + "\" is new";
-    for (std::size_t i = 0; i < columns_.size(); ++i)
-      if (columns_[i].name != expected.columns_[i].name)
-        return "column \"" + columns_[i].name + "\" is at place " + to_text(i) + ", where \"" + expected.columns_[i].name + "\" was";
     return std::nullopt;
   }
 
@@ -127,7 +127,7 @@ class Schema {
   static std::string describe(const Column& column) {
     constexpr std::string_view kinds[] = {"numeric", "nominal", "hashed"};
     std::string text(kinds[static_cast<std::size_t>(column.kind)]);
-    if (column.categories != 0) text += "[" + to_text(column.categories) + "]";
+    if (column.categories != 0) text.append("[").append(to_text(column.categories)).append("]");
     if (!column.definition.empty()) text += " " + column.definition;
     return text;
   }

@@ -1,0 +1,67 @@
+#include "rtml/core/kernels.hpp"
+
+#include <atomic>
+
+#include "multiversion.hpp"
+
+namespace rtml::kernels {
+
+namespace {
+
+struct Versions {
+  float (*dot)(const float*, const float*, std::size_t) noexcept;
+  float (*dot_present)(const float*, const float*, std::size_t) noexcept;
+  float (*sum_squares_present)(const float*, std::size_t) noexcept;
+  void (*axpy_present)(float, const float*, float*, std::size_t) noexcept;
+};
+
+// The plain forms, inlined into functions for each kind of processor: what fixes the order of summation is written once.
+#define RTML_VERSIONS(name, bytes, target)                                                                                                 \
+  struct name {                                                                                                                            \
+    target static float dot(const float* a, const float* b, std::size_t n) noexcept { return plain::dot<bytes>(a, b, n); }                 \
+    target static float dot_present(const float* w, const float* x, std::size_t n) noexcept { return plain::dot_present<bytes>(w, x, n); } \
+    target static float sum_squares_present(const float* x, std::size_t n) noexcept { return plain::sum_squares_present<bytes>(x, n); }    \
+    target static void axpy_present(float a, const float* x, float* w, std::size_t n) noexcept { plain::axpy_present<bytes>(a, x, w, n); } \
+    static constexpr Versions all{&dot, &dot_present, &sum_squares_present, &axpy_present};                                                \
+  };
+
+RTML_VERSIONS(Any, 16, )
+#if defined(RTML_HAS_VERSIONS)
+RTML_VERSIONS(Avx2, 32, RTML_AVX2)
+RTML_VERSIONS(Avx512, 64, RTML_AVX512)
+#endif
+#undef RTML_VERSIONS
+
+const Versions& versions_for(Processor processor) noexcept {
+#if defined(RTML_HAS_VERSIONS)
+  if (processor == Processor::avx512) return Avx512::all;
+  if (processor == Processor::avx2) return Avx2::all;
+#else
+  static_cast<void>(processor);
+#endif
+  return Any::all;
+}
+
+constinit std::atomic<const Versions*> picked{nullptr};
+
+// Without a guarded static: kernels run before and after main, and every thread picks the same.
+const Versions& versions() noexcept {
+  const Versions* chosen = picked.load(std::memory_order_relaxed);
+  if (chosen == nullptr) [[unlikely]] {
+    chosen = &versions_for(processor());
+    picked.store(chosen, std::memory_order_relaxed);
+  }
+  return *chosen;
+}
+
+}  // namespace
+
+float dot(const float* a, const float* b, std::size_t n) noexcept { return versions().dot(a, b, n); }
+
+float dot_present(const float* w, const float* x, std::size_t n) noexcept { return versions().dot_present(w, x, n); }
+
+float sum_squares_present(const float* x, std::size_t n) noexcept { return versions().sum_squares_present(x, n); }
+
+void axpy_present(float a, const float* x, float* w, std::size_t n) noexcept { versions().axpy_present(a, x, w, n); }
+
+}  // namespace rtml::kernels

@@ -1,0 +1,32 @@
+// A function for each kind of processor, picked once at run time. Only for src/: in a public header the versions of two libraries would
+// meet in one symbol.
+#pragma once
+
+#include <cstdint>
+
+// Built with -mavx2 or -march=native, the library is for such machines only, and needs no choice.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__AVX2__)
+#define RTML_HAS_VERSIONS 1
+#define RTML_AVX2 __attribute__((target("arch=x86-64-v3")))
+#define RTML_AVX512 __attribute__((target("arch=x86-64-v4")))
+#endif
+
+namespace rtml {
+
+enum class Processor : std::uint8_t { any, avx2, avx512 };
+
+/// What this machine is, its system's support for the registers included.
+inline Processor processor() noexcept {
+#if defined(RTML_HAS_VERSIONS)
+  __builtin_cpu_init();
+  const bool v3 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+  if (v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    return Processor::avx512;
+  if (v3) return Processor::avx2;
+#endif
+  return Processor::any;
+}
+
+}  // namespace rtml

@@ -1,0 +1,122 @@
+#include "rtml/core/kernels.hpp"
+
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "core/kernel_oracle.hpp"
+#include "support/catch.hpp"
+
+using namespace rtml;
+using namespace rtml::testing;
+
+namespace {
+
+std::uint32_t kernel_bits(float value) { return std::bit_cast<std::uint32_t>(value); }
+
+std::vector<std::uint32_t> kernel_bits(const std::vector<float>& values) {
+  std::vector<std::uint32_t> all;
+  for (const float value : values) all.push_back(kernel_bits(value));
+  return all;
+}
+
+struct Kernels {
+  const char* name;
+  float (*dot)(const float*, const float*, std::size_t);
+  float (*dot_present)(const float*, const float*, std::size_t);
+  float (*sum_squares_present)(const float*, std::size_t);
+  void (*axpy_present)(float, const float*, float*, std::size_t);
+};
+
+// g++ contracts from -O2 on only, and is to be tempted in every build.
+#if defined(__clang__)
+#define WITH_OPTIMIZER
+#else
+#define WITH_OPTIMIZER , optimize("O3")
+#endif
+
+// The plain forms at every width, each compiled for the processor that the width is for, with FMA at hand.
+#define KERNELS_AT(type, bytes, target)                                                                                                    \
+  struct type {                                                                                                                            \
+    target static float dot(const float* a, const float* b, std::size_t n) { return kernels::plain::dot<bytes>(a, b, n); }                 \
+    target static float dot_present(const float* w, const float* x, std::size_t n) { return kernels::plain::dot_present<bytes>(w, x, n); } \
+    target static float sum_squares_present(const float* x, std::size_t n) { return kernels::plain::sum_squares_present<bytes>(x, n); }    \
+    target static void axpy_present(float a, const float* x, float* w, std::size_t n) { kernels::plain::axpy_present<bytes>(a, x, w, n); } \
+    static Kernels all(const char* name) { return {name, &dot, &dot_present, &sum_squares_present, &axpy_present}; }                       \
+  };
+
+KERNELS_AT(PlainKernels, 16, )
+#if defined(__x86_64__) && !defined(__AVX2__)
+KERNELS_AT(FusedKernels, 16, __attribute__((target("arch=x86-64-v3") WITH_OPTIMIZER)))
+KERNELS_AT(Avx2Kernels, 32, __attribute__((target("arch=x86-64-v3") WITH_OPTIMIZER)))
+KERNELS_AT(Avx512Kernels, 64, __attribute__((target("arch=x86-64-v4") WITH_OPTIMIZER)))
+#endif
+
+std::vector<Kernels> kernels_of_this_machine() {
+  std::vector<Kernels> all = {PlainKernels::all("plain"),
+                              {"picked", [](const float* a, const float* b, std::size_t n) { return kernels::dot(a, b, n); },
+                               [](const float* w, const float* x, std::size_t n) { return kernels::dot_present(w, x, n); },
+                               [](const float* x, std::size_t n) { return kernels::sum_squares_present(x, n); },
+                               [](float a, const float* x, float* w, std::size_t n) { kernels::axpy_present(a, x, w, n); }}};
+#if defined(__x86_64__) && !defined(__AVX2__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    all.push_back(FusedKernels::all("plain with FMA"));
+    all.push_back(Avx2Kernels::all("AVX2"));
+  }
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+    all.push_back(Avx512Kernels::all("AVX-512"));
+#endif
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("every kernel gives the bits of its contract at any width, length and alignment", "[core][property]") {
+  const auto seed = GENERATE(range(1U, 6U));
+  for (const Kernels& kernel : kernels_of_this_machine()) {
+    for (std::size_t n = 0; n <= 130; ++n) {
+      const std::size_t shift = n % 5;
+      const std::vector<float> weights = mixed_values(seed, n + shift, 0.0);
+      const std::vector<float> values = mixed_values(seed + 100, n + shift, 0.2);
+      const std::vector<float> whole = mixed_values(seed + 200, n + shift, 0.0);
+      const float* w = weights.data() + shift;
+      const float* x = values.data() + shift;
+      CAPTURE(kernel.name, n);
+      REQUIRE(kernel_bits(kernel.dot(w, whole.data() + shift, n)) == kernel_bits(oracle_dot(w, whole.data() + shift, n, false)));
+      REQUIRE(kernel_bits(kernel.dot_present(w, x, n)) == kernel_bits(oracle_dot(w, x, n, true)));
+      REQUIRE(kernel_bits(kernel.sum_squares_present(x, n)) == kernel_bits(oracle_dot(x, x, n, true)));
+      std::vector<float> moved = weights;
+      std::vector<float> expected = weights;
+      kernel.axpy_present(-0.37F, x, moved.data() + shift, n);
+      oracle_axpy(-0.37F, x, expected.data() + shift, n);
+      REQUIRE(kernel_bits(moved) == kernel_bits(expected));
+    }
+  }
+}
+
+TEST_CASE("a missing value contributes nothing, whatever its weight and however many there are", "[core]") {
+  const float nan = std::bit_cast<float>(0xffc12345U);
+  const std::vector<float> missing(40, nan);
+  for (const Kernels& kernel : kernels_of_this_machine()) {
+    CAPTURE(kernel.name);
+    const std::vector<float> weights = mixed_values(3, 40, 0.0);
+    CHECK(kernel_bits(kernel.dot_present(weights.data(), missing.data(), 40)) == 0);
+    CHECK(kernel_bits(kernel.sum_squares_present(missing.data(), 40)) == 0);
+    std::vector<float> moved = weights;
+    kernel.axpy_present(2.0F, missing.data(), moved.data(), 40);
+    CHECK(kernel_bits(moved) == kernel_bits(weights));  // -0 too
+  }
+}
+
+TEST_CASE("kernels pass infinities on: what is refused is decided before them", "[core]") {
+  const float inf = std::numeric_limits<float>::infinity();
+  const std::vector<float> ones(20, 1.0F);
+  std::vector<float> values(20, 1.0F);
+  values[17] = -inf;
+  for (const Kernels& kernel : kernels_of_this_machine()) {
+    CAPTURE(kernel.name);
+    CHECK(kernel.dot(ones.data(), values.data(), 20) == -inf);
+    CHECK(kernel.dot_present(ones.data(), values.data(), 20) == -inf);
+    CHECK(kernel.sum_squares_present(values.data(), 20) == inf);
+  }
+}
