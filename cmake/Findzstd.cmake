@@ -1,0 +1,15 @@
+# zstd's own package names its target differently by version and build: this one is always zstd::libzstd.
+if(NOT TARGET zstd::libzstd)
+  find_path(zstd_INCLUDE_DIR zstd.h)
+  find_library(zstd_LIBRARY zstd)
+  mark_as_advanced(zstd_INCLUDE_DIR zstd_LIBRARY)
+  include(FindPackageHandleStandardArgs)
+  find_package_handle_standard_args(zstd REQUIRED_VARS zstd_LIBRARY zstd_INCLUDE_DIR)
+  if(zstd_FOUND)
+    add_library(zstd::libzstd UNKNOWN IMPORTED)
+    set_target_properties(zstd::libzstd PROPERTIES
+      IMPORTED_LOCATION ${zstd_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${zstd_INCLUDE_DIR})
+  endif()
+else()
+  set(zstd_FOUND TRUE)
+endif()

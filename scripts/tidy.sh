@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# clang-tidy over what changed since origin/main, or since the last commit; over everything with RTML_TIDY=all, without history, or when
+# the rules changed. Headers of one room share one translation unit: parsing the standard library costs more than checking.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+cd "$root"
+need clang clang-tidy
+
+everything() { find include src examples benchmarks -name '*.[ch]pp' | sort; }
+
+changed_files() {
+  local git=(git -c safe.directory="$root") base
+  base=$("${git[@]}" rev-parse --verify --quiet origin/main || true)
+  if [ -z "$base" ] || [ "$base" = "$("${git[@]}" rev-parse HEAD)" ]; then
+    base=$("${git[@]}" rev-parse --verify --quiet HEAD~1) || return
+  fi
+  { "${git[@]}" diff --name-only "$base" && "${git[@]}" ls-files --others --exclude-standard; } | sort -u
+}
+
+files=$(everything)
+if [ "${RTML_TIDY:-changed}" != all ] && changed=$(changed_files 2>/dev/null) && ! grep -qx '\.clang-tidy' <<<"$changed"; then
+  files=$(comm -12 <(printf '%s\n' "$files") <(printf '%s\n' "$changed"))
+fi
+if [ -z "$files" ]; then
+  say "no C++ file changed: nothing for clang-tidy to do"
+  exit 0
+fi
+
+units=$root/build/tidy
+rm -rf "$units"
+mkdir -p "$units"
+list=$units/list
+grep '\.cpp$' <<<"$files" | sed 's/$/ -/' >"$list" || true
+for room in $(sed -n 's,^include/rtml/\([^/]*\)/.*,\1,p; s,^include/rtml/[^/]*\.hpp$,.,p' <<<"$files" | sort -u); do
+  headers=$(grep -E "^include/rtml/${room/#./[^/]*}(/|\.hpp\$|\$)" <<<"$files" | grep '\.hpp$')
+  unit=$units/headers_${room/#./top}.cpp
+  sed 's,^include/\(.*\)$,#include "\1",' <<<"$headers" >"$unit"
+  printf '%s %s\n' "$unit" "($(paste -sd'|' <<<"$headers"))\$" >>"$list"
+done
+
+flags=(-std=c++20 -Iinclude -Isrc -DRTML_COMPILED=1)
+# shellcheck disable=SC2207
+flags+=($(pkg-config --cflags-only-I eigen3 2>/dev/null | sed 's/-I/-isystem /g'))
+export tidy_flags="${flags[*]}"
+
+# Two columns: what to check, and whose warnings of its headers count.
+xargs -P "$(nproc)" -L 1 bash -c '
+  output=$(clang-tidy --quiet --header-filter="$2" "$1" -- $tidy_flags 2>/dev/null) || { printf "%s\n" "$output"; exit 1; }
+' tidy <"$list" || die "clang-tidy found something"
+say "clang-tidy: $(wc -l <<<"$files") files are clean"

@@ -1,0 +1,7 @@
+#include "rtml/version.hpp"
+
+namespace rtml {
+
+std::string_view linked_version() noexcept { return version; }
+
+}  // namespace rtml
