@@ -1,0 +1,197 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/features.hpp"
+#include "rtml/core/hash.hpp"
+#include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/field.hpp"
+
+namespace rtml {
+namespace detail {
+
+inline std::string quoted(std::string_view text) {
+  std::string shown = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') shown += '\\';
+    shown += c;
+  }
+  return shown + "\"";
+}
+
+/// The 32 bits that a value of a hashed column is known by.
+constexpr std::uint32_t sparse_index(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32U); }
+
+template <class Level>
+struct OneHotLevels {
+  std::vector<Level> levels;  // std::int64_t or std::string
+};
+
+}  // namespace detail
+
+template <class A>
+class Category;
+
+/// A category with known values as dense columns NAME=VALUE, 1 where it has that value, and NAME=other for all else. Made by
+/// `category(...) | one_hot({...})`.
+template <class A, class Level>
+class OneHot {
+ public:
+  static constexpr bool reads_time = false;
+
+  OneHot(Category<A> category, std::vector<Level> levels) : category_(std::move(category)), levels_(std::move(levels)) {}
+
+  template <class Event>
+  void bind(detail::Binding<Event>& binding) {
+    static_assert(detail::Integer<detail::Read<A, Event>> == std::same_as<Level, std::int64_t>,
+                  "one_hot(): text levels for text, integer or enum levels for integers and enums");
+    std::string definition = category_.template definition<Event>() + "|one_hot(";
+    for (std::size_t i = 0; i < levels_.size(); ++i) definition += (i == 0 ? "" : ",") + shown(levels_[i], true);
+    definition += ")";
+    for (const Level& level : levels_) binding.add({category_.name() + "=" + shown(level, false), definition});
+    binding.add({category_.name() + "=other", definition});
+  }
+
+  template <class Event>
+  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
+    const auto& value = category_.field().read(event);
+    bool known = false;
+    for (const Level& level : levels_) {
+      const bool equal = is(value, level);
+      known = known || equal;
+      *cursor.dense++ = equal ? 1.0F : 0.0F;
+    }
+    *cursor.dense++ = known ? 0.0F : 1.0F;
+  }
+
+ private:
+  static std::string shown(const Level& level, bool quote) {
+    if constexpr (std::same_as<Level, std::string>) {
+      return quote ? detail::quoted(level) : level;
+    } else {
+      return to_text(level);
+    }
+  }
+  template <class T>
+  static bool is(const T& value, const Level& level) noexcept {
+    if constexpr (detail::Integer<T>) {
+      return detail::to_integer(value) == level;
+    } else {
+      return detail::to_text_view(value) == level;
+    }
+  }
+
+  Category<A> category_;
+  std::vector<Level> levels_;
+};
+
+/// A value out of many (an integer, an enum, text) as one sparse feature of value 1, its index a 32-bit hash of the column's name and the
+/// value. Integers are hashed as such, text by its bytes, empty text like any other. `| one_hot({...})` for a few known values.
+template <class A>
+class Category {
+ public:
+  static constexpr bool reads_time = false;
+
+  Category(std::string name, Field<A> field) : name_(std::move(name)), field_(std::move(field)), seed_(hash_bytes(name_)) {}
+
+  const std::string& name() const noexcept { return name_; }
+  const Field<A>& field() const noexcept { return field_; }
+
+  template <class Event>
+  std::string definition() const {
+    using T = detail::Read<A, Event>;
+    static_assert(detail::Integer<T> || detail::Text<T>, "category(): the accessor gives an integer, an enum or text");
+    const std::string version = field_.version().empty() ? "" : "@" + field_.version();
+    return "category(" + std::string(detail::kind_of<T>()) + ")" + version;
+  }
+
+  template <class Event>
+  void bind(detail::Binding<Event>& binding) {
+    binding.add_hashed(name_, definition<Event>());
+  }
+
+  template <class Event>
+  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
+    *cursor.sparse++ = {detail::sparse_index(detail::hash_value(field_.read(event), seed_)), 1.0F};
+  }
+
+  template <class Level>
+  friend auto operator|(Category category, detail::OneHotLevels<Level> known) {
+    return OneHot<A, Level>(std::move(category), std::move(known.levels));
+  }
+
+ private:
+  std::string name_;
+  Field<A> field_;
+  std::uint64_t seed_;
+};
+
+/// Two categories as one: a sparse feature for each pair of values, so that a linear model learns what holds for the pair only.
+template <class A, class B>
+class Cross {
+ public:
+  static constexpr bool reads_time = false;
+
+  Cross(std::string name, Category<A> left, Category<B> right)
+      : name_(std::move(name)), left_(std::move(left)), right_(std::move(right)), seed_(hash_bytes(name_)) {}
+
+  template <class Event>
+  void bind(detail::Binding<Event>& binding) {
+    binding.add_hashed(name_, "cross(" + left_.name() + ":" + left_.template definition<Event>() + "," + right_.name() + ":" +
+                                  right_.template definition<Event>() + ")");
+  }
+
+  template <class Event>
+  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
+    const std::uint64_t left = detail::hash_value(left_.field().read(event), seed_);
+    *cursor.sparse++ = {detail::sparse_index(detail::hash_value(right_.field().read(event), left)), 1.0F};
+  }
+
+ private:
+  std::string name_;
+  Category<A> left_;
+  Category<B> right_;
+  std::uint64_t seed_;
+};
+
+template <detail::Source S>
+auto category(std::string name, S source) {
+  return Category(std::move(name), detail::to_field(std::move(source)));
+}
+
+/// Of a lambda over the event, with the version of its body.
+template <class F>
+requires(!detail::Source<F>) auto category(std::string name, std::string version, F function) {
+  auto made = field(name, std::move(version), std::move(function));
+  return category(std::move(name), std::move(made));
+}
+
+template <class A, class B>
+Cross<A, B> cross(std::string name, Category<A> left, Category<B> right) {
+  return {std::move(name), std::move(left), std::move(right)};
+}
+
+inline detail::OneHotLevels<std::string> one_hot(std::vector<std::string> levels) {
+  require("one_hot", "levels", levels.size(), !levels.empty(), "at least one");
+  return {std::move(levels)};
+}
+inline detail::OneHotLevels<std::string> one_hot(std::initializer_list<std::string_view> levels) {
+  return one_hot(std::vector<std::string>(levels.begin(), levels.end()));
+}
+template <class T>
+requires detail::Integer<T> detail::OneHotLevels<std::int64_t> one_hot(std::initializer_list<T> levels) {
+  require("one_hot", "levels", levels.size(), levels.size() != 0, "at least one");
+  detail::OneHotLevels<std::int64_t> known;
+  for (const T level : levels) known.levels.push_back(detail::to_integer(level));
+  return known;
+}
+
+}  // namespace rtml

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/hash.hpp"
+#include "rtml/core/schema.hpp"
+#include "rtml/transform/entity_windows.hpp"
+#include "rtml/transform/field.hpp"
+
+namespace rtml::detail {
+
+/// Where the features of a set write, one after the other, and what they read beside the event.
+struct Cursor {
+  float* dense;
+  SparseFeature* sparse;
+  float* fit_input;
+  const float* mean;
+  const float* scale;
+  const WindowRange* ranges;  // [keys * max_spans]
+  Time at;
+};
+
+/// A key of windows and the values that they add up, as the set reads them of an event.
+template <class Event>
+struct BoundKey {
+  std::string identity;
+  std::function<std::optional<std::uint64_t>(const Event&)> entity;  // nothing when the event belongs to none
+  std::vector<std::string> value_identities;
+  std::vector<std::function<double(const Event&)>> values;
+  EntityWindows::Key shape;
+};
+
+/// What the features of a set need, collected as they are bound in their order.
+template <class Event>
+class Binding {
+ public:
+  explicit Binding(bool has_time, std::string time_version) : has_time_(has_time), time_version_(std::move(time_version)) {}
+
+  std::vector<Column> columns;
+  std::vector<std::uint64_t> fit_slots;
+  std::size_t sparse_capacity = 0;
+  std::vector<BoundKey<Event>> keys;
+
+  /// The place of the column in `columns`.
+  std::size_t add(Column column) {
+    require("FeatureSet", "column", column.name, !column.name.empty(), "not empty");
+    columns.push_back(std::move(column));
+    return columns.size() - 1;
+  }
+
+  void add_hashed(const std::string& name, std::string definition) {
+    add({name, std::move(definition), Column::Kind::hashed});
+    ++sparse_capacity;
+  }
+
+  /// What a definition that depends on the event's time adds: the time accessor is part of it.
+  std::string time_suffix(const std::string& feature) const {
+    require("FeatureSet", "feature", feature, has_time_, "in a set with a time accessor: it depends on the event's time");
+    return time_version_.empty() ? "" : "@" + time_version_;
+  }
+
+  template <class A>
+  std::size_t key(const Field<A>& field, const std::string& label) {
+    const std::string identity = field.identity();
+    for (std::size_t k = 0; k < keys.size(); ++k)
+      if (keys[k].identity == identity) return k;
+    require("FeatureSet", "keys of windows", keys.size() + 1, keys.size() < EntityWindows::max_keys, "at most 16");
+    BoundKey<Event>& made = keys.emplace_back();
+    made.identity = identity;
+    made.entity = [accessor = field.accessor(), seed = EntityWindows::seed_of(keys.size() - 1)](const Event& event) noexcept {
+      return entity_of(std::invoke(accessor, event), seed);
+    };
+    made.shape.id = hash_bytes(label);
+    return keys.size() - 1;
+  }
+
+  std::size_t span(std::size_t key, Duration span) {
+    std::vector<Duration>& spans = keys[key].shape.spans;
+    const auto found = std::find(spans.begin(), spans.end(), span);
+    const auto place = static_cast<std::size_t>(found - spans.begin());
+    if (found == spans.end()) {
+      require("FeatureSet", "spans of one key", spans.size() + 1, spans.size() < EntityWindows::max_spans, "at most 16");
+      spans.push_back(span);
+    }
+    return place;
+  }
+
+  template <class A>
+  std::size_t value(std::size_t key, const Field<A>& field) {
+    BoundKey<Event>& owner = keys[key];
+    const std::string identity = field.identity();
+    const auto found = std::find(owner.value_identities.begin(), owner.value_identities.end(), identity);
+    if (found != owner.value_identities.end()) return static_cast<std::size_t>(found - owner.value_identities.begin());
+    require("FeatureSet", "values of one key", owner.values.size() + 1, owner.values.size() < EntityWindows::max_values, "at most 256");
+    owner.value_identities.push_back(identity);
+    owner.values.push_back([accessor = field.accessor()](const Event& event) noexcept { return to_double(std::invoke(accessor, event)); });
+    owner.shape.values.push_back(hash_bytes(field.label()));
+    return owner.values.size() - 1;
+  }
+
+ private:
+  template <class T>
+  static std::optional<std::uint64_t> entity_of(const T& key, std::uint64_t seed) noexcept {
+    if constexpr (!Integer<T>) {
+      if (to_text_view(key).empty()) return std::nullopt;
+    }
+    return hash_value(key, seed);
+  }
+
+  bool has_time_;
+  std::string time_version_;
+};
+
+}  // namespace rtml::detail
+
+namespace rtml {
+
+/// A feature's definition: knows its columns (`bind`) and computes them of any event that its fields can read.
+template <class F, class Event>
+concept FeatureOf = std::copyable<F> &&
+    requires(F& feature, const F& view, detail::Binding<Event>& binding, const Event& event, detail::Cursor& cursor) {
+  { F::reads_time } -> std::convertible_to<bool>;
+  feature.bind(binding);
+  { view.compute(event, cursor) }
+  noexcept;
+};
+
+}  // namespace rtml

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/features.hpp"
+#include "rtml/transform/feature_set.hpp"
+
+namespace rtml {
+
+/// A feature set with its state, for a single owner: batch training, evaluation, examples. Not for several threads.
+///
+///     for (const Payment& payment : payments) {
+///       model.learn(pipeline(payment), label_of(payment));
+///       pipeline.observe(payment);
+///     }
+template <class Event>
+class FeaturePipeline {
+ public:
+  explicit FeaturePipeline(FeatureSet<Event> features) : FeaturePipeline(std::move(features), EntityWindows::Options{}) {}
+  FeaturePipeline(FeatureSet<Event> features, const EntityWindows::Options& options)
+      : features_(std::move(features)),
+        fitted_(features_.make_fitted()),
+        windows_(features_.make_windows(options)),
+        dense_(features_.dense_size()),
+        sparse_(features_.sparse_capacity()),
+        fit_inputs_(features_.fit_size()) {}
+
+  const FeatureSet<Event>& feature_set() const noexcept { return features_; }
+  const Schema& schema() const noexcept { return features_.schema(); }
+  const Fitted& fitted() const noexcept { return fitted_; }
+  const EntityWindows& windows() const noexcept { return windows_; }
+
+  /// The features of `event` as of its time; valid until the next call. Changes no state but the buffer that they lie in.
+  Features operator()(const Event& event) noexcept {
+    FeatureOutput out{dense_, sparse_, fit_inputs_};
+    features_.compute(event, fitted_, windows_, out);
+    return out.features();
+  }
+
+  /// From here on `event` is past: standardize has seen it, the windows hold it.
+  /// @pre `event` is what was computed last
+  void observe(const Event& event) noexcept {
+    fitted_.observe(fit_inputs_);
+    features_.feed(event, windows_);
+  }
+
+  std::size_t memory_bytes() const noexcept {
+    return sizeof(*this) - sizeof(fitted_) - sizeof(windows_) + fitted_.memory_bytes() + windows_.memory_bytes() +
+           (dense_.capacity() + fit_inputs_.capacity()) * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature);
+  }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("FeaturePipeline", 1);
+    ar(self.fitted_, self.windows_);
+  }
+
+ private:
+  FeatureSet<Event> features_;
+  Fitted fitted_;
+  EntityWindows windows_;
+  std::vector<float> dense_;
+  std::vector<SparseFeature> sparse_;
+  std::vector<float> fit_inputs_;
+};
+
+}  // namespace rtml

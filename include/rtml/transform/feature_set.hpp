@@ -1,0 +1,249 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/schema.hpp"
+#include "rtml/core/time.hpp"
+#include "rtml/transform/calendar.hpp"
+#include "rtml/transform/category.hpp"
+#include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/entity_windows.hpp"
+#include "rtml/transform/feature.hpp"
+#include "rtml/transform/feature_output.hpp"
+#include "rtml/transform/fitted.hpp"
+#include "rtml/transform/numeric.hpp"
+#include "rtml/transform/window.hpp"
+
+namespace rtml {
+namespace detail {
+
+/// In place of a time accessor: every event is at the epoch.
+struct NoTime {};
+
+/// What a feature set is behind its handle; the features themselves are in `FeatureList`.
+template <class Event>
+class FeatureProgram {
+ public:
+  FeatureProgram(std::string set_name, Binding<Event> binding)
+      : name(std::move(set_name)),
+        schema(std::move(binding.columns)),
+        fit_slots(std::move(binding.fit_slots)),
+        sparse_capacity(binding.sparse_capacity),
+        keys(std::move(binding.keys)) {}
+  FeatureProgram(const FeatureProgram&) = delete;
+  FeatureProgram& operator=(const FeatureProgram&) = delete;
+  virtual ~FeatureProgram() = default;
+
+  virtual Time time(const Event& event) const noexcept = 0;
+  virtual void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept = 0;
+
+  EntityWindows::Lock lock(const Event& event, const EntityWindows& windows) const noexcept {
+    std::uint64_t shards = 0;
+    for (const BoundKey<Event>& key : keys)
+      if (const auto entity = key.entity(event)) shards |= windows.shard_bit(*entity);
+    return windows.lock(shards);
+  }
+
+  void feed(const Event& event, Time at, EntityWindows& windows) const noexcept {
+    std::array<double, EntityWindows::max_values> values;  // only as many as the key has
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      const auto entity = keys[k].entity(event);
+      if (!entity) continue;
+      const std::size_t count = keys[k].values.size();
+      for (std::size_t v = 0; v < count; ++v) values[v] = keys[k].values[v](event);
+      windows.feed(k, *entity, at, std::span<const double>(values.data(), count));
+    }
+  }
+
+  void read_ranges(const Event& event, Time at, const EntityWindows& windows, std::span<WindowRange> ranges) const noexcept {
+    std::array<std::optional<std::uint64_t>, EntityWindows::max_keys> entities;
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      entities[k] = keys[k].entity(event);
+      if (entities[k]) windows.prefetch(*entities[k]);
+    }
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      const auto out = ranges.subspan(k * EntityWindows::max_spans, keys[k].shape.spans.size());
+      if (entities[k]) {
+        windows.ranges(k, *entities[k], at, out);
+      } else {
+        std::fill(out.begin(), out.end(), WindowRange{});
+      }
+    }
+  }
+
+  const std::string name;
+  const Schema schema;
+  const std::vector<std::uint64_t> fit_slots;
+  const std::size_t sparse_capacity;
+  const std::vector<BoundKey<Event>> keys;
+};
+
+template <class Event, class A>
+Time read_time(const Field<A>& field, const Event& event) noexcept {
+  static_assert(is_time<Read<A, Event>>, "the time accessor gives a std::chrono::time_point of the system clock, such as rtml::Time");
+  return std::chrono::floor<Duration>(field.read(event));
+}
+
+template <class Event>
+Time read_time(const NoTime& /*none*/, const Event& /*event*/) noexcept {
+  return Time{};
+}
+
+template <class Event, class... Fs>
+void bind_all(std::tuple<Fs...>& features, Binding<Event>& binding) {
+  std::apply([&](auto&... feature) { (feature.bind(binding), ...); }, features);
+}
+template <class Event>
+void bind_all(std::vector<AnyFeature<Event>>& features, Binding<Event>& binding) {
+  for (AnyFeature<Event>& feature : features) feature.bind(binding);
+}
+
+template <class Event, class... Fs>
+void compute_all(const std::tuple<Fs...>& features, const Event& event, Cursor& cursor) noexcept {
+  std::apply([&](const auto&... feature) { (feature.compute(event, cursor), ...); }, features);
+}
+template <class Event>
+void compute_all(const std::vector<AnyFeature<Event>>& features, const Event& event, Cursor& cursor) noexcept {
+  for (const AnyFeature<Event>& feature : features) feature.compute(event, cursor);
+}
+
+/// `Features`: a tuple of feature types, or a vector of AnyFeature. The code is one, and so are the bits.
+template <class Event, class TimeField, class Features>
+class FeatureList final : public FeatureProgram<Event> {
+ public:
+  FeatureList(std::string set_name, TimeField field, Features features, Binding<Event> binding)
+      : FeatureProgram<Event>(std::move(set_name), std::move(binding)), time_(std::move(field)), features_(std::move(features)) {}
+
+  Time time(const Event& event) const noexcept override { return read_time(time_, event); }
+
+  void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept override {
+    WindowRange* ranges = nullptr;
+    RangeSpace space;
+    const Time at = read_time(time_, event);
+    if (!this->keys.empty()) {
+      ranges = space.data();
+      this->read_ranges(event, at, windows, {ranges, EntityWindows::max_keys * EntityWindows::max_spans});
+    }
+    Cursor cursor{out.dense.data(), out.sparse.data(), out.fit_inputs.data(), fitted.mean().data(), fitted.scale().data(), ranges, at};
+    compute_all(features_, event, cursor);
+    out.nnz = static_cast<std::size_t>(cursor.sparse - out.sparse.data());
+  }
+
+ private:
+  /// Room for the ranges of all keys, of which only those that there are get written.
+  class RangeSpace {
+   public:
+    RangeSpace() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the bytes alone
+    WindowRange* data() noexcept { return reinterpret_cast<WindowRange*>(bytes_); }
+
+   private:
+    alignas(WindowRange) std::byte bytes_[EntityWindows::max_keys * EntityWindows::max_spans * sizeof(WindowRange)];
+  };
+
+  TimeField time_;
+  Features features_;
+};
+
+template <class Event, class TimeField, class Features>
+std::shared_ptr<const FeatureProgram<Event>> make_program(std::string name, TimeField time, Features features) {
+  require("FeatureSet", "name", name, !name.empty(), "not empty");
+  std::string version;
+  if constexpr (is_field<TimeField>) version = time.version().empty() ? "" : time.label();
+  Binding<Event> binding(is_field<TimeField>, std::move(version));
+  bind_all(features, binding);
+  return std::make_shared<const FeatureList<Event, TimeField, Features>>(std::move(name), std::move(time), std::move(features),
+                                                                         std::move(binding));
+}
+
+}  // namespace detail
+
+/// One definition of features for training and serving, over the host's own struct (`feature_set`) or put together at run time
+/// (`feature_set_from`): both forms of one definition have the same schema, fingerprint and bits. An immutable handle: cheap to copy, safe
+/// to share between threads. What changes lives outside, in a Fitted and an EntityWindows that the caller owns.
+///
+///     auto lock = features.lock(event, windows);
+///     features.compute(event, fitted, windows, out);   // as of the event's time, without it
+///     features.feed(event, windows);                    // and now it belongs to the past
+template <class Event>
+class FeatureSet {
+ public:
+  explicit FeatureSet(std::shared_ptr<const detail::FeatureProgram<Event>> program) noexcept : program_(std::move(program)) {}
+
+  const std::string& name() const noexcept { return program_->name; }
+  const Schema& schema() const noexcept { return program_->schema; }
+
+  std::size_t dense_size() const noexcept { return program_->schema.dense_size(); }
+  std::size_t sparse_capacity() const noexcept { return program_->sparse_capacity; }  ///< the most that one event gives
+  std::size_t fit_size() const noexcept { return program_->fit_slots.size(); }        ///< numbers that standardize sees of one event
+
+  /// The epoch in a set without a time accessor.
+  Time time(const Event& event) const noexcept { return program_->time(event); }
+
+  /// What standardize needs, before anything was seen.
+  Fitted make_fitted() const { return Fitted(program_->fit_slots); }
+
+  /// What windows need, before anything was fed. @throws ConfigError
+  EntityWindows make_windows(const EntityWindows::Options& options) const {
+    std::vector<EntityWindows::Key> keys;
+    for (const auto& key : program_->keys) keys.push_back(key.shape);
+    return EntityWindows(std::move(keys), options);
+  }
+  EntityWindows make_windows() const { return make_windows(EntityWindows::Options{}); }
+
+  /// Holds the entities of `event` while it is computed and fed. Waits only for events of entities in the same shards.
+  EntityWindows::Lock lock(const Event& event, const EntityWindows& windows) const noexcept { return program_->lock(event, windows); }
+
+  /// The features of `event` as of its own time. Only reads, never allocates.
+  /// @pre `out` has room as FeatureOutput says; `fitted` and `windows` were made by this set; the event's lock is held
+  void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept {
+    program_->compute(event, fitted, windows, out);
+  }
+
+  /// Puts `event` into the windows of its entities.
+  /// @pre the event's lock is held
+  void feed(const Event& event, EntityWindows& windows) const noexcept { program_->feed(event, program_->time(event), windows); }
+
+ private:
+  std::shared_ptr<const detail::FeatureProgram<Event>> program_;
+};
+
+/// Features over a struct with a time: `feature_set<Payment>("payments-v1", &Payment::at, numeric(...), window(...), ...)`.
+/// @throws ConfigError when two columns have one name, or one has none.
+template <class Event, detail::Source T, class... Fs>
+requires(FeatureOf<Fs, Event>&&...) FeatureSet<Event> feature_set(std::string name, T time, Fs... features) {
+  return FeatureSet<Event>(
+      detail::make_program<Event>(std::move(name), detail::to_field(std::move(time)), std::tuple<Fs...>(std::move(features)...)));
+}
+
+/// Features over a struct without a time: every event is at the epoch, and nothing may depend on it.
+template <class Event, class... Fs>
+requires(FeatureOf<Fs, Event>&&...) FeatureSet<Event> feature_set(std::string name, Fs... features) {
+  static_assert(!(Fs::reads_time || ...), "windows and calendar parts need a time accessor: feature_set<Event>(name, &Event::at, ...)");
+  return FeatureSet<Event>(detail::make_program<Event>(std::move(name), detail::NoTime{}, std::tuple<Fs...>(std::move(features)...)));
+}
+
+/// The same of features that are only known at run time: one virtual call each.
+template <class Event, detail::Source T>
+FeatureSet<Event> feature_set_from(std::string name, T time, std::vector<AnyFeature<Event>> features) {
+  return FeatureSet<Event>(detail::make_program<Event>(std::move(name), detail::to_field(std::move(time)), std::move(features)));
+}
+
+/// @throws ConfigError also when a feature depends on the event's time.
+template <class Event>
+FeatureSet<Event> feature_set_from(std::string name, std::vector<AnyFeature<Event>> features) {
+  return FeatureSet<Event>(detail::make_program<Event>(std::move(name), detail::NoTime{}, std::move(features)));
+}
+
+}  // namespace rtml

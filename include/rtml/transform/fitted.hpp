@@ -1,0 +1,156 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
+
+namespace rtml {
+
+/// What `standardize` has seen: count, mean and variance of each of its inputs, one slot a standardized feature. A value type; reading
+/// it from many threads is safe while nobody observes.
+///
+/// Served is z = (x - mean) / deviation, limited to [-8, 8]; 0 as long as nothing, or only one value, was seen. A value that is not usable
+/// is not standardized: NaN stays missing, infinity stays what a learner refuses.
+///
+/// One outlier cannot spoil a slot: once 8 values were seen, one enters with a distance from the mean of at most sqrt(n) deviations, so
+/// that whatever it is, it no more than doubles the variance and moves the mean by deviation / sqrt(n). A rare but real value (seen once
+/// in n) enters in full, and a lasting change is followed exponentially fast.
+/// Source: B. P. Welford, Technometrics 4 (1962), 419-420; T. F. Chan, G. H. Golub, R. J. LeVeque, COMPSTAT 1982 (merge).
+class Fitted {
+ public:
+  static constexpr float largest = 8.0F;     ///< of a standardized value
+  static constexpr double trusted = 8.0;     ///< so many values enter unlimited
+  static constexpr float flattest = 1e-30F;  ///< a variance below is none: the value served is 0
+
+  Fitted() = default;
+
+  /// `slots`: what each slot is, by which a restored one is recognised.
+  explicit Fitted(std::vector<std::uint64_t> slots)
+      : slots_(std::move(slots)),
+        count_(slots_.size()),
+        center_(slots_.size()),
+        squares_(slots_.size()),
+        mean_(slots_.size()),
+        scale_(slots_.size()) {}
+
+  std::size_t size() const noexcept { return slots_.size(); }
+  std::span<const float> mean() const noexcept { return mean_; }    ///< [size]
+  std::span<const float> scale() const noexcept { return scale_; }  ///< [size] 1 / deviation; 0 = not known yet
+  std::uint64_t count(std::size_t slot) const noexcept { return static_cast<std::uint64_t>(count_[slot]); }
+  double variance(std::size_t slot) const noexcept { return count_[slot] > 0.0 ? squares_[slot] / count_[slot] : 0.0; }
+
+  /// One event's inputs [size]; what is not usable is skipped. Never allocates.
+  void observe(std::span<const float> fit_inputs) noexcept {
+    double shared_count = 0.0;  // most slots have seen as many values: one division does for them
+    double share = 0.0;
+    for (std::size_t slot = 0; slot < fit_inputs.size(); ++slot) {
+      if (!is_usable(fit_inputs[slot])) continue;
+      double distance = static_cast<double>(fit_inputs[slot]) - center_[slot];
+      const double squares = squares_[slot];  // M_n: n times the variance, so its root is the limit
+      if (distance * distance > squares && count_[slot] >= trusted && squares > 0.0) {
+        const double limit = std::sqrt(squares);
+        distance = distance > 0.0 ? limit : -limit;
+      }
+      count_[slot] += 1.0;
+      if (count_[slot] != shared_count) {
+        shared_count = count_[slot];
+        share = 1.0 / shared_count;
+      }
+      const double step = distance * share;
+      center_[slot] += step;
+      squares_[slot] = squares + distance * (distance - step);
+      refresh(slot, share);
+    }
+  }
+
+  /// As if the events of `other` had been seen here too, apart from which outliers were limited.
+  /// @throws SchemaError when `other` is of another feature set.
+  void merge(const Fitted& other) {
+    if (slots_ != other.slots_) raise(SchemaError("Fitted: merged with statistics of other features"));
+    for (std::size_t slot = 0; slot < size(); ++slot) {
+      if (other.count_[slot] == 0.0) continue;
+      const double count = count_[slot] + other.count_[slot];
+      const double distance = other.center_[slot] - center_[slot];
+      center_[slot] += distance * other.count_[slot] / count;
+      squares_[slot] += other.squares_[slot] + distance * distance * count_[slot] * other.count_[slot] / count;
+      count_[slot] = count;
+      refresh(slot, 1.0 / count);
+    }
+  }
+
+  /// What standardize serves of x.
+  static float standardized(float x, float mean, float scale) noexcept {
+    if (!is_usable(x)) return x;
+    const float z = (x - mean) * scale;
+    return z > largest ? largest : (z < -largest ? -largest : z);
+  }
+
+  std::size_t memory_bytes() const noexcept {
+    return sizeof(*this) + slots_.capacity() * sizeof(std::uint64_t) +
+           (count_.capacity() + center_.capacity() + squares_.capacity()) * sizeof(double) +
+           (mean_.capacity() + scale_.capacity()) * sizeof(float);
+  }
+
+  /// Restores into one made by the same feature set, or by one that gained features since: those begin anew.
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("Fitted", 1);
+    if constexpr (Ar::reading) {
+      std::vector<std::uint64_t> slots;
+      std::vector<double> count;
+      std::vector<double> center;
+      std::vector<double> squares;
+      ar(slots, count, center, squares);
+      ar.check(count.size() == slots.size() && center.size() == slots.size() && squares.size() == slots.size(), "sizes");
+      for (std::size_t i = 0; i < slots.size(); ++i) ar.check(plausible(count[i], center[i], squares[i]), "count, mean or squares");
+      self.adopt(ar, slots, count, center, squares);
+    } else {
+      ar(self.slots_, self.count_, self.center_, self.squares_);
+    }
+  }
+
+ private:
+  static bool plausible(double count, double center, double squares) noexcept {
+    if (!is_finite(count) || count < 0.0 || count > 0x1p53 || count != std::floor(count)) return false;
+    if (!is_usable(center) || !is_finite(squares) || squares < 0.0) return false;
+    return count > 0.0 || (center == 0.0 && squares == 0.0);
+  }
+
+  template <class Ar>
+  void adopt(Ar& ar, const std::vector<std::uint64_t>& slots, const std::vector<double>& count, const std::vector<double>& center,
+             const std::vector<double>& squares) {
+    *this = Fitted(slots_);
+    std::size_t mine = 0;  // both in the order of their set: saved slots are found going forward
+    for (std::size_t i = 0; i < slots.size(); ++i, ++mine) {
+      while (mine < size() && slots_[mine] != slots[i]) ++mine;
+      ar.check(mine < size(), "slots (saved: other features)");
+      count_[mine] = count[i];
+      center_[mine] = center[i];
+      squares_[mine] = squares[i];
+      if (count[i] > 0.0) refresh(mine, 1.0 / count[i]);
+    }
+  }
+
+  /// `share`: 1 / count.
+  void refresh(std::size_t slot, double share) noexcept {
+    mean_[slot] = static_cast<float>(center_[slot]);
+    const auto spread = static_cast<float>(squares_[slot] * share);
+    scale_[slot] = spread > flattest ? 1.0F / std::sqrt(spread) : 0.0F;
+  }
+
+  std::vector<std::uint64_t> slots_;
+  std::vector<double> count_;
+  std::vector<double> center_;
+  std::vector<double> squares_;  // of the distances from the mean, summed
+  std::vector<float> mean_;      // rounded, as compute reads them
+  std::vector<float> scale_;
+};
+
+}  // namespace rtml

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
+#include "rtml/core/math.hpp"
+#include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/fitted.hpp"
+
+namespace rtml {
+
+// What may follow `|` after a number. A missing value (NaN) goes through all but missing_indicator; so does, unless it is clipped, what
+// is infinite or beyond 1e15: it reaches the learner, which refuses and counts the example.
+
+namespace detail {
+
+/// The column that operations are at work on.
+struct Stage {
+  const std::string& name;
+  std::string definition;
+  std::size_t column;
+};
+
+struct Log1p {
+  static constexpr bool last = false;
+  void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|log1p"; }
+  static float apply(float x, Cursor& /*cursor*/) noexcept {
+    if (!is_usable(x)) return x;
+    const std::uint32_t sign = std::bit_cast<std::uint32_t>(x) & 0x80000000U;
+    const float magnitude = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(math::log1p(magnitude)) | sign);
+  }
+};
+
+struct Standardize {
+  static constexpr bool last = false;
+  void bind(auto& binding, Stage& stage) const {
+    binding.fit_slots.push_back(hash_combine(hash_bytes(stage.name), hash_bytes(stage.definition)));
+    stage.definition += "|standardize";
+  }
+  static float apply(float x, Cursor& cursor) noexcept {
+    *cursor.fit_input++ = is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN();
+    return Fitted::standardized(x, *cursor.mean++, *cursor.scale++);
+  }
+};
+
+struct Clip {
+  static constexpr bool last = false;
+  float lo;
+  float hi;
+  void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|clip(" + to_text(lo) + "," + to_text(hi) + ")"; }
+  float apply(float x, Cursor& /*cursor*/) const noexcept {
+    if (is_nan(x)) return x;
+    return x < lo ? lo : (x > hi ? hi : x);
+  }
+};
+
+struct MissingIndicator {
+  static constexpr bool last = false;
+  void bind(auto& binding, Stage& stage) const {
+    binding.add({stage.name + ".missing", stage.definition + "|missing"});
+    stage.definition += "|missing_indicator";
+  }
+  static float apply(float x, Cursor& cursor) noexcept {
+    *cursor.dense++ = is_nan(x) ? 1.0F : 0.0F;
+    return is_nan(x) ? 0.0F : x;
+  }
+};
+
+struct Bucketize {
+  static constexpr bool last = true;
+  std::vector<float> edges;
+  void bind(auto& binding, Stage& stage) const {
+    stage.definition += "|bucketize(";
+    for (std::size_t i = 0; i < edges.size(); ++i) stage.definition += (i == 0 ? "" : ",") + to_text(edges[i]);
+    stage.definition += ")";
+    binding.columns[stage.column].kind = Column::Kind::nominal;
+    binding.columns[stage.column].categories = static_cast<std::uint32_t>(edges.size() + 1);
+  }
+  float apply(float x, Cursor& /*cursor*/) const noexcept {
+    if (is_nan(x)) return x;
+    return static_cast<float>(std::upper_bound(edges.begin(), edges.end(), x) - edges.begin());
+  }
+};
+
+template <class T>
+inline constexpr bool is_operation = false;
+template <>
+inline constexpr bool is_operation<Log1p> = true;
+template <>
+inline constexpr bool is_operation<Standardize> = true;
+template <>
+inline constexpr bool is_operation<Clip> = true;
+template <>
+inline constexpr bool is_operation<MissingIndicator> = true;
+template <>
+inline constexpr bool is_operation<Bucketize> = true;
+
+}  // namespace detail
+
+/// sign(x) * ln(1 + |x|): tames amounts, counts and durations, of either sign.
+constexpr detail::Log1p log1p() noexcept { return {}; }
+
+/// (x - mean) / deviation over all that the loop has observed so far, limited to [-8, 8]; 0 before. See Fitted.
+constexpr detail::Standardize standardize() noexcept { return {}; }
+
+/// Limits to [lo, hi], infinities too.
+inline detail::Clip clip(float lo, float hi) {
+  require("clip", "lo", lo, is_finite(lo), "finite");
+  require("clip", "hi", hi, is_finite(hi), "finite");
+  require("clip", "lo", lo, lo <= hi, "<= hi");
+  return {lo, hi};
+}
+
+/// Adds a column NAME.missing, 1 where the value is missing here, and gives the value 0 there. After standardize, 0 is the mean.
+constexpr detail::MissingIndicator missing_indicator() noexcept { return {}; }
+
+/// Makes the column nominal: the number of edges that are <= x. `edges` ascending, at least one. Nothing may follow.
+inline detail::Bucketize bucketize(std::vector<float> edges) {
+  require("bucketize", "edges", edges.size(), !edges.empty(), "at least one");
+  for (std::size_t i = 0; i < edges.size(); ++i)
+    require("bucketize", "edge", edges[i], is_finite(edges[i]) && (i == 0 || edges[i - 1] < edges[i]), "finite and above the one before");
+  return {std::move(edges)};
+}
+
+namespace detail {
+
+/// A number of the event (`Input`) and what is done to it: one dense column, and those that operations add behind it.
+template <class Input, class... Operations>
+class Scalar {
+ public:
+  static constexpr bool reads_time = Input::reads_time;
+
+  Scalar(std::string name, Input input, std::tuple<Operations...> operations)
+      : name_(std::move(name)), input_(std::move(input)), operations_(std::move(operations)) {}
+
+  template <class Event>
+  void bind(Binding<Event>& binding) {
+    Stage stage{name_, input_.bind(binding, name_), binding.add({name_})};
+    std::apply([&](const auto&... operation) { (operation.bind(binding, stage), ...); }, operations_);
+    binding.columns[stage.column].definition = std::move(stage.definition);
+  }
+
+  template <class Event>
+  void compute(const Event& event, Cursor& cursor) const noexcept {
+    float* const place = cursor.dense++;
+    float x = input_.read(event, cursor);
+    std::apply([&](const auto&... operation) { ((x = operation.apply(x, cursor)), ...); }, operations_);
+    *place = x;
+  }
+
+  template <class Operation>
+  requires is_operation<Operation>
+  friend auto operator|(Scalar scalar, Operation operation) {
+    static_assert(!(Operations::last || ...), "nothing may follow bucketize");
+    return Scalar<Input, Operations..., Operation>(
+        std::move(scalar.name_), std::move(scalar.input_),
+        std::tuple_cat(std::move(scalar.operations_), std::tuple<Operation>(std::move(operation))));
+  }
+
+ private:
+  std::string name_;
+  Input input_;
+  std::tuple<Operations...> operations_;
+};
+
+}  // namespace detail
+}  // namespace rtml
