@@ -23,10 +23,3 @@ TEST_CASE("a spin lock lets one thread in at a time", "[core][threads]") {
   CHECK(count == 20000);
 }
 
-TEST_CASE("try_lock says whether it got the lock", "[core]") {
-  SpinLock lock;
-  CHECK(lock.try_lock());
-  CHECK_FALSE(lock.try_lock());
-  lock.unlock();
-  CHECK(lock.try_lock());
-}

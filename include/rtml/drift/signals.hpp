@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "rtml/core/signal.hpp"
+
+namespace rtml::drift {
+
+// What retraining triggers compare: `drift::psi() > 0.2 || drift::adwin() > 0`.
+
+/// Largest over the features between their reference and their last `window` rows (drift/distance_monitor.hpp: 10 rows a bin at least).
+inline Signal psi(std::size_t window = 1000) { return {Signal::Source::distance, "psi", window, {}}; }
+inline Signal ks(std::size_t window = 1000) { return {Signal::Source::distance, "ks", window, {}}; }
+inline Signal js(std::size_t window = 1000) { return {Signal::Source::distance, "js", window, {}}; }
+
+/// Any detector on the error, as make_detector() names it: "page_hinkley:threshold=20". 1 once it alarmed, until the next retraining.
+inline Signal detector(std::string_view spec) { return {Signal::Source::detector, std::string(spec), 0, {}}; }
+
+// An error that falls is no reason to retrain.
+inline Signal adwin() { return detector("adwin:direction=rise"); }
+inline Signal ddm() { return detector("ddm"); }
+inline Signal page_hinkley() { return detector("page_hinkley:direction=rise"); }
+
+}  // namespace rtml::drift

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "rtml/core/export.hpp"
+
+namespace rtml::stats {
+
+// Special functions behind p-values, compiled once. Safe from any thread (std::lgamma is not: it writes `signgam`); none allocates or
+// throws: an argument outside the domain gives NaN. tests/stats/special_test.cpp holds them to scipy's values.
+
+/// P(Z <= z) of a standard normal.
+RTML_API double normal_cdf(double z) noexcept;
+
+/// P(Z > z) of a standard normal, accurate far into the tail, where 1 - normal_cdf(z) is 0.
+RTML_API double normal_sf(double z) noexcept;
+
+/// The z with normal_cdf(z) = p, for p in [0, 1]; about 1e-15 relative. An upper quantile is -normal_quantile(p): exact for tiny p.
+/// Source: M. J. Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied Statistics 37 (1988), 477-484.
+RTML_API double normal_quantile(double p) noexcept;
+
+/// ln of the gamma function for x > 0, to about 1e-14.
+RTML_API double log_gamma(double x) noexcept;
+
+/// Regularised lower incomplete gamma function P(a, x), a > 0, x >= 0.
+RTML_API double gamma_p(double a, double x) noexcept;
+
+/// Regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x), with its own relative accuracy. O(sqrt(a)) steps near x = a.
+/// Source: W. H. Press et al., Numerical Recipes (3rd ed.), 6.2; prefactor as in C. Loader, "Fast and accurate computation of binomial
+/// probabilities" (2000).
+RTML_API double gamma_q(double a, double x) noexcept;
+
+/// P(X > x) of a chi-squared variable with `freedom` > 0 degrees of freedom.
+RTML_API double chi2_sf(double x, double freedom) noexcept;
+
+/// P(K > x) of Kolmogorov's limiting distribution.
+RTML_API double kolmogorov_sf(double x) noexcept;
+
+}  // namespace rtml::stats

@@ -1,0 +1,176 @@
+#include "rtml/stats/special.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "rtml/core/finite.hpp"
+
+namespace rtml::stats {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double log_sqrt_two_pi = 0.91893853320467274178;
+
+/// c0 + c1 x + c2 x^2 + ...
+template <std::size_t N>
+double polynomial(const double (&coefficients)[N], double x) noexcept {
+  double sum = coefficients[N - 1];
+  for (std::size_t i = N - 1; i-- > 0;) sum = sum * x + coefficients[i];
+  return sum;
+}
+
+/// ln Gamma(x) - ((x - 1/2) ln x - x + ln sqrt(2 pi)), for x >= 15.
+double stirling_error(double x) noexcept {
+  constexpr double series[] = {1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360360.0};
+  return polynomial(series, 1.0 / (x * x)) / x;
+}
+
+/// a - x + a ln(x / a), without the cancellation near x = a.
+double deviance(double a, double x) noexcept {
+  const double v = (x - a) / (x + a);
+  if (std::abs(v) > 0.1) return a - x + a * std::log(x / a);
+  double sum = 0.0;  // ln(x / a) = 2 (v + v^3 / 3 + v^5 / 5 + ...), and a - x + 2 a v = -(x - a) v
+  double power = v;
+  for (double k = 3.0; k < 40.0; k += 2.0) {
+    power *= v * v;
+    sum += power / k;
+  }
+  return 2.0 * a * sum - (x - a) * v;
+}
+
+/// x^a e^-x / Gamma(a).
+double gamma_prefactor(double a, double x) noexcept {
+  if (a < 15.0) return std::exp(a * std::log(x) - x - log_gamma(a));
+  return std::exp(deviance(a, x) - stirling_error(a)) * std::sqrt(a) / std::sqrt(2.0 * std::numbers::pi);
+}
+
+double gamma_series(double a, double x) noexcept {
+  double term = 1.0 / a;
+  double sum = term;
+  for (double n = a + 1.0; std::abs(term) > std::abs(sum) * 1e-17; n += 1.0) {
+    term *= x / n;
+    sum += term;
+  }
+  return sum * gamma_prefactor(a, x);
+}
+
+double gamma_fraction(double a, double x) noexcept {
+  constexpr double tiny = 1e-300;
+  double b = x + 1.0 - a;
+  double c = 1.0 / tiny;
+  double d = 1.0 / b;
+  double h = d;
+  for (int i = 1; i < 100'000; ++i) {  // Lentz's method
+    const double an = -i * (i - a);
+    b += 2.0;
+    d = an * d + b;
+    if (std::abs(d) < tiny) d = tiny;
+    c = b + an / c;
+    if (std::abs(c) < tiny) c = tiny;
+    d = 1.0 / d;
+    const double factor = d * c;
+    h *= factor;
+    if (std::abs(factor - 1.0) < 1e-16) break;
+  }
+  return h * gamma_prefactor(a, x);
+}
+
+bool in_gamma_domain(double a, double x) noexcept { return a > 0.0 && is_finite(a) && x >= 0.0; }
+
+}  // namespace
+
+double normal_cdf(double z) noexcept { return 0.5 * std::erfc(-z * (0.5 * std::numbers::sqrt2)); }
+
+double normal_sf(double z) noexcept { return 0.5 * std::erfc(z * (0.5 * std::numbers::sqrt2)); }
+
+double normal_quantile(double p) noexcept {
+  if (!(p >= 0.0 && p <= 1.0)) return nan;
+  if (p == 0.0) return -infinity;
+  if (p == 1.0) return infinity;
+  const double q = p - 0.5;
+  if (std::abs(q) <= 0.425) {
+    constexpr double a[] = {3.3871328727963666080, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125,
+                            45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727};
+    constexpr double b[] = {1.0,
+                            42.313330701600911252,
+                            687.18700749205790830,
+                            5394.1960214247511077,
+                            21213.794301586595867,
+                            39307.895800092710610,
+                            28729.085735721942674,
+                            5226.4952788528545610};
+    const double r = 0.180625 - q * q;
+    return q * polynomial(a, r) / polynomial(b, r);
+  }
+  const double r = std::sqrt(-std::log(q < 0.0 ? p : 1.0 - p));
+  double z = 0.0;
+  if (r <= 5.0) {
+    constexpr double c[] = {1.42343711074968357734, 4.63033784615654529590,  5.76949722146069140550,   3.64784832476320460504,
+                            1.27045825245236838258, 0.241780725177450611770, 0.0227238449892691845833, 7.74545014278341407640e-4};
+    constexpr double d[] = {1.0,
+                            2.05319162663775882187,
+                            1.67638483018380384940,
+                            0.689767334985100004550,
+                            0.148103976427480074590,
+                            0.0151986665636164571966,
+                            5.47593808499534494600e-4,
+                            1.05075007164441684324e-9};
+    z = polynomial(c, r - 1.6) / polynomial(d, r - 1.6);
+  } else {
+    constexpr double e[] = {6.65790464350110377720,   5.46378491116411436990,    1.78482653991729133580,    0.296560571828504891230,
+                            0.0265321895265761230930, 0.00124266094738807843860, 2.71155556874348757815e-5, 2.01033439929228813265e-7};
+    constexpr double f[] = {1.0,
+                            0.599832206555887937690,
+                            0.136929880922735805310,
+                            0.0148753612908506148525,
+                            7.86869131145613259100e-4,
+                            1.84631831751005468180e-5,
+                            1.42151175831644588870e-7,
+                            2.04426310338993978564e-15};
+    z = polynomial(e, r - 5.0) / polynomial(f, r - 5.0);
+  }
+  return q < 0.0 ? -z : z;
+}
+
+double log_gamma(double x) noexcept {
+  if (!(x > 0.0)) return nan;
+  double shift = 1.0;  // Gamma(x) = Gamma(x + n) / (x (x + 1) ... (x + n - 1))
+  while (x < 15.0) shift *= x, x += 1.0;
+  return (x - 0.5) * std::log(x) - x + log_sqrt_two_pi + stirling_error(x) - std::log(shift);
+}
+
+double gamma_p(double a, double x) noexcept {
+  if (!in_gamma_domain(a, x)) return nan;
+  if (x == 0.0) return 0.0;
+  if (x == infinity) return 1.0;
+  return x < a + 1.0 ? gamma_series(a, x) : 1.0 - gamma_fraction(a, x);
+}
+
+double gamma_q(double a, double x) noexcept {
+  if (!in_gamma_domain(a, x)) return nan;
+  if (x == 0.0) return 1.0;
+  if (x == infinity) return 0.0;
+  return x < a + 1.0 ? 1.0 - gamma_series(a, x) : gamma_fraction(a, x);
+}
+
+double chi2_sf(double x, double freedom) noexcept { return gamma_q(0.5 * freedom, 0.5 * std::max(x, 0.0)); }
+
+double kolmogorov_sf(double x) noexcept {
+  if (is_nan(x)) return nan;
+  if (x < 0.04) return 1.0;  // the theta series below would divide by x^2
+  if (x < 1.0) {
+    const double scale = std::numbers::pi * std::numbers::pi / (8.0 * x * x);
+    double sum = 0.0;
+    for (int k = 1; k <= 9; k += 2) sum += std::exp(-scale * k * k);
+    return 1.0 - std::sqrt(2.0 * std::numbers::pi) / x * sum;
+  }
+  double sum = 0.0;
+  for (int k = 1; k <= 6; ++k) sum += (k % 2 == 1 ? 2.0 : -2.0) * std::exp(-2.0 * x * x * k * k);
+  return sum;
+}
+
+}  // namespace rtml::stats
