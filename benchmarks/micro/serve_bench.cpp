@@ -1,0 +1,159 @@
+// What one read of a served model costs (take it, read one weight, let go), idle and beside a publisher at about 1 kHz; next to it the
+// two usual ways: a shared_ptr under a mutex, and a shared_mutex held while reading. Per read: mean, and in the publishing runs p50, p99
+// and p99.9 of single reads, whose clock (printed as clock_ns) is still in them.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "rtml/serve/published.hpp"
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct Model {
+  std::array<float, 64> weights{};
+};
+
+struct WaitFree {
+  float read() const noexcept { return model.read()->weights[0]; }
+  void publish() {
+    auto next = model.reclaim();
+    if (!next) next = std::make_unique<Model>();
+    next->weights[0] += 1.0F;
+    model.publish(std::move(next));
+  }
+  rtml::Published<Model> model{std::make_unique<Model>()};
+};
+
+struct MutexAndSharedPtr {
+  float read() const {
+    std::shared_ptr<const Model> snapshot;
+    {
+      const std::lock_guard lock(mutex);
+      snapshot = model;
+    }
+    return snapshot->weights[0];
+  }
+  void publish() {
+    std::shared_ptr<const Model> next = std::make_shared<Model>();
+    const std::lock_guard lock(mutex);
+    model.swap(next);
+  }
+  mutable std::mutex mutex;
+  std::shared_ptr<const Model> model = std::make_shared<Model>();
+};
+
+struct SharedMutex {
+  float read() const {
+    const std::shared_lock lock(mutex);
+    return model->weights[0];
+  }
+  void publish() {
+    auto next = std::make_unique<Model>();
+    const std::lock_guard lock(mutex);
+    model.swap(next);
+  }
+  mutable std::shared_mutex mutex;
+  std::unique_ptr<Model> model = std::make_unique<Model>();
+};
+
+/// Publishes every millisecond while it lives.
+template <class Slot>
+class Publisher {
+ public:
+  explicit Publisher(Slot& slot)
+      : thread_([this, &slot] {
+          while (!stop_.load(std::memory_order_relaxed)) {
+            slot.publish();
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+          }
+        }) {}
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+  ~Publisher() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+template <class Slot>
+Slot& shared_slot() {
+  static Slot slot;
+  return slot;
+}
+
+template <class Slot>
+void Read(benchmark::State& state) {
+  const Slot& slot = shared_slot<Slot>();
+  for (auto _ : state) benchmark::DoNotOptimize(slot.read());
+  state.SetItemsProcessed(state.iterations());
+}
+
+double nanoseconds(SteadyClock::duration duration) { return std::chrono::duration<double, std::nano>(duration).count(); }
+
+double clock_cost() {
+  std::vector<double> costs(10000);
+  for (double& cost : costs) {
+    const auto begin = SteadyClock::now();
+    cost = nanoseconds(SteadyClock::now() - begin);
+  }
+  std::nth_element(costs.begin(), costs.begin() + 5000, costs.end());
+  return costs[5000];
+}
+
+/// Argument: 0 idle, 1 beside a publisher.
+template <class Slot>
+void ReadLatency(benchmark::State& state) {
+  Slot slot;
+  std::unique_ptr<Publisher<Slot>> publisher;
+  if (state.range(0) != 0) publisher = std::make_unique<Publisher<Slot>>(slot);
+  std::vector<float> latencies(1 << 20);
+  std::size_t count = 0;
+  for (auto _ : state) {
+    const auto begin = SteadyClock::now();
+    benchmark::DoNotOptimize(slot.read());
+    latencies[count++ % latencies.size()] = static_cast<float>(nanoseconds(SteadyClock::now() - begin));
+  }
+  publisher.reset();
+  latencies.resize(std::min(count, latencies.size()));
+  std::sort(latencies.begin(), latencies.end());
+  const auto quantile = [&](double q) {
+    return static_cast<double>(latencies[static_cast<std::size_t>(q * static_cast<double>(latencies.size() - 1))]);
+  };
+  state.counters["p50_ns"] = quantile(0.5);
+  state.counters["p99_ns"] = quantile(0.99);
+  state.counters["p999_ns"] = quantile(0.999);
+  state.counters["clock_ns"] = clock_cost();
+}
+
+/// The writer's side: one publish with a recycled model, nobody reading.
+void Publish(benchmark::State& state) {
+  WaitFree slot;
+  for (auto _ : state) slot.publish();
+  state.SetItemsProcessed(state.iterations());
+}
+
+BENCHMARK_TEMPLATE(Read, WaitFree)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK_TEMPLATE(Read, MutexAndSharedPtr)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK_TEMPLATE(Read, SharedMutex)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK_TEMPLATE(ReadLatency, WaitFree)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK_TEMPLATE(ReadLatency, MutexAndSharedPtr)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK_TEMPLATE(ReadLatency, SharedMutex)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK(Publish);
+
+}  // namespace

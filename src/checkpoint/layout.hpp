@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "rtml/checkpoint/format.hpp"
+
+// Sizes and constants of docs/format.md.
+namespace rtml::checkpoint::layout {
+
+inline constexpr std::string_view magic{"\x89RTML\r\n\x1a", 8};  // shows damage by text-mode copies, as PNG's does
+inline constexpr std::string_view end_magic{"RTMLEND\n", 8};
+inline constexpr std::uint32_t version = 1;
+inline constexpr std::size_t header_size = 16;  // magic, version, number of sections
+inline constexpr std::size_t entry_size = 34;   // of the table, without the name
+inline constexpr std::size_t footer_size = 24;  // end magic, length of the file, checksum
+
+/// No block of zstd unpacks to more than 128 KiB, and none takes less than 4 bytes. Source: RFC 8878, section 3.1.1.2.
+inline constexpr std::uint64_t largest_zstd_ratio = 32768;
+inline constexpr int largest_zstd_window_log = 23;  // 8 MiB: what unpacking may take beside its output
+
+}  // namespace rtml::checkpoint::layout
+
+namespace rtml::checkpoint {
+
+using Sink = std::function<void(std::span<const std::byte>)>;
+
+/// encode(), piece by piece: raw sections are passed on without a copy.
+void encode_to(std::span<const Section> sections, Compression compression, const Sink& sink);
+
+}  // namespace rtml::checkpoint
