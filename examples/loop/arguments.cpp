@@ -40,7 +40,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_option("--rehearse", arguments.rehearse,
                  "past examples learned again: reservoir, class_balanced or sliding, with size=N, ratio=R");
   app.add_option("--state", arguments.state, "directory of checkpoints: run again with it to go on where it stopped");
-  app.add_option("--report", arguments.report, "where to write the HTML report; default report.html, none with --json");
+  auto* report =
+      app.add_option("--report", arguments.report, "where to write the HTML report; default report.html, none with --json or \"\"");
   app.add_option("--limit", arguments.limit, "stop after so many rows in all")->check(CLI::PositiveNumber);
   app.add_option("--seed", arguments.seed, "of the made stream, routing and rehearsal")->capture_default_str();
   app.add_flag("--json", arguments.json, "print one JSON object on standard output and nothing else there");
@@ -56,7 +57,7 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
     fmt::print(stderr, "rtml-loop: --data needs --target, the column with the label\n");
     return 2;
   }
-  if (arguments.report.empty() && !arguments.json) arguments.report = "report.html";
+  if (report->count() == 0 && !arguments.json) arguments.report = "report.html";
   return std::nullopt;
 }
 

@@ -3,7 +3,6 @@
 #include <charconv>
 
 #include "rtml/core/spec.hpp"
-#include "rtml/drift/make_detector.hpp"
 #include "rtml/drift/signals.hpp"
 #include "rtml/stream/delayed_labels.hpp"
 
@@ -32,8 +31,9 @@ Trigger drifts(Spec& spec) {
   distance("psi", rtml::drift::psi(window));
   distance("ks", rtml::drift::ks(window));
   distance("js", rtml::drift::js(window));
-  for (const std::string_view name : rtml::drift::detector_names())
-    if (spec.flag(name)) trigger = either(std::move(trigger), rtml::drift::detector(name) > 0.0);
+  if (spec.flag("adwin")) trigger = either(std::move(trigger), rtml::drift::adwin() > 0.0);
+  if (spec.flag("ddm")) trigger = either(std::move(trigger), rtml::drift::ddm() > 0.0);
+  if (spec.flag("page_hinkley")) trigger = either(std::move(trigger), rtml::drift::page_hinkley() > 0.0);
   return trigger.never() ? rtml::drift::psi(window) > 0.2 : trigger;
 }
 

@@ -148,7 +148,7 @@ void Engine::decide(Prediction& prediction, std::span<const float> scores, float
     prediction.label = static_cast<float>(best - scores.begin());
   } else {
     prediction.score = scores[0];
-    prediction.label = task_ == Task::regression ? scores[0] : (scores[0] >= threshold ? 1.0F : 0.0F);
+    prediction.label = task_ == Task::regression ? scores[0] : (scores[0] > threshold ? 1.0F : 0.0F);
   }
 }
 

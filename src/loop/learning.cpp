@@ -52,7 +52,7 @@ bool Engine::Worker::observe_next() {
   for (std::size_t arm = 0; arm < arms.size(); ++arm)
     if (arms[arm].shadow())
       working->models[arm].predict(x, pending.scores(sequence).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
-  header.flags |= PendingRing::observed;
+  if (!taught) header.flags |= PendingRing::cold;
   pending.release(sequence);
 
   for (std::size_t arm = 0; arm < arms.size(); ++arm)
@@ -108,7 +108,11 @@ void Engine::Worker::take(const Label& label) {
     ++counts.labels_expired;
   } else {
     ++counts.labels;
-    count_outcomes(served, label.y, label.weight);
+    if ((flags & PendingRing::cold) != 0) {
+      ++counts.labels_cold;
+    } else {
+      count_outcomes(served, label.y, label.weight);
+    }
     learn_example({dense, sparse}, label.y, label.weight, at);
   }
 }
@@ -186,6 +190,7 @@ void Engine::Worker::learn_example(Features x, float y, float weight, Time at) {
   rehearse_with({x, y, weight, at});
   if (keeps_history) history.add(x, y, weight, now);  // by when the label was known: Data::recent is about that
   ++unpublished;
+  taught = true;
   for (std::size_t i = 0; i < arms.size(); ++i) {
     arms[i].scheduler.count(now);
     if (!arms[i].scheduler.policy().when.never()) consider_retraining(i);

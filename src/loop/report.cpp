@@ -27,6 +27,7 @@ std::vector<monitor::Sample> samples_of(const LoopCounters& c) {
           total("unobserved", "Predictions that made room before the worker saw them.", c.unobserved),
           total("evicted", "Predictions that made room before their label came.", c.evicted),
           total("labels", "Labels that met their prediction.", c.labels),
+          total("labels_cold", "Labels of predictions served before anything was learned.", c.labels_cold),
           total("labels_refused", "Labels that are not finite or no label of the task.", c.labels_refused),
           total("labels_unknown", "Labels of an id that is not kept.", c.labels_unknown),
           total("labels_expired", "Labels later than the ttl.", c.labels_expired),
@@ -149,7 +150,8 @@ monitor::Report Engine::Worker::report() const {
       {"drift", fmt::format("reference {} rows, window {} rows", options.drift.reference, options.drift.window)},
       {"state", options.state.empty() ? "in memory only" : options.state}};
   report.notes = {
-      "Metrics are prequential: each prediction is scored as it was served, before its label was learned.",
+      "Metrics are prequential: each prediction is scored as it was served, before its label was learned. What was served before anything "
+      "was learned is not measured.",
       "No-change repeats the last label that was known when the prediction was made; where labels are autocorrelated it is hard to beat.",
       "PSI, Jensen-Shannon and KS compare the window with the reference in bins at the reference's quantiles; they assume independent "
       "rows."};

@@ -35,9 +35,9 @@ struct Counts {
   static void archive(Self& self, Ar& ar) {
     ar.header("LoopCounters", 1);
     auto& c = *self.of;
-    ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_refused, c.labels_unknown, c.labels_expired,
-       c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes, c.checkpoints,
-       c.checkpoint_failures);
+    ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_cold, c.labels_refused, c.labels_unknown,
+       c.labels_expired, c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes,
+       c.checkpoints, c.checkpoint_failures);
   }
 };
 
@@ -52,7 +52,7 @@ void Engine::Worker::archive_arms(Self& self, Ar& ar) {
   ar(count);
   ar.check(count == self.arms.size(), "number of arms (saved: other arms)");
   for (auto& arm : self.arms) ar(arm);
-  ar(self.history, self.rehearser, self.error_detector, self.error_scale, self.events, self.now, self.observed);
+  ar(self.history, self.rehearser, self.error_detector, self.error_scale, self.events, self.now, self.taught, self.observed);
   ar.check(is_finite(self.error_scale) && self.error_scale >= 0.0, "error scale");
   ar.check(self.events.size() <= most_events, "events");
 }

@@ -68,7 +68,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
       working(std::make_unique<Serving>(*of.published_.read())),
       rehearser(options.rehearse),
       monitor(schema, options.drift),
-      error_detector(drift::make_detector("adwin")) {
+      error_detector(drift::make_detector("adwin:direction=rise")) {
   const auto add = [&](std::string arm_name, double weight, Retrain policy, bool baseline) {
     Arm arm(std::move(arm_name), working->models[arms.size()], weight, std::move(policy), baseline);
     arm.whole = metrics_for(engine.task_, engine.outputs_, metrics::Window::whole());

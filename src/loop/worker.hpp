@@ -95,6 +95,7 @@ struct Engine::Worker {
   std::vector<LoopEvent> events;  // the newest, checkpoints left out
 
   LoopCounters counts;
+  bool taught = false;         // a label was learned, or history
   std::uint64_t observed = 0;  // sequence number of the next prediction to look at
   std::uint64_t checkpointed = 0;
   std::map<std::uint32_t, std::uint64_t> offsets;  // partition -> behind its last one seen

@@ -40,6 +40,7 @@ struct LoopCounters {
   std::uint64_t unobserved = 0;        ///< predictions that made room before work() had looked at them
   std::uint64_t evicted = 0;           ///< predictions that made room before their label came
   std::uint64_t labels = 0;            ///< labels that met their prediction
+  std::uint64_t labels_cold = 0;       ///< of those, of predictions served before anything was learned: learned, not measured
   std::uint64_t labels_refused = 0;    ///< labels or weights that are not finite, or no label of the task
   std::uint64_t labels_unknown = 0;    ///< labels of an id that was never served or made room
   std::uint64_t labels_expired = 0;    ///< labels later than the ttl

@@ -33,7 +33,8 @@ class PendingRing {
     std::size_t sparse = 0;      ///< most sparse features of one row
   };
 
-  enum Flag : std::uint32_t { labelled = 1, refused = 2, observed = 4 };
+  /// `cold`: served before anything was learned, so that it says nothing of the model.
+  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4 };
 
   struct alignas(64) Header {
     SpinLock lock;

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "rtml/core/spin_lock.hpp"
 #include "rtml/core/error.hpp"
+#include "rtml/core/spin_lock.hpp"
 #include "rtml/transform/detail/window_row.hpp"
 
 namespace rtml::detail {
