@@ -14,7 +14,7 @@ int main() {
   LogisticRegression failure;
   failure.bind(schema);
   Rng rng(1);
-  metrics::Accuracy accuracy;
+  metrics::Whole<metrics::Accuracy> accuracy;
   for (int i = 0; i < 20'000; ++i) {
     const std::vector<float> x{static_cast<float>(60.0 + 10.0 * rng.normal()), static_cast<float>(rng.normal())};
     const float y = (x[0] - 60.0F) / 10.0F + 2.0F * x[1] > 0.0F ? 1.0F : 0.0F;

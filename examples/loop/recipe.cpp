@@ -63,6 +63,7 @@ rtml::FeatureSet<Row> make_features(const rtml::stream::Source& source, bool has
     if (listed(entities, column.name) && !listed(nominal, column.name)) continue;
     if (column.kind == SourceColumn::Kind::numeric) {
       features.push_back(rtml::numeric(column.name, rtml::column(i)) | rtml::standardize());
+      features.push_back(rtml::numeric(column.name + ".log", rtml::column(i)) | rtml::log1p() | rtml::standardize());
       numeric.push_back(i);
     } else {
       features.push_back(rtml::category(column.name, rtml::text_column(i)));

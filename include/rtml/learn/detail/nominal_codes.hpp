@@ -1,0 +1,53 @@
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rtml/core/features.hpp"
+#include "rtml/core/finite.hpp"
+#include "rtml/core/hash.hpp"
+#include "rtml/core/schema.hpp"
+
+namespace rtml::detail {
+
+/// The nominal dense columns of a schema as hashed features: one of value 1 for each code, hashed by column name and value.
+class NominalCodes {
+ public:
+  void bind(const Schema& schema) {
+    columns_.clear();
+    for (std::size_t place = 0; place < schema.dense_size(); ++place)
+      if (schema.dense(place).kind == Column::Kind::nominal) columns_.push_back({place, hash_bytes(schema.dense(place).name)});
+  }
+
+  bool empty() const noexcept { return columns_.empty(); }
+
+  /// Calls use(place, index) for every code of `dense` that is present.
+  template <class Use>
+  void each(std::span<const float> dense, Use use) const noexcept {
+    for (const Salted& column : columns_) {
+      if (column.place >= dense.size() || is_nan(dense[column.place])) continue;
+      const float code = dense[column.place] + 0.0F;  // -0 is 0
+      use(column.place, static_cast<std::uint32_t>(hash_integer(std::bit_cast<std::uint32_t>(code), column.salt)));
+    }
+  }
+
+  /// Takes codes out of what is treated as numbers.
+  void blank(float* values) const noexcept {
+    for (const Salted& column : columns_) values[column.place] = 0.0F;
+  }
+
+  std::size_t size() const noexcept { return columns_.size(); }
+  std::size_t memory_bytes() const noexcept { return columns_.capacity() * sizeof(Salted); }
+
+ private:
+  struct Salted {
+    std::size_t place;
+    std::uint64_t salt;
+  };
+  std::vector<Salted> columns_;
+};
+
+}  // namespace rtml::detail

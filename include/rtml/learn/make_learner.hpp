@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rtml/core/any_learner.hpp"
+#include "rtml/core/export.hpp"
+
+namespace rtml {
+
+/// Makes a learner from `NAME[:k=v,...]`; the specification is its name.
+///
+/// | name                  | options (defaults as the types have them)                                                              |
+/// |-----------------------|--------------------------------------------------------------------------------------------------------|
+/// | logistic              | loss=logistic\|hinge and those of linear                                                                |
+/// | linear                | loss=squared\|quantile\|poisson, tau; optimizer=multirate\|sgd\|adagrad\|ftrl, bits, l1, l2; rate (sgd, |
+/// |                       | adagrad), alpha (ftrl), beta (adagrad, ftrl), careful, bold, fast, mixing (multirate)                   |
+/// | softmax               | classes, bits, careful, bold, fast, mixing                                                             |
+/// | naive_bayes           | classes                                                                                                |
+/// | majority, no_change   | classes                                                                                                |
+/// | mean                  |                                                                                                        |
+///
+/// `task` and `classes` are of the stream at hand: class learners take that number of classes, or answer P(y = 1) when the task is binary.
+/// @throws ConfigError for an unknown name (lists the known ones), an unknown option (lists the known ones) or a bad value, and for a
+/// learner that cannot do the task.
+RTML_API AnyLearner make_learner(std::string_view spec, Task task, int classes = 2);
+
+/// The same for the task that the name itself says: binary for logistic, regression for linear and mean, else as `classes=` says, binary
+/// without it.
+RTML_API AnyLearner make_learner(std::string_view spec);
+
+/// The names that make_learner knows.
+RTML_API std::vector<std::string> learner_names();
+
+}  // namespace rtml

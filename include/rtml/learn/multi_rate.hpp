@@ -1,0 +1,151 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
+#include "rtml/core/math.hpp"
+#include "rtml/learn/optimizers.hpp"
+
+namespace rtml {
+
+/// The default optimizer: three linear models in one record a weight, mixed by how they do. Two are AdaGrad at a careful and at a bold
+/// rate, for what stays as it is; the third moves at a constant rate along the example (normalised least mean squares), for what drifts.
+/// The mixture is convex, so the margin lies between theirs, and linear, so it can be explained. Nothing needs tuning. 16 bytes a weight.
+///
+/// Sources: H. B. McMahan, M. Streeter, "Adaptive bound optimization", COLT 2010 (the rates); J. Kivinen, M. K. Warmuth, "Exponentiated
+/// gradient versus gradient descent", Information and Computation 132 (1997), section 5 (the mixture).
+class MultiRate {
+ public:
+  struct Options {
+    float careful = 0.05F;  ///< AdaGrad's rate of the first, > 0
+    float bold = 0.3F;      ///< of the second, > 0
+    float fast = 0.0F;      ///< constant rate of the third, >= 0; 0 = what suits the loss (`Loss::fast`)
+    float mixing = 1.0F;    ///< how quickly the mixture follows, > 0
+  };
+
+  static constexpr std::string_view name = "multirate";
+  static constexpr std::size_t fields = 4;  // three weights, sum of squared gradients of the mixture
+  static constexpr std::size_t lanes = 3;
+  static constexpr bool penalises_itself = false;
+
+  struct Plan {
+    std::array<float, lanes> step{};
+  };
+
+  /// The mixture: shares proportional to e^logit.
+  class State {
+   public:
+    float mix(const std::array<float, lanes>& margins) const noexcept {
+      return share_[0] * margins[0] + share_[1] * margins[1] + share_[2] * margins[2];
+    }
+
+    const std::array<float, lanes>& shares() const noexcept { return share_; }
+
+    void learn(const detail::LinearExample<lanes>& example, const MultiRate& optimizer) noexcept {
+      const float g = std::clamp(example.gradient, -10.0F, 10.0F);
+      std::array<float, lanes> slope{};
+      float energy = 0.0F;
+      for (std::size_t k = 0; k < lanes; ++k) {
+        slope[k] = g * (example.margins[k] - example.margin);
+        energy += share_[k] * slope[k] * slope[k];
+      }
+      learn(slope, energy, example.weight, optimizer);
+    }
+
+    /// Exponentiated gradient at a rate that falls with the gradients' sum of squares. `slope` is the loss's along each lane's difference
+    /// from the mixture, `energy` its mean square.
+    void learn(const std::array<float, lanes>& slope, float energy, float weight, const MultiRate& optimizer) noexcept {
+      weight = std::min(weight, 100.0F);
+      energy_ = std::min(energy_ + weight * energy, detail::largest_energy);
+      const float step = optimizer.options_.mixing * weight * detail::inverse_sqrt(1.0F + energy_);
+      for (std::size_t k = 0; k < lanes; ++k) logit_[k] -= step * slope[k];
+      normalise();
+    }
+
+    template <class Self, class Ar>
+    static void archive(Self& self, Ar& ar) {
+      ar(self.logit_, self.energy_);
+      if constexpr (Ar::reading) {
+        for (const float logit : self.logit_) ar.check(is_finite(logit) && logit >= lowest && logit <= 0.0F, "mixture");
+        ar.check(is_finite(self.energy_) && self.energy_ >= 0.0F, "mixture energy");
+        self.share();
+      }
+    }
+
+   private:
+    static constexpr float lowest = -8.0F;  // a lane that fell behind keeps 1 / 3000, from where it can return
+
+    void normalise() noexcept {
+      const float highest = std::max({logit_[0], logit_[1], logit_[2]});
+      for (float& logit : logit_) logit = std::max(logit - highest, lowest);
+      share();
+    }
+
+    void share() noexcept {
+      float sum = 0.0F;
+      for (std::size_t k = 0; k < lanes; ++k) sum += share_[k] = math::exp(logit_[k]);
+      for (float& share : share_) share /= sum;
+    }
+
+    std::array<float, lanes> logit_{};
+    std::array<float, lanes> share_ = {1.0F / 3.0F, 1.0F / 3.0F, 1.0F / 3.0F};  // of logit_
+    float energy_ = 0.0F;
+  };
+
+  MultiRate() : MultiRate(Options{}) {}
+
+  /// @throws ConfigError when an option is outside its documented range.
+  explicit MultiRate(const Options& options) : options_(options) {
+    require("MultiRate", "careful", options.careful, options.careful > 0.0F && options.careful <= 1e6F, "in (0, 1e6]");
+    require("MultiRate", "bold", options.bold, options.bold > 0.0F && options.bold <= 1e6F, "in (0, 1e6]");
+    require("MultiRate", "fast", options.fast, options.fast >= 0.0F && options.fast <= 1e6F, "in [0, 1e6]");
+    require("MultiRate", "mixing", options.mixing, options.mixing > 0.0F && options.mixing <= 1e3F, "in (0, 1e3]");
+  }
+
+  const Options& options() const noexcept { return options_; }
+  float penalty_rate() const noexcept { return options_.bold; }
+
+  static bool sound(const std::array<float, fields>& cell) noexcept {
+    return detail::sound_weight(cell[0]) && detail::sound_weight(cell[1]) && detail::sound_weight(cell[2]) && detail::sound_energy(cell[3]);
+  }
+  static constexpr void start(std::array<float, fields>& cell, float value) noexcept { cell = {value, value, value, 0.0F}; }
+
+  static void accumulate(std::array<float, fields>& cell, float z, float energy) noexcept {
+    cell[3] = detail::clamp_energy(cell[3] + energy * (z * z));
+  }
+  static float rate(const std::array<float, fields>& cell) noexcept { return 1.0F / (1.0F + detail::square_root(cell[3])); }
+
+  template <class Loss>
+  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity& s,
+            const detail::Penalty& /*penalty*/) const noexcept {
+    const auto& m = example.margins;
+    const float fast = options_.fast > 0.0F ? options_.fast : Loss::fast;
+    return {{example.unit * loss.flow(m[0], example.y, options_.careful * example.weight * s.adaptive) / s.adaptive,
+             example.unit * loss.flow(m[1], example.y, options_.bold * example.weight * s.adaptive) / s.adaptive,
+             example.unit * loss.flow(m[2], example.y, fast * example.weight) / s.plain}};
+  }
+
+  static void apply(std::array<float, fields>& cell, float z, float pull, const Plan& plan, bool /*penalised*/) noexcept {
+    cell[0] = detail::clamp_weight(cell[0] + plan.step[0] * pull);
+    cell[1] = detail::clamp_weight(cell[1] + plan.step[1] * pull);
+    cell[2] = detail::clamp_weight(cell[2] + plan.step[2] * z);
+  }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("MultiRate", 1);
+    auto& o = self.options_;
+    ar(o.careful, o.bold, o.fast, o.mixing);
+    ar.check(o.careful > 0.0F && o.careful <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
+    ar.check(o.fast >= 0.0F && o.fast <= 1e6F && o.mixing > 0.0F && o.mixing <= 1e3F, "mixing");
+  }
+
+ private:
+  Options options_;
+};
+
+}  // namespace rtml

@@ -1,0 +1,175 @@
+#include "rtml/learn/make_learner.hpp"
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "rtml/core/spec.hpp"
+#include "rtml/learn/baselines.hpp"
+#include "rtml/learn/binary.hpp"
+#include "rtml/learn/gaussian_naive_bayes.hpp"
+#include "rtml/learn/linear.hpp"
+#include "rtml/learn/softmax.hpp"
+
+namespace rtml {
+namespace {
+
+struct Stream {
+  Task task;
+  int classes;
+};
+
+float real(Spec& spec, std::string_view key, float otherwise) {
+  return static_cast<float>(spec.number(key, static_cast<double>(otherwise)));
+}
+
+MultiRate multi_rate(Spec& spec, MultiRate::Options options) {
+  options.careful = real(spec, "careful", options.careful);
+  options.bold = real(spec, "bold", options.bold);
+  options.fast = real(spec, "fast", options.fast);
+  options.mixing = real(spec, "mixing", options.mixing);
+  return MultiRate(options);
+}
+
+template <class Loss, class Optimizer>
+AnyLearner linear(Spec& spec, const Loss& loss, const Optimizer& optimizer) {
+  typename Linear<Loss, Optimizer>::Options options;
+  options.loss = loss;
+  options.optimizer = optimizer;
+  options.bits = static_cast<unsigned>(spec.integer("bits", options.bits, 1, 30));
+  options.l1 = real(spec, "l1", options.l1);
+  options.l2 = real(spec, "l2", options.l2);
+  spec.finish();
+  return AnyLearner(Linear<Loss, Optimizer>(options), spec.whole());
+}
+
+template <class Loss>
+AnyLearner linear(Spec& spec, const Loss& loss) {
+  const std::string optimizer = spec.text("optimizer", MultiRate::name);
+  if (optimizer == MultiRate::name) return linear(spec, loss, multi_rate(spec, {}));
+  if (optimizer == Sgd::name) {
+    Sgd::Options options;
+    options.rate = real(spec, "rate", options.rate);
+    return linear(spec, loss, Sgd(options));
+  }
+  if (optimizer == AdaGrad::name) {
+    AdaGrad::Options options;
+    options.rate = real(spec, "rate", options.rate);
+    options.beta = real(spec, "beta", options.beta);
+    return linear(spec, loss, AdaGrad(options));
+  }
+  require(spec.name(), "optimizer", optimizer, optimizer == FtrlProximal::name, "one of multirate, sgd, adagrad, ftrl");
+  FtrlProximal::Options options;
+  options.alpha = real(spec, "alpha", options.alpha);
+  options.beta = real(spec, "beta", options.beta);
+  return linear(spec, loss, FtrlProximal(options));
+}
+
+void require_task(const Spec& spec, const Stream& stream, Task able) {
+  require(spec.name(), "task", name_of(stream.task), stream.task == able, name_of(able));
+}
+
+AnyLearner logistic(Spec& spec, const Stream& stream) {
+  require_task(spec, stream, Task::binary);
+  const std::string loss = spec.text("loss", Logistic::name);
+  if (loss == Logistic::name) return linear(spec, Logistic{});
+  require(spec.name(), "loss", loss, loss == Hinge::name, "one of logistic, hinge");
+  return linear(spec, Hinge{});
+}
+
+AnyLearner regression(Spec& spec, const Stream& stream) {
+  require_task(spec, stream, Task::regression);
+  const std::string loss = spec.text("loss", Squared::name);
+  if (loss == Squared::name) return linear(spec, Squared{});
+  if (loss == Quantile::name) return linear(spec, Quantile(real(spec, "tau", 0.5F)));
+  require(spec.name(), "loss", loss, loss == Poisson::name, "one of squared, quantile, poisson");
+  return linear(spec, Poisson{});
+}
+
+int classes_of(Spec& spec, const Stream& stream) { return static_cast<int>(spec.integer("classes", stream.classes, 2, 65536)); }
+
+/// A class learner, or its binary form when that is the task.
+template <class Learner>
+AnyLearner of_classes(const Spec& spec, const Stream& stream, Learner learner) {
+  spec.finish();
+  require(spec.name(), "task", name_of(stream.task), stream.task != Task::regression, "binary or classes");
+  if (stream.task == Task::binary) return AnyLearner(Binary<Learner>(std::move(learner)), spec.whole());
+  return AnyLearner(std::move(learner), spec.whole());
+}
+
+AnyLearner softmax(Spec& spec, const Stream& stream) {
+  Softmax::Options options;
+  options.classes = classes_of(spec, stream);
+  options.bits = static_cast<unsigned>(spec.integer("bits", options.bits, 1, 22));
+  options.optimizer = multi_rate(spec, options.optimizer.options());
+  return of_classes(spec, stream, Softmax(options));
+}
+
+AnyLearner naive_bayes(Spec& spec, const Stream& stream) {
+  return of_classes(spec, stream, GaussianNaiveBayes({.classes = classes_of(spec, stream)}));
+}
+
+AnyLearner majority(Spec& spec, const Stream& stream) {
+  const int classes = classes_of(spec, stream);
+  if (stream.task == Task::classes) return of_classes(spec, stream, Majority({.classes = classes}));
+  spec.finish();
+  require_task(spec, stream, Task::binary);
+  return AnyLearner(Mean({.task = Task::binary}), spec.whole());
+}
+
+AnyLearner no_change(Spec& spec, const Stream& stream) {
+  const int classes = classes_of(spec, stream);
+  if (stream.task == Task::classes) return of_classes(spec, stream, NoChangeClass({.classes = classes}));
+  spec.finish();
+  return AnyLearner(NoChange({.task = stream.task}), spec.whole());
+}
+
+AnyLearner mean(Spec& spec, const Stream& stream) {
+  spec.finish();
+  return AnyLearner(Mean({.task = stream.task}), spec.whole());
+}
+
+struct Entry {
+  std::string_view name;
+  AnyLearner (*make)(Spec&, const Stream&);
+};
+
+constexpr std::array<Entry, 7> entries = {{{"majority", majority},
+                                           {"no_change", no_change},
+                                           {"mean", mean},
+                                           {"logistic", logistic},
+                                           {"linear", regression},
+                                           {"softmax", softmax},
+                                           {"naive_bayes", naive_bayes}}};
+
+AnyLearner make(Spec& spec, const Stream& stream) {
+  std::string known = "one of";
+  for (const Entry& entry : entries) {
+    if (spec.name() == entry.name) return entry.make(spec, stream);
+    known += (known.size() > 6 ? ", " : " ") + std::string(entry.name);
+  }
+  require("learner", "name", spec.name(), false, known);
+  return {};
+}
+
+}  // namespace
+
+AnyLearner make_learner(std::string_view text, Task task, int classes) {
+  Spec spec(text);
+  return make(spec, {task, classes});
+}
+
+AnyLearner make_learner(std::string_view text) {
+  Spec spec(text);
+  const bool several = spec.integer("classes", 0) != 0;
+  const bool number = spec.name() == "linear" || spec.name() == "mean";
+  return make_learner(text, several ? Task::classes : (number ? Task::regression : Task::binary));
+}
+
+std::vector<std::string> learner_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries) names.emplace_back(entry.name);
+  return names;
+}
+
+}  // namespace rtml

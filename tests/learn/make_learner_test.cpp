@@ -1,0 +1,74 @@
+#include "rtml/learn/make_learner.hpp"
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "rtml/learn/linear.hpp"
+#include "rtml/learn/softmax.hpp"
+#include "support/catch.hpp"
+
+using namespace rtml;
+
+TEST_CASE("every name makes a learner that learns", "[learn][registry]") {
+  for (const std::string& name : learner_names()) {
+    CAPTURE(name);
+    AnyLearner learner = make_learner(name);
+    learner.bind(Schema::numeric(2));
+    std::vector<float> scores(learner.outputs());
+    const std::vector<float> x = {1.0F, 2.0F};
+    for (int i = 0; i < 20; ++i) learner.learn({x, {}}, 1.0F, 1.0F, scores);
+    learner.predict({x, {}}, scores);
+    CHECK(scores.back() > 0.6F);
+    CHECK(learner.name() == name);
+    CHECK(learner.refused() == 0);
+  }
+}
+
+TEST_CASE("options of a specification reach the learner", "[learn][registry]") {
+  const AnyLearner ftrl = make_learner("logistic:optimizer=ftrl,l1=1e-6,bits=20");
+  const auto* linear = ftrl.as<Linear<Logistic, FtrlProximal>>();
+  REQUIRE(linear != nullptr);
+  CHECK(linear->options().bits == 20);
+  CHECK(linear->options().l1 == 1e-6F);
+  CHECK(ftrl.name() == "logistic:optimizer=ftrl,l1=1e-6,bits=20");
+
+  const AnyLearner quantile = make_learner("linear:loss=quantile,tau=0.9");
+  REQUIRE(quantile.as<QuantileRegression>() != nullptr);
+  CHECK(quantile.as<QuantileRegression>()->options().loss.tau() == 0.9F);
+  const AnyLearner rates = make_learner("linear:careful=0.1,bold=0.2,fast=3,mixing=2");
+  REQUIRE(rates.as<LinearRegression>() != nullptr);
+  CHECK(rates.as<LinearRegression>()->options().optimizer.options().fast == 3.0F);
+  CHECK(make_learner("logistic:loss=hinge").threshold() == 0.0F);
+  CHECK(make_learner("linear:loss=poisson,optimizer=adagrad,rate=0.1,beta=2").task() == Task::regression);
+  CHECK(make_learner("logistic:optimizer=sgd,rate=0.1").as<Linear<Logistic, Sgd>>() != nullptr);
+}
+
+TEST_CASE("a specification takes what it leaves open from the stream", "[learn][registry]") {
+  CHECK(make_learner("softmax:classes=7").outputs() == 7);
+  CHECK(make_learner("softmax", Task::classes, 5).outputs() == 5);
+  for (const char* name : {"majority", "no_change", "naive_bayes", "softmax"}) {
+    CAPTURE(name);
+    CHECK(make_learner(name, Task::binary).task() == Task::binary);
+    CHECK(make_learner(name, Task::classes, 3).task() == Task::classes);
+  }
+  CHECK(make_learner("no_change", Task::regression).task() == Task::regression);
+  CHECK(make_learner("mean", Task::binary).task() == Task::binary);
+}
+
+TEST_CASE("a wrong specification says what would be right", "[learn][registry][config]") {
+  CHECK_THROWS_WITH(make_learner("logistics"),
+                    "learner: name is \"logistics\", must be one of majority, no_change, mean, logistic, linear, softmax, naive_bayes");
+  CHECK_THROWS_WITH(make_learner("naive_bayes:bits=3"), "naive_bayes: option is \"bits\", must be one of classes");
+  CHECK_THROWS_WITH(make_learner("logistic:optimizer=adam"),
+                    "logistic: optimizer is \"adam\", must be one of multirate, sgd, adagrad, ftrl");
+  CHECK_THROWS_WITH(make_learner("logistic:loss=squared"), "logistic: loss is \"squared\", must be one of logistic, hinge");
+  CHECK_THROWS_WITH(make_learner("linear:loss=hinge"), "linear: loss is \"hinge\", must be one of squared, quantile, poisson");
+  CHECK_THROWS_WITH(make_learner("logistic:l1=much"), "logistic: l1 is \"much\", must be a number");
+  CHECK_THROWS_WITH(make_learner("logistic:bits=40"), "logistic: bits is 40, must be <= 30");
+  CHECK_THROWS_WITH(make_learner("logistic", Task::regression), "logistic: task is \"regression\", must be binary");
+  CHECK_THROWS_WITH(make_learner("softmax", Task::regression), "softmax: task is \"regression\", must be binary or classes");
+  CHECK_THROWS_WITH(make_learner("mean", Task::classes), "Mean: task is \"classes\", must be regression or binary");
+  CHECK_THROWS_AS(make_learner("softmax:classes=1"), ConfigError);
+  CHECK_THROWS_AS(make_learner("logistic:optimizer=ftrl,rate=1"), ConfigError);
+}

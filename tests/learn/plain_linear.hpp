@@ -1,0 +1,266 @@
+// The algorithm of Linear in double precision, one line after the other, as slow as it is plain: what the real one is held to.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "rtml/learn/linear.hpp"
+
+namespace rtml::testing {
+
+/// How far a margin flows down a loss in `time`: the same question as Loss::flow, answered by bisection on the exact time it takes.
+inline double plain_flow(const Squared& /*loss*/, double m, double y, double time) {
+  return std::clamp(y - m, -10.0, 10.0) * (1.0 - std::exp(-time));
+}
+inline double plain_flow(const Logistic& /*loss*/, double m, double y, double time) {
+  const double sign = y > 0.5 ? 1.0 : -1.0;
+  const double e = std::exp(sign * m);
+  double low = 0.0;
+  double high = time;
+  for (int i = 0; i < 200; ++i) {
+    const double d = 0.5 * (low + high);
+    (d + e * std::expm1(d) < time ? low : high) = d;
+  }
+  return sign * low;
+}
+inline double plain_flow(const Hinge& /*loss*/, double m, double y, double time) {
+  const double sign = y > 0.5 ? 1.0 : -1.0;
+  return sign * m >= 1.0 ? 0.0 : sign * std::min(time, 1.0 - sign * m);
+}
+inline double plain_flow(const Quantile& loss, double m, double y, double time) {
+  const double tau = static_cast<double>(loss.tau());
+  return m < y ? std::min(y - m, tau * time) : -std::min(m - y, (1.0 - tau) * time);
+}
+inline double plain_flow(const Poisson& /*loss*/, double m, double y, double time) {
+  if (y == 0.0) return -std::log1p(std::exp(m) * time);
+  const double ratio = std::exp(m) / y;
+  return -std::log(std::exp(-y * time) + ratio * (1.0 - std::exp(-y * time)));
+}
+
+inline double plain_gradient(const Squared& /*loss*/, double m, double y) { return std::clamp(m - y, -10.0, 10.0); }
+inline double plain_gradient(const Logistic& /*loss*/, double m, double y) { return 1.0 / (1.0 + std::exp(-m)) - y; }
+inline double plain_gradient(const Hinge& /*loss*/, double m, double y) {
+  const double sign = y > 0.5 ? 1.0 : -1.0;
+  return sign * m < 1.0 ? -sign : 0.0;
+}
+inline double plain_gradient(const Quantile& loss, double m, double y) {
+  const double tau = static_cast<double>(loss.tau());
+  return m < y ? -tau : (m > y ? 1.0 - tau : 0.0);
+}
+inline double plain_gradient(const Poisson& /*loss*/, double m, double y) { return std::clamp(std::exp(m) - y, -1e3, 1e3); }
+
+/// See Linear. Penalties are worked into every weight after every example.
+template <class Loss, class Optimizer>
+class PlainLinear {
+ public:
+  struct Weight {
+    std::array<double, 3> w{};  // of the lanes
+    double g2 = 0.0;            // sum of squared gradients; FTRL: n
+    double z = 0.0;             // FTRL
+  };
+
+  explicit PlainLinear(std::size_t d, unsigned bits, Loss loss = {}, double l1 = 0.0, double l2 = 0.0)
+      : loss_(loss), mask_((1U << bits) - 1U), l1_(l1), l2_(l2), dense_(d), scale_(d, 0.0), count_(d, 0.0) {
+    if (!three) share_ = {1.0, 0.0, 0.0};
+  }
+
+  double margin(Features x) const {
+    const auto m = margins(x);
+    return share_[0] * m[0] + share_[1] * m[1] + share_[2] * m[2];
+  }
+
+  const Weight& hashed(std::uint32_t index) { return hashed_[index & mask_]; }
+  const Weight& dense(std::size_t j) const { return dense_[j]; }
+
+  void learn(Features x, double y, double h) {
+    auto m = margins(x);
+    double unit = 1.0;
+    if constexpr (Loss::scaled) {
+      if (seen_ == 0.0) start(y);
+      observe_label(y);
+      if (deviation_ <= 0.0) return;
+      unit = deviation_;
+      for (double& value : m) value = (value - mean_) / unit;
+      y = (y - mean_) / unit;
+    }
+    if constexpr (Loss::counts) largest_ = std::max(largest_, y);
+    const double mixed = share_[0] * m[0] + share_[1] * m[1] + share_[2] * m[2];
+    const double g = plain_gradient(loss_, mixed, y);
+
+    // The example as one list of (weight, value), dense columns by their scaled value.
+    std::vector<double> before(dense_.size());
+    std::vector<Weight*> weights;
+    std::vector<double> values;
+    for (std::size_t j = 0; j < dense_.size(); ++j) {
+      before[j] = scale_[j];
+      const double z = scaled(j, static_cast<double>(x.dense[j]));
+      for (double& w : dense_[j].w) w *= before[j];
+      weights.push_back(&dense_[j]);
+      values.push_back(z);
+    }
+    std::map<std::uint32_t, double> sums;
+    for (const SparseFeature& feature : x.sparse) sums[feature.index & mask_] += static_cast<double>(feature.value);
+    for (const auto& [index, value] : sums) {
+      weights.push_back(&hashed_[index]);
+      values.push_back(value);
+    }
+    weights.push_back(&intercept_);
+    values.push_back(1.0);
+
+    step(weights, values, m, g, y, h, unit);
+    for (std::size_t j = 0; j < dense_.size(); ++j)
+      for (double& w : dense_[j].w) w = scale_[j] > 0.0 ? w / scale_[j] : 0.0;
+    if (three) mix(m, mixed, g, h);
+    penalise(h, unit);
+  }
+
+ private:
+  static constexpr bool three = std::same_as<Optimizer, MultiRate>;
+  static constexpr bool ftrl = std::same_as<Optimizer, FtrlProximal>;
+
+  std::array<double, 3> margins(Features x) const {
+    std::array<double, 3> m = intercept_.w;
+    for (std::size_t k = 0; k < 3; ++k) {
+      for (std::size_t j = 0; j < dense_.size(); ++j)
+        if (!std::isnan(x.dense[j])) m[k] += dense_[j].w[k] * static_cast<double>(x.dense[j]);
+      for (const SparseFeature& feature : x.sparse) {
+        const auto at = hashed_.find(feature.index & mask_);
+        if (at != hashed_.end()) m[k] += at->second.w[k] * static_cast<double>(feature.value);
+      }
+      double reach = static_cast<double>(Loss::largest_margin);
+      if constexpr (Loss::scaled) {
+        m[k] = std::clamp(m[k], mean_ - reach * deviation_, mean_ + reach * deviation_);
+      } else {
+        m[k] = std::clamp(m[k], -reach, Loss::counts ? std::min(reach, std::log1p(largest_) + 1.0) : reach);
+      }
+    }
+    return m;
+  }
+
+  void start(double y) {
+    intercept_.w = {y, y, y};
+    if (ftrl) intercept_.z = -y * (1.0 / 0.2);
+  }
+
+  void observe_label(double y) {
+    seen_ += 1.0;
+    double away = y - mean_;
+    if (deviation_ > 0.0) away = std::clamp(away, -10.0 * deviation_, 10.0 * deviation_);
+    const double f = std::max(1.0 / seen_, 1e-5);
+    variance_ += ((1.0 - f) * away * away - variance_) * f;
+    mean_ += away * f;
+    deviation_ = std::sqrt(variance_);
+  }
+
+  double scaled(std::size_t j, double x) {
+    if (std::isnan(x) || x == 0.0) return 0.0;
+    count_[j] += 1.0;
+    const double size = scale_[j] > 0.0 ? std::min(std::abs(x), 10.0 * scale_[j]) : std::abs(x);
+    scale_[j] = std::sqrt(scale_[j] * scale_[j] + (size * size - scale_[j] * scale_[j]) / count_[j]);
+    return std::clamp(x / scale_[j], -10.0, 10.0);
+  }
+
+  void step(const std::vector<Weight*>& weights, const std::vector<double>& values, const std::array<double, 3>& m, double g, double y,
+            double h, double unit) {
+    if (ftrl) return ftrl_step(weights, values, g * h, unit);
+    const bool adaptive = !std::same_as<Optimizer, Sgd>;
+    double pulled = 0.0;  // sum of rate z^2
+    double plain = 0.0;   // sum of z^2
+    std::vector<double> rate(values.size(), 1.0);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      weights[i]->g2 += h * g * g * values[i] * values[i];
+      if (adaptive) rate[i] = 1.0 / (1.0 + std::sqrt(weights[i]->g2));
+      pulled += rate[i] * values[i] * values[i];
+      plain += values[i] * values[i];
+    }
+    if (three) {
+      const double careful = plain_flow(loss_, m[0], y, static_cast<double>(0.05F) * h * pulled) / pulled;
+      const double bold = plain_flow(loss_, m[1], y, static_cast<double>(0.3F) * h * pulled) / pulled;
+      const double fast = plain_flow(loss_, m[2], y, static_cast<double>(Loss::fast) * h) / plain;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        weights[i]->w[0] += unit * careful * rate[i] * values[i];
+        weights[i]->w[1] += unit * bold * rate[i] * values[i];
+        weights[i]->w[2] += unit * fast * values[i];
+      }
+    } else {
+      const double eta = static_cast<double>(adaptive ? 0.2F : 0.05F);
+      const double move = plain_flow(loss_, m[0], y, eta * h * pulled) / pulled;
+      for (std::size_t i = 0; i < values.size(); ++i) weights[i]->w[0] += unit * move * rate[i] * values[i];
+    }
+  }
+
+  /// McMahan et al. 2013, algorithm 1, line by line; the intercept (the last) is not penalised.
+  void ftrl_step(const std::vector<Weight*>& weights, const std::vector<double>& values, double gradient, double unit) {
+    const double alpha = static_cast<double>(0.2F);
+    const double beta = 1.0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      Weight& weight = *weights[i];
+      const double l1 = i + 1 < values.size() ? l1_ * unit : 0.0;
+      const double l2 = i + 1 < values.size() ? l2_ : 0.0;
+      const double g = gradient * values[i];
+      const double sigma = (std::sqrt(weight.g2 + g * g) - std::sqrt(weight.g2)) / alpha;
+      weight.z += unit * g - sigma * weight.w[0];
+      weight.g2 += g * g;
+      const double sign = weight.z < 0.0 ? -1.0 : 1.0;
+      weight.w[0] = std::abs(weight.z) <= l1 ? 0.0 : -(weight.z - sign * l1) / ((beta + std::sqrt(weight.g2)) / alpha + l2);
+    }
+  }
+
+  void mix(const std::array<double, 3>& m, double mixed, double g, double h) {
+    g = std::clamp(g, -10.0, 10.0);
+    std::array<double, 3> slope{};
+    double mean_square = 0.0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      slope[k] = g * (m[k] - mixed);
+      mean_square += share_[k] * slope[k] * slope[k];
+    }
+    energy_ += h * mean_square;
+    for (std::size_t k = 0; k < 3; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
+    const double highest = std::max({logit_[0], logit_[1], logit_[2]});
+    double sum = 0.0;
+    for (double& logit : logit_) {
+      logit = std::max(logit - highest, -8.0);
+      sum += std::exp(logit);
+    }
+    for (std::size_t k = 0; k < 3; ++k) share_[k] = std::exp(logit_[k]) / sum;
+  }
+
+  void penalise(double h, double unit) {
+    if (ftrl || (l1_ == 0.0 && l2_ == 0.0)) return;
+    const double rate = static_cast<double>(three ? 0.3F : (std::same_as<Optimizer, Sgd> ? 0.05F : 0.2F));
+    const auto shrink = [&](double w, double scale) {
+      const double size = std::abs(w) * scale * std::exp(-rate * l2_ * h) - rate * l1_ * h * unit;
+      return scale == 0.0 || size <= 0.0 ? 0.0 : std::copysign(size / scale, w);
+    };
+    for (std::size_t j = 0; j < dense_.size(); ++j)
+      for (double& w : dense_[j].w) w = shrink(w, scale_[j]);
+    for (auto& [index, weight] : hashed_)
+      for (double& w : weight.w) w = shrink(w, 1.0);
+  }
+
+  Loss loss_;
+  std::uint32_t mask_;
+  double l1_;
+  double l2_;
+  std::vector<Weight> dense_;
+  std::vector<double> scale_;
+  std::vector<double> count_;
+  std::map<std::uint32_t, Weight> hashed_;
+  Weight intercept_;
+  std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
+  std::array<double, 3> logit_{};
+  double energy_ = 0.0;
+  double seen_ = 0.0;
+  double mean_ = 0.0;
+  double variance_ = 0.0;
+  double deviation_ = 0.0;
+  double largest_ = 0.0;
+};
+
+}  // namespace rtml::testing
