@@ -15,7 +15,8 @@ int main() {
                                        window("card_count", &Payment::card, 1h, count()) | log1p() | standardize());
 
   // The champion stays as it was after 5000 labels; the challenger learns on, and serves 30 % of the cards.
-  Loop<Payment> loop{features, LogisticRegression{},
+  Loop<Payment> loop{features,
+                     LogisticRegression{},
                      {.retrain = {.online = false, .warmup = 5000},
                       .challengers = {{.name = "continual", .learner = LogisticRegression{}, .weight = 0.3}}}};
   stream::Payments incoming;

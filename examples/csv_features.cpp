@@ -18,7 +18,8 @@ int main() {
   std::vector<AnyFeature<Row>> list;
   list.push_back(numeric("amount", column(csv.column("amount"))) | missing_indicator());
   list.push_back(category("shop", text_column(csv.column("shop"))));
-  list.push_back(window("shop_spend", field("shop", text_column(csv.column("shop"))), hours(1), sum(field("amount", column(csv.column("amount"))))));
+  list.push_back(
+      window("shop_spend", field("shop", text_column(csv.column("shop"))), hours(1), sum(field("amount", column(csv.column("amount"))))));
   FeaturePipeline<Row> pipeline(feature_set_from<Row>("shops-v1", &Row::at, list));
 
   float last_spend = 0.0F;

@@ -22,7 +22,8 @@ int main() {
                                        window("card_spend", &Payment::card, 1h, sum(&Payment::amount)) | log1p() | standardize(),
                                        window("card_count", &Payment::card, 24h, count()) | log1p() | standardize());
 
-  Loop<Payment> loop{features, LogisticRegression{},
+  Loop<Payment> loop{features,
+                     LogisticRegression{},
                      {.retrain = {.when = drift::psi() > 0.5 || metrics::average_precision(5000) < 0.3,
                                   .start = Start::warm,
                                   .on = Data::recent(days(7)),
@@ -48,7 +49,8 @@ int main() {
   fmt::print("\nthe last score was {:.4f}, most of all because of {} ({:+.2f})\n", why.prediction.score, why.parts[0].feature,
              why.parts[0].contribution);
   const LoopCounters counters = loop.counters();
-  fmt::print("{} payments, {} labels, {} drifts, {} retrainings\n", counters.events, counters.labels, counters.drifts, counters.retrainings);
+  fmt::print("{} payments, {} labels, {} drifts, {} retrainings\n", counters.events, counters.labels, counters.drifts,
+             counters.retrainings);
   double average_precision = 0.0;
   for (const auto& [name, value] : loop.metrics())
     if (name == "average_precision") average_precision = value;

@@ -20,13 +20,19 @@ int main() {
   const Retrain stateless{.when = every(5000), .start = Start::fresh, .on = Data::recent(std::size_t{10'000})};
   const Retrain cadence{.when = every(24h), .start = Start::fresh, .on = Data::recent(days(7)), .online = false};
   const Retrain stateful_cadence{.when = every(24h), .start = Start::warm, .on = Data::since_last(), .online = false};
-  const Retrain on_demand{
-      .when = metrics::recall() < 0.5, .start = Start::fresh, .on = Data::recent(days(3)), .online = false, .warmup = 3000, .cooldown = 1000};
+  const Retrain on_demand{.when = metrics::recall() < 0.5,
+                          .start = Start::fresh,
+                          .on = Data::recent(days(3)),
+                          .online = false,
+                          .warmup = 3000,
+                          .cooldown = 1000};
   const Retrain on_demand_stateful{
       .when = drift::adwin() > 0.0, .start = Start::warm, .on = Data::since_last(), .online = false, .warmup = 3000, .cooldown = 1000};
 
   LoopOptions options;  // the first serves and learns each label; the others run in its shadow, on the same rows
-  const auto add = [&](std::string name, const Retrain& policy) { options.challengers.push_back({std::move(name), LogisticRegression{}, 0.0, policy}); };
+  const auto add = [&](std::string name, const Retrain& policy) {
+    options.challengers.push_back({std::move(name), LogisticRegression{}, 0.0, policy});
+  };
   add("frozen", frozen);
   add("stateless", stateless);
   add("cadence", cadence);

@@ -21,14 +21,13 @@ namespace rtml {
 /// The whole real-time loop in one object: features, models, learning from delayed labels, drift, retraining, a comparison of models,
 /// checkpoints and a report, behind `predict` and `label`.
 ///
-/// | called                                                | from                                  | waits for |
-/// |-------------------------------------------------------|---------------------------------------|---------------------------------------------------|
-/// | predict, score, explain                               | any thread                            | events of the same entity; a
-/// checkpoint's copy    | | label                                                 | any thread                            | nothing | |
-/// work, checkpoint, bootstrap, report, metrics, model   | any thread, they take turns           | one another; never a request | |
-/// counters, resume_offset, memory_bytes                 | any thread                            | work | | start, stop, construction,
-/// destruction                | one thread; destruct when no other    | the worker's last round                           | | | thread is
-/// in the loop                 |                                                   |
+/// | called                                              | from                          | waits for                                      |
+/// |-----------------------------------------------------|-------------------------------|------------------------------------------------|
+/// | predict, score, explain                             | any thread                    | events of the same entity; a checkpoint's copy |
+/// | label                                               | any thread                    | nothing                                        |
+/// | work, checkpoint, bootstrap, report, metrics, model | any thread, they take turns   | one another; never a request                   |
+/// | counters, resume_offset, memory_bytes               | any thread                    | work                                           |
+/// | start, stop, construction, destruction              | one thread, alone in the loop | the worker's last round                        |
 ///
 /// predict, score and label are noexcept and allocate nothing after warm-up. Whoever calls work(), the host or the thread of start(), pays
 /// for learning, retraining and files. A fork()ed child must not use a loop of its parent: locks and the worker thread do not come along.

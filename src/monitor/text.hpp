@@ -30,7 +30,7 @@ std::string count(std::uint64_t value);
 /// 0.0123 -> "1.2 %"; a dash for NaN.
 std::string percent(double share);
 
-/// "812 ns", "2.3 µs", "14 ms", "1.2 s".
+/// "812 ns", "2.3 \u00b5s", "14 ms", "1.2 s".
 std::string nanoseconds(std::uint64_t value);
 
 /// "1.5 MB", powers of 1000.

@@ -22,4 +22,3 @@ TEST_CASE("a spin lock lets one thread in at a time", "[core][threads]") {
   for (std::thread& thread : threads) thread.join();
   CHECK(count == 20000);
 }
-

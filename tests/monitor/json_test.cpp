@@ -73,7 +73,7 @@ TEST_CASE("Features come in JSON by judgement, then by PSI, what is unknown last
 
 TEST_CASE("Hostile words come back from JSON as they were, what is not UTF-8 replaced", "[monitor][json]") {
   Report report;
-  report.title = "</script><!-- \"quoted\" \\ back\n\ttab \x01 \x7f ü 漢 😀";
+  report.title = "</script><!-- \"quoted\" \\ back\n\ttab \x01 \x7f \xC3\xBC \xE6\xBC\xA2 \xF0\x9F\x98\x80";
   report.learner = std::string("bad \xff\xc0\x80 cut \xe2\x82") + '\0';
   const std::string text = rtml::monitor::to_json(report);
   const json read = json::parse(text);
