@@ -78,7 +78,8 @@ class Client {
 
   void call(Latencies* latencies) {
     Request& request = requests_[next_ % requests_.size()];
-    request.at = rtml::Time(std::chrono::milliseconds(1'700'000'000'000 + static_cast<std::int64_t>(next_)));
+    // A tenth of a second apart: a card is seen some 90 times a day.
+    request.at = rtml::Time(std::chrono::milliseconds(1'700'000'000'000 + 100 * static_cast<std::int64_t>(next_)));
     const auto began = Clock::now();
     const rtml::Prediction prediction = loop_->predict({partition_, next_}, request, request.card);
     if (latencies != nullptr) latencies->add(Clock::now() - began);

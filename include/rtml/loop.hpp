@@ -53,6 +53,7 @@ class Loop {
   /// one unit always meets the same arm; by default each event is a unit.
   Prediction predict(EventId id, const Event& event, std::uint64_t unit) noexcept {
     const std::uint64_t began = detail::nanoseconds_now();
+    features_.prefetch(event, engine_->windows());
     Prediction prediction;
     {
       const std::lock_guard gate(engine_->gate(id));

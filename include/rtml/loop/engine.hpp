@@ -98,7 +98,10 @@ class RTML_API Engine {
   std::uint64_t claim(EventId id, Time at) noexcept;
   FeatureOutput output(std::uint64_t row) noexcept;
   Prediction score(const Serving& serving, std::uint64_t row, const FeatureOutput& output, std::uint64_t unit) noexcept;
-  void release(std::uint64_t row) noexcept { pending_.release(row); }
+  void release(std::uint64_t row) noexcept {
+    pending_.release(row);
+    pending_.prefetch_next();
+  }
 
   /// Which arm serves `unit`.
   std::uint32_t route(std::uint64_t unit) const noexcept;

@@ -124,7 +124,21 @@ class EntityWindows {
   /// A consistent cut over all entities: everybody else waits.
   Lock lock_all() const noexcept { return lock(shard_count_ == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shard_count_) - 1); }
 
+  /// Reading an entity is a chain of cache misses: its slot, itself, its rows. These two fetch ahead: the first at any time, early; the second
+  /// when the entity's lock is held, some time before `ranges`.
   void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
+  void prefetch_rows(std::size_t key, std::uint64_t entity) const noexcept {
+    const detail::Entity* found = shards_[shard_of(entity)].find(entity, key);
+    if (found == nullptr) return;
+    const detail::WindowShape::Key& shape = shape_.keys[key];
+    // A search looks at its guess and at the row before: they may lie on two lines.
+    const auto fetch = [&](std::uint32_t place) noexcept {
+      __builtin_prefetch(found->row(place, shape.width));
+      if (place > 0) __builtin_prefetch(found->row(place - 1, shape.width));
+    };
+    fetch(found->size);
+    for (std::size_t s = 0; s < std::min(shape.spans.size(), detail::Entity::hints); ++s) fetch(found->tails[s]);
+  }
 
   /// Fills out [spans of the key] with the events in [at - span, at). An entity that is not here has none. Only reads.
   /// @pre the entity's lock is held

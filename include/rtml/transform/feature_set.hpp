@@ -53,7 +53,15 @@ class FeatureProgram {
     std::uint64_t shards = 0;
     for (const BoundKey<Event>& key : keys)
       if (const auto entity = key.entity(event)) shards |= windows.shard_bit(*entity);
-    return windows.lock(shards);
+    auto lock = windows.lock(shards);
+    for (std::size_t k = 0; k < keys.size(); ++k)
+      if (const auto entity = keys[k].entity(event)) windows.prefetch_rows(k, *entity);
+    return lock;
+  }
+
+  void prefetch(const Event& event, const EntityWindows& windows) const noexcept {
+    for (const BoundKey<Event>& key : keys)
+      if (const auto entity = key.entity(event)) windows.prefetch(*entity);
   }
 
   void feed(const Event& event, Time at, EntityWindows& windows) const noexcept {
@@ -68,15 +76,11 @@ class FeatureProgram {
   }
 
   void read_ranges(const Event& event, Time at, const EntityWindows& windows, std::span<WindowRange> ranges) const noexcept {
-    std::array<std::optional<std::uint64_t>, EntityWindows::max_keys> entities;
     for (std::size_t k = 0; k < keys.size(); ++k) {
-      entities[k] = keys[k].entity(event);
-      if (entities[k]) windows.prefetch(*entities[k]);
-    }
-    for (std::size_t k = 0; k < keys.size(); ++k) {
+      const auto entity = keys[k].entity(event);
       const auto out = ranges.subspan(k * EntityWindows::max_spans, keys[k].shape.spans.size());
-      if (entities[k]) {
-        windows.ranges(k, *entities[k], at, out);
+      if (entity) {
+        windows.ranges(k, *entity, at, out);
       } else {
         std::fill(out.begin(), out.end(), WindowRange{});
       }
@@ -201,6 +205,9 @@ class FeatureSet {
     return EntityWindows(std::move(keys), options);
   }
   EntityWindows make_windows() const { return make_windows(EntityWindows::Options{}); }
+
+  /// Begins to fetch the entities of `event` into the cache; worth it some 100 ns before lock(). Any thread, changes nothing.
+  void prefetch(const Event& event, const EntityWindows& windows) const noexcept { program_->prefetch(event, windows); }
 
   /// Holds the entities of `event` while it is computed and fed. Waits only for events of entities in the same shards.
   EntityWindows::Lock lock(const Event& event, const EntityWindows& windows) const noexcept { return program_->lock(event, windows); }
