@@ -12,12 +12,20 @@
 #include <rtml/learn/gaussian_naive_bayes.hpp>
 #include <rtml/learn/linear.hpp>
 #include <rtml/learn/softmax.hpp>
+#include <rtml/loop.hpp>  // the loop itself is in the compiled core: here it need only compile
+#include <rtml/transform/feature_set.hpp>
 
 #include "check.hpp"
 
 #if defined(__cpp_exceptions) || defined(__cpp_rtti)
 #error "compiled without exceptions and RTTI, or it shows nothing"
 #endif
+
+namespace {
+struct Event {
+  double value = 0.0;
+};
+}  // namespace
 
 int main() {
   Check check;
@@ -33,5 +41,12 @@ int main() {
   learner.predict(rtml::FeatureVector({1.0F, 1.0F}), score);
   check(score[0] > 0.5F, "a learner learns");
   check(rtml::drift::PageHinkley().update(0.0) == rtml::Change::none, "a detector watches");
+
+  const auto features = rtml::feature_set<Event>("events-v1", rtml::numeric("value", &Event::value));
+  const auto windows = features.make_windows();
+  std::array<float, 1> dense = {};
+  rtml::FeatureOutput out{dense, {}, {}};
+  features.compute(Event{3.0}, features.make_fitted(), windows, out);
+  check(out.features().dense[0] > 2.9F, "features are computed");
   return check.exit_code();
 }
