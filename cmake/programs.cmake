@@ -14,5 +14,6 @@ function(rtml_add_program name)
     return()
   endif()
   add_executable(${name} ${ARGN})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # each file has its own anonymous namespace
   target_link_libraries(${name} PRIVATE rtml::rtml fmt::fmt CLI11::CLI11 nlohmann_json::nlohmann_json)
 endfunction()

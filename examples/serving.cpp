@@ -27,7 +27,7 @@ int main() {
       }
     });
   Rng rng(1);
-  for (int version = 0; version < 200; ++version) {
+  for (int publication = 0; publication < 200; ++publication) {
     for (int i = 0; i < 100; ++i) {
       std::vector<float> x(4);
       for (float& value : x) value = static_cast<float>(rng.normal());

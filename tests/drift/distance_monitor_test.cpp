@@ -26,7 +26,7 @@ static_assert(rtml::Checkpointable<DistanceMonitor> && rtml::Sized<DistanceMonit
 namespace {
 
 constexpr float missing = std::numeric_limits<float>::quiet_NaN();
-constexpr DistanceMonitor::Options small{.reference = 300, .window = 200};
+constexpr DistanceMonitor::Options small_windows{.reference = 300, .window = 200};
 
 /// Rows of `columns` columns of different kinds: normal, heavily tied, skewed with missing values.
 std::vector<std::vector<float>> mixed_rows(std::uint64_t seed, std::size_t rows, std::size_t columns, double shift = 0.0) {
@@ -70,7 +70,7 @@ std::vector<std::vector<float>> shop_rows(std::uint64_t seed, std::size_t rows, 
 TEST_CASE("DistanceMonitor equals the distances of samples on the same rows, at any place of the stream", "[drift][property]") {
   const auto columns = GENERATE(range(1u, 40u, 6u));
   CAPTURE(columns);
-  DistanceMonitor monitor(Schema::numeric(columns), small);
+  DistanceMonitor monitor(Schema::numeric(columns), small_windows);
   const auto rows = mixed_rows(columns, 900, columns);
   for (std::size_t at = 0; at < rows.size(); ++at) {
     monitor.update(Features{rows[at], {}});
@@ -130,10 +130,10 @@ TEST_CASE("DistanceMonitor's p-values keep their level on columns that do not dr
 
 TEST_CASE("DistanceMonitor learns the same reference from a batch as from the first rows", "[drift]") {
   const auto rows = mixed_rows(5, 700, 5);
-  DistanceMonitor streamed(Schema::numeric(5), small);
+  DistanceMonitor streamed(Schema::numeric(5), small_windows);
   feed(streamed, rows);
   for (const std::size_t extra : {std::size_t{0}, std::size_t{400}}) {
-    DistanceMonitor batched(Schema::numeric(5), small);
+    DistanceMonitor batched(Schema::numeric(5), small_windows);
     feed(batched, mixed_rows(6, extra, 5));  // an earlier reference is replaced
     std::vector<float> flat;
     for (std::size_t i = 0; i < 300; ++i) flat.insert(flat.end(), rows[i].begin(), rows[i].end());
@@ -142,7 +142,7 @@ TEST_CASE("DistanceMonitor learns the same reference from a batch as from the fi
     feed(batched, {rows.begin() + 300, rows.end()});
     for (std::size_t c = 0; c < 5; ++c) CHECK(batched.psi(c) == streamed.psi(c));
   }
-  DistanceMonitor large(Schema::numeric(5), small);
+  DistanceMonitor large(Schema::numeric(5), small_windows);
   std::vector<float> flat;
   for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
   large.learn_reference(flat);
@@ -150,7 +150,7 @@ TEST_CASE("DistanceMonitor learns the same reference from a batch as from the fi
 }
 
 TEST_CASE("DistanceMonitor takes the window as the new reference, with bins of its own", "[drift]") {
-  DistanceMonitor monitor(Schema::numeric(3), small);
+  DistanceMonitor monitor(Schema::numeric(3), small_windows);
   feed(monitor, mixed_rows(1, 400, 3));
   CHECK(!monitor.take_reference_from_current());
   const auto drifted = mixed_rows(2, 400, 3, 6.0);  // beyond every edge of the old reference
@@ -194,8 +194,8 @@ TEST_CASE("DistanceMonitor counts the frequent categories of a nominal column, a
 }
 
 TEST_CASE("DistanceMonitor does not mind what number a category has", "[drift][metamorphic]") {
-  DistanceMonitor monitor(with_nominal(), small);
-  DistanceMonitor renamed(with_nominal(), small);
+  DistanceMonitor monitor(with_nominal(), small_windows);
+  DistanceMonitor renamed(with_nominal(), small_windows);
   auto rows = shop_rows(1, 700, 9);
   for (std::size_t i = 400; i < rows.size(); ++i) rows[i][1] = std::floor(rows[i][1] / 2.0F);
   feed(monitor, rows);
@@ -208,7 +208,7 @@ TEST_CASE("DistanceMonitor does not mind what number a category has", "[drift][m
 }
 
 TEST_CASE("DistanceMonitor refuses rows that are infinite, enormous or too short, and counts them", "[drift]") {
-  DistanceMonitor monitor(Schema::numeric(2), small);
+  DistanceMonitor monitor(Schema::numeric(2), small_windows);
   DistanceMonitor spared = monitor;
   const auto rows = mixed_rows(8, 600, 2);
   for (const auto& row : rows) {
@@ -224,7 +224,7 @@ TEST_CASE("DistanceMonitor refuses rows that are infinite, enormous or too short
 }
 
 TEST_CASE("DistanceMonitor bears columns that are constant, or missing in the whole reference", "[drift]") {
-  DistanceMonitor monitor(Schema::numeric(2), small);
+  DistanceMonitor monitor(Schema::numeric(2), small_windows);
   feed(monitor, std::vector<std::vector<float>>(500, {3.5F, missing}));
   REQUIRE(monitor.ready());
   CHECK(monitor.ks(0) == 0.0);
@@ -238,7 +238,7 @@ TEST_CASE("DistanceMonitor bears columns that are constant, or missing in the wh
 TEST_CASE("DistanceMonitor tells neighbouring floats apart where an edge falls between them", "[drift]") {
   const float a = 16777216.0F;
   const float b = std::nextafter(a, 2.0F * a);
-  DistanceMonitor monitor(Schema::numeric(1), small);
+  DistanceMonitor monitor(Schema::numeric(1), small_windows);
   std::vector<double> reference;
   for (std::size_t i = 0; i < 300; ++i) {
     const float value = i < 30 ? a : b;  // the first decile lies nine tenths of the way from a to b
@@ -261,7 +261,7 @@ TEST_CASE("DistanceMonitor of no dense columns never knows anything", "[drift]")
 }
 
 TEST_CASE("DistanceMonitor allocates nothing after construction", "[drift]") {
-  DistanceMonitor monitor(with_nominal(), small);
+  DistanceMonitor monitor(with_nominal(), small_windows);
   const auto rows = shop_rows(1, 1200, 9);
   const auto later = shop_rows(2, 1200, 9);
   const rtml::testing::AllocationCounter allocations;
@@ -315,7 +315,7 @@ TEST_CASE("DistanceMonitor names the option that is out of range", "[drift][conf
                     "DistanceMonitor: reference is 99, must be at least 10 rows a bin and at most 2^31");
   CHECK_THROWS_WITH(DistanceMonitor(schema, {.bins = 65}), "DistanceMonitor: bins is 65, must be in [2, 64]");
   CHECK_THROWS_WITH(DistanceMonitor(schema, {.categories = 0}), "DistanceMonitor: categories is 0, must be in [1, 128]");
-  DistanceMonitor monitor(schema, small);
+  DistanceMonitor monitor(schema, small_windows);
   CHECK_THROWS_WITH(monitor.learn_reference(std::vector<float>(201)),
                     "DistanceMonitor: reference size is 201, must be a whole number of rows");
   CHECK_THROWS_WITH(monitor.learn_reference(std::vector<float>(100)), "DistanceMonitor: reference rows is 50, must be at least 10 a bin");
