@@ -1,29 +1,51 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
-#include <map>
+#include <charconv>
 
 #include <fmt/format.h>
 
+#include "rtml/core/error.hpp"
+
 namespace rtml_loop {
+
+namespace {
+
+rtml::Task task_of(const std::string& name) {
+  for (const rtml::Task task : {rtml::Task::binary, rtml::Task::classes, rtml::Task::regression})
+    if (name == rtml::name_of(task)) return task;
+  rtml::raise(rtml::ConfigError("--task is \"" + name + "\", must be binary, classes or regression"));
+}
+
+std::uint64_t count_of(const char* option, const std::string& text, std::uint64_t least) {
+  std::uint64_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, value);
+  const bool holds = result.ec == std::errc{} && result.ptr == end && value >= least && value <= 1'000'000'000'000'000;
+  rtml::require(option, "value", text, holds, "a whole number from " + rtml::to_text(least) + " to 10^15");
+  return value;
+}
+
+}  // namespace
 
 std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   CLI::App app(
       "Runs the whole real-time loop on a stream of labelled rows: features, predictions, delayed labels, drift, retraining, a\n"
       "comparison of models, checkpoints and a report. Without --data it runs an embedded stream of card payments with two drifts.",
       "rtml-loop");
-  const std::map<std::string, rtml::Task> tasks{
-      {"binary", rtml::Task::binary}, {"classes", rtml::Task::classes}, {"regression", rtml::Task::regression}};
+  std::string task;
+  std::string limit;
+  std::string seed = "1";
   auto* data = app.add_option("--data", arguments.data, "CSV file with a header line, in stream order");
   app.add_option("--stream", arguments.stream, "made stream, NAME[:k=v,...]: payments (default), sea, agrawal, hyperplane")->excludes(data);
   app.add_option("--target", arguments.target, "column with the label")->needs(data);
-  app.add_option("--task", arguments.task, "binary, classes or regression; inferred from the label when not given")
-      ->transform(CLI::CheckedTransformer(tasks));
+  app.add_option("--task", task, "binary, classes or regression; inferred from the label when not given")->needs(data);
   app.add_option("--time", arguments.time,
-                 "column with the event time (unix seconds, ms or us, or ISO 8601): gives hour, weekday and windows");
+                 "column with the event time (unix seconds, ms or us, or ISO 8601): gives hour, weekday and windows")
+      ->needs(data);
   app.add_option("--entity", arguments.entity, "columns whose values own windows of the past (needs a time)")->delimiter(',');
-  app.add_option("--nominal", arguments.nominal, "columns whose numbers are categories")->delimiter(',');
-  app.add_option("--ignore", arguments.ignore, "columns to leave out")->delimiter(',');
+  app.add_option("--nominal", arguments.nominal, "columns whose numbers are categories")->delimiter(',')->needs(data);
+  app.add_option("--ignore", arguments.ignore, "columns to leave out")->delimiter(',')->needs(data);
   app.add_option("--label-delay", arguments.label_delay, "rows (100) or event time (90m, 7d) until a row's label is known")
       ->capture_default_str();
   app.add_option("--learner", arguments.learner, "NAME[:k=v,...]; default: logistic, softmax or linear, by the task");
@@ -42,9 +64,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_option("--state", arguments.state, "directory of checkpoints: run again with it to go on where it stopped");
   auto* report =
       app.add_option("--report", arguments.report, "where to write the HTML report; default report.html, none with --json or \"\"");
-  app.add_option("--limit", arguments.limit, "stop after so many rows in all")->check(CLI::PositiveNumber);
-  app.add_option("--seed", arguments.seed, "of the made stream, routing and rehearsal")->capture_default_str();
-  app.add_flag("--json", arguments.json, "print one JSON object on standard output and nothing else there");
+  app.add_option("--limit", limit, "stop after so many rows in all");
+  app.add_option("--seed", seed, "of the made stream, routing and rehearsal")->capture_default_str();
+  app.add_flag("--json", arguments.json, "print one JSON object on standard output and nothing else there")->disable_flag_override();
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
@@ -53,6 +75,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
     fmt::print(stderr, "rtml-loop: {}\n", error.what());
     return 2;
   }
+  if (!task.empty()) arguments.task = task_of(task);
+  if (!limit.empty()) arguments.limit = count_of("--limit", limit, 1);
+  arguments.seed = count_of("--seed", seed, 0);
   if (!arguments.data.empty() && arguments.target.empty()) {
     fmt::print(stderr, "rtml-loop: --data needs --target, the column with the label\n");
     return 2;

@@ -1,4 +1,5 @@
 // rtml-loop: the whole real-time loop on a stream, as a program. `rtml-loop --help` explains the options.
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 
@@ -19,6 +20,7 @@ int main(int argc, char** argv) {
     } else {
       rtml_loop::print_table(outcome, *source);
     }
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw rtml::IoError("standard output cannot be written", errno);
     if (!arguments.report.empty()) {
       rtml_loop::write_report(outcome, arguments.report);
       fmt::print(stderr, "report: {}\n", arguments.report);

@@ -1,5 +1,6 @@
 #include "output.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -31,7 +32,7 @@ std::string nanoseconds(std::uint64_t count) {
 }
 
 std::uint64_t rejected(const Outcome& outcome, const rtml::LoopCounters& counters) {
-  return outcome.bad_rows + counters.refused_features + counters.labels_refused;
+  return outcome.bad_rows + outcome.not_numeric + outcome.without_time + counters.refused_features + counters.labels_refused;
 }
 
 Json latency(const rtml::monitor::Latency& of) { return {{"p50", of.p50}, {"p99", of.p99}, {"p999", of.p999}}; }
@@ -42,6 +43,31 @@ Json drifts(const std::vector<LoopEvent>& events) {
     if (event.kind == LoopEvent::Kind::drift)
       list.push_back({{"event", event.event}, {"what", event.what}, {"detector", event.detector}, {"statistic", number(event.statistic)}});
   return list;
+}
+
+/// One line for each arm, with its first three metrics; what is said of two arms that serve follows.
+void print_arms(const Outcome& outcome, const rtml::monitor::Report& report) {
+  std::vector<std::string> labels;
+  std::size_t width = 6;
+  for (std::size_t i = 0; i < report.arms.size(); ++i) {
+    const std::string& learner = report.arms[i].learner;
+    labels.push_back(outcome.policies[i] + (learner == report.learner ? "" : " (" + learner + ")"));
+    width = std::max(width, labels.back().size());
+  }
+  const std::size_t shown_metrics = std::min<std::size_t>(3, report.metrics.size());
+  fmt::print("\n{:<{}}{:>12}{:>9}", "policy", width, "retrained", "share");
+  for (std::size_t m = 0; m < shown_metrics; ++m) fmt::print("{:>11}", report.metrics[m].name);
+  fmt::print("\n");
+  bool served = false;
+  for (std::size_t i = 0; i < report.arms.size(); ++i) {
+    const auto& arm = report.arms[i];
+    served = served || (i > 0 && arm.weight > 0.0);
+    fmt::print("{:<{}}{:>12}{:>9}", labels[i], width, arm.version,
+               arm.weight > 0.0 ? fmt::format("{:.0f} %", 100.0 * arm.weight) : "shadow");
+    for (std::size_t m = 0; m < shown_metrics; ++m) fmt::print("{:>11}", shown(arm.metrics[m].value));
+    fmt::print("\n");
+  }
+  if (served) fmt::print("{}\n", report.comparison);
 }
 
 }  // namespace
@@ -55,12 +81,12 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
   json["labels"] = counters.labels;
   json["task"] = rtml::name_of(source.task());
   json["learner"] = report.learner;
-  Json baselines = {{"no_change", Json::object()}, {rtml::Task::regression == source.task() ? "mean" : "majority", Json::object()}};
+  Json baselines = {{"no_change", Json::object()}, {"majority", Json::object()}};  // of a regression: the mean
   for (const auto& row : report.metrics) {
     json["metrics"][row.name] = number(row.whole);
     json["window_metrics"][row.name] = number(row.window);
     baselines["no_change"][row.name] = number(row.no_change);
-    baselines[rtml::Task::regression == source.task() ? "mean" : "majority"][row.name] = number(row.majority);
+    baselines["majority"][row.name] = number(row.majority);
   }
   if (std::isfinite(outcome.precision_at_50_per_day)) json["metrics"]["precision_at_50_per_day"] = outcome.precision_at_50_per_day;
   json["baselines"] = std::move(baselines);
@@ -73,16 +99,17 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
     Json metrics = Json::object();
     for (const auto& metric : arm.metrics) metrics[metric.name] = number(metric.value);
     json["arms"].push_back({{"name", arm.name}, {"policy", outcome.policies[i]}, {"predictions", arm.predictions}, {"metrics", metrics}});
-    const bool fresh = outcome.policies[i].find("start=fresh") != std::string::npos;
     for (const LoopEvent& event : events)
       if (event.kind == LoopEvent::Kind::retrain && event.what == arm.name)
         json["retrains"].push_back(
-            {{"event", event.event}, {"trigger", event.detector}, {"start", fresh ? "fresh" : "warm"}, {"arm", arm.name}});
+            {{"event", event.event}, {"trigger", event.detector}, {"start", event.fresh ? "fresh" : "warm"}, {"arm", arm.name}});
   }
   if (!report.comparison.empty()) json["comparison"] = report.comparison;
   json["latency_ns"] = {{"predict", latency(report.predict)}, {"label", latency(report.label)}};
   json["events_per_second"] = outcome.seconds > 0.0 ? static_cast<double>(outcome.served) / outcome.seconds : 0.0;
   json["resumed_from"] = outcome.resumed_from;
+  json["drifts_total"] = counters.drifts;  // the lists hold the newest 1024 events
+  json["retrains_total"] = counters.retrainings;
   json["rejected"] = rejected(outcome, counters);
   json["memory_bytes"] = loop.memory_bytes();
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
@@ -104,18 +131,7 @@ void print_table(const Outcome& outcome, const rtml::stream::Source& source) {
     fmt::print("{:<24}{:>10}   share of positives among the 50 highest scores of each day\n", "precision_at_50_per_day",
                shown(outcome.precision_at_50_per_day));
 
-  if (report.arms.size() > 1) {
-    fmt::print("\n{:<44}{:>10}{:>9}{:>12}{:>12}{:>12}\n", "policy", "retrained", "share", report.metrics[0].name,
-               report.metrics.size() > 1 ? report.metrics[1].name : "", report.metrics.size() > 2 ? report.metrics[2].name : "");
-    for (std::size_t i = 0; i < report.arms.size(); ++i) {
-      const auto& arm = report.arms[i];
-      const std::string label = outcome.policies[i] + (arm.learner == report.learner ? "" : " (" + arm.learner + ")");
-      fmt::print("{:<44}{:>10}{:>9}", label, arm.version, arm.weight > 0.0 ? fmt::format("{:.0f} %", 100.0 * arm.weight) : "shadow");
-      for (std::size_t m = 0; m < std::min<std::size_t>(3, arm.metrics.size()); ++m) fmt::print("{:>12}", shown(arm.metrics[m].value));
-      fmt::print("\n");
-    }
-    fmt::print("{}\n", report.comparison);
-  }
+  if (report.arms.size() > 1) print_arms(outcome, report);
 
   const auto events = loop.events();
   std::uint64_t shown_drifts = 0;
@@ -132,6 +148,8 @@ void print_table(const Outcome& outcome, const rtml::stream::Source& source) {
              static_cast<double>(loop.memory_bytes()) / 1e6);
   if (const std::uint64_t count = rejected(outcome, counters); count > 0) fmt::print("{} rows or values rejected\n", count);
   for (const std::string& reason : outcome.bad_row_reasons) fmt::print("  {}\n", reason);
+  if (outcome.not_numeric > 0) fmt::print("  {} fields of numeric columns were text, and so missing\n", outcome.not_numeric);
+  if (outcome.without_time > 0) fmt::print("  {} rows had no readable time\n", outcome.without_time);
   if (counters.evicted > 0) fmt::print("{} predictions made room before their label came\n", counters.evicted);
 }
 

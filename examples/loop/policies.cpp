@@ -1,7 +1,9 @@
 #include "policies.hpp"
 
 #include <charconv>
+#include <limits>
 
+#include "rtml/core/finite.hpp"
 #include "rtml/core/spec.hpp"
 #include "rtml/drift/signals.hpp"
 #include "rtml/stream/delayed_labels.hpp"
@@ -16,8 +18,10 @@ using rtml::Trigger;
 
 Trigger either(Trigger left, Trigger right) { return std::move(left) || std::move(right); }
 
-Trigger cadence(Spec& spec) {
-  const auto period = rtml::stream::Delay::parse(spec.text("every", "1000"));
+Trigger cadence(Spec& spec, bool has_time) {
+  const std::string every = spec.text("every", "1000");
+  const auto period = rtml::stream::Delay::parse(every);
+  rtml::require("cadence", "every", every, has_time || period.time.count() == 0, "a number of rows, as the stream has no time");
   return period.time.count() > 0 ? rtml::every(period.time) : rtml::every(period.rows);
 }
 
@@ -25,8 +29,10 @@ Trigger drifts(Spec& spec) {
   Trigger trigger;
   const auto window = static_cast<std::size_t>(spec.integer("window", 1000, 100, 1'000'000));
   const auto distance = [&](const char* name, const rtml::Signal& signal) {
-    const double level = spec.number(name, 0.0);
-    if (level > 0.0) trigger = either(std::move(trigger), signal > level);
+    const double level = spec.number(name, std::numeric_limits<double>::quiet_NaN());
+    if (rtml::is_nan(level)) return;
+    rtml::require("drift", name, level, level > 0.0, "> 0");
+    trigger = either(std::move(trigger), signal > level);
   };
   distance("psi", rtml::drift::psi(window));
   distance("ks", rtml::drift::ks(window));
@@ -44,7 +50,11 @@ Trigger metrics(Spec& spec) {
     const std::size_t sign = word.find_first_of("<>");
     double level = 0.0;
     const char* end = word.data() + word.size();
-    const bool holds = sign != std::string::npos && sign > 0 && std::from_chars(word.data() + sign + 1, end, level).ptr == end;
+    bool holds = sign != std::string::npos && sign > 0;
+    if (holds) {
+      const auto result = std::from_chars(word.data() + sign + 1, end, level);
+      holds = result.ec == std::errc{} && result.ptr == end && rtml::is_finite(level);
+    }
     rtml::require("metric", "condition", word, holds, "NAME<LEVEL or NAME>LEVEL");
     const rtml::Signal signal{rtml::Signal::Source::metric, word.substr(0, sign), window, {}};
     trigger = either(std::move(trigger), word[sign] == '<' ? signal < level : signal > level);
@@ -55,12 +65,12 @@ Trigger metrics(Spec& spec) {
 
 }  // namespace
 
-Retrain make_policy(std::string_view text) {
+Retrain make_policy(std::string_view text, bool has_time) {
   Spec spec(text);
   Retrain policy;
   const std::string& name = spec.name();
   if (name == "cadence") {
-    policy.when = cadence(spec);
+    policy.when = cadence(spec, has_time);
   } else if (name == "drift") {
     policy.when = drifts(spec);
   } else if (name == "metric") {

@@ -21,6 +21,8 @@ struct Outcome {
   std::uint64_t resumed_from = 0;
   std::uint64_t bad_rows = 0;
   std::vector<std::string> bad_row_reasons;
+  std::uint64_t not_numeric = 0;         // fields of numeric columns that were text
+  std::uint64_t without_time = 0;        // rows whose time could not be read
   double precision_at_50_per_day = 0.0;  // NaN when it was not measured
 };
 

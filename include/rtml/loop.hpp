@@ -81,7 +81,8 @@ class Loop {
     return explanation;
   }
 
-  /// The truth about `id`; learned by work(), from the features that were served. False when the queue is full (counted).
+  /// The truth about `id`; learned by work(), from the features that were served. False when the queue is full (counted): try again after
+  /// work(). A label that is none (NaN, not of the task) is counted and done with.
   bool label(EventId id, float y, float weight = 1.0F) noexcept { return label(Label{.id = id, .y = y, .weight = weight}); }
   bool label(const Label& label) noexcept {
     const std::uint64_t began = detail::nanoseconds_now();
@@ -97,21 +98,25 @@ class Loop {
   /// Starts the one thread that calls work().
   void start() { engine_->start(); }
 
-  /// Lets the thread of start() finish what waits and ends it; then writes a checkpoint, with `options.state`.
+  /// Ends the thread of start(), works off what waited until now, and writes a checkpoint, with `options.state`. Destruction without stop() is
+  /// as a crash: what came after the last checkpoint is replayed from resume_offset().
+  /// @throws IoError when the checkpoint cannot be written
   void stop() { engine_->stop(); }
 
-  /// Learns from history before going live: events in time order with their labels, y = NaN where it is not known.
+  /// Learns from history before going live: events in time order with their labels, y = NaN where it is not known. Call it before requests come: those
+  /// that meet it wait.
   /// @throws ConfigError when the sizes differ.
   void bootstrap(std::span<const Event> events, std::span<const float> y) {
     require("Loop::bootstrap", "labels", y.size(), y.size() == events.size(), "as many as there are events");
+    const auto turn = engine_->take_turn();
     for (std::size_t i = 0; i < events.size(); ++i) {
       const Event& event = events[i];
       const auto lock = features_.lock(event, engine_->windows());
       Scratch& scratch = compute_locked(event);
       features_.feed(event, engine_->windows());
-      engine_->bootstrap(scratch.features(), scratch.fit_inputs, y[i], features_.time(event));
+      engine_->bootstrap(turn, scratch.features(), scratch.fit_inputs, y[i], features_.time(event));
     }
-    engine_->end_bootstrap();
+    engine_->end_bootstrap(turn);
   }
 
   /// Learns from rows that are features already: [n, dense_size()] with labels.
@@ -126,7 +131,8 @@ class Loop {
   /// True when the state of an earlier run was taken up.
   bool resumed() const noexcept { return engine_->resumed(); }
 
-  /// From which offset of a partition the host is to go on: behind the last one that the checkpoint holds; 0 for a new loop. The same for
+  /// From which offset of a partition the host is to go on: behind the last one that the checkpoint holds; 0 for a new loop. So the events of
+  /// one partition come in order: predict them from one thread at a time. The same for
   /// the partition of a label feed (Label::source).
   std::uint64_t resume_offset(std::uint32_t partition = 0) const { return engine_->resume_offset(partition); }
 

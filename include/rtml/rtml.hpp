@@ -30,6 +30,7 @@
 #include "rtml/core/spin_lock.hpp"
 #include "rtml/core/task.hpp"
 #include "rtml/core/time.hpp"
+#include "rtml/core/watermark.hpp"
 #include "rtml/drift/adwin.hpp"
 #include "rtml/drift/any_detector.hpp"
 #include "rtml/drift/ddm.hpp"

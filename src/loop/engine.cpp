@@ -24,6 +24,8 @@ void LoopOptions::validate() const {
   require(type, "publish_every", publish_every, publish_every >= 1, ">= 1");
   require(type, "evaluate_every", evaluate_every, evaluate_every >= 1, ">= 1");
   require(type, "metric_window", metric_window, metric_window >= 10 && metric_window <= 1'000'000, "in [10, 1000000]");
+  require(type, "idle", idle.count(), idle.count() >= 0, ">= 0");
+  require(type, "clock", "empty", static_cast<bool>(clock), "a function that says the time");
   require(type, "drift_level", drift_level, drift_level > 0.0, "> 0");
   require(type, "challengers", challengers.size(), challengers.size() <= 32, "at most 32");
   double share = 0.0;
@@ -100,7 +102,8 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
       pending_({.capacity = options.pending,
                 .dense = schema_.dense_size(),
                 .fit_inputs = features.fitted.size(),
-                .scores = arms_ * outputs_,
+                .arms = arms_,
+                .outputs = outputs_,
                 .sparse = features.sparse_capacity}),
       labels_(options.label_queue),
       published_(first_serving(features, champion, options)),
@@ -186,13 +189,16 @@ Prediction Engine::score(const Serving& serving, std::uint64_t row, const Featur
   return prediction;
 }
 
+bool Engine::belongs_to_task(float y) const noexcept {
+  if (task_ == Task::regression) return true;
+  if (task_ == Task::binary) return y == 0.0F || y == 1.0F;
+  return y >= 0.0F && y < static_cast<float>(outputs_) && y == std::floor(y);
+}
+
 bool Engine::label(const Label& label) noexcept {
-  const bool of_task = task_ == Task::regression || (task_ == Task::binary ? label.y == 0.0F || label.y == 1.0F
-                                                                           : label.y >= 0.0F && label.y < static_cast<float>(outputs_) &&
-                                                                                 label.y == std::floor(label.y));
-  if (!is_usable(label.y) || !is_usable(label.weight) || label.weight < 0.0F || !of_task) {
+  if (!is_usable(label.y) || !is_usable(label.weight) || label.weight < 0.0F || !belongs_to_task(label.y)) {
     labels_refused_.add();
-    return false;
+    return true;  // dealt with: a host that tries again until it is taken must not try for ever
   }
   if (labels_.push(label)) return true;
   labels_dropped_.add();
@@ -217,7 +223,11 @@ void Engine::start() {
 void Engine::stop() {
   worker_->stopping.store(true);
   if (worker_->thread.joinable()) worker_->thread.join();
-  while (work(std::numeric_limits<std::size_t>::max()) != 0) {
+  // What waits now, not what goes on coming.
+  for (std::size_t waiting = labels_.size() + static_cast<std::size_t>(pending_.next()); waiting > 0;) {
+    const std::size_t done = work(waiting);
+    if (done == 0) break;
+    waiting -= done;
   }
   if (worker_->directory) checkpoint();
 }
@@ -228,8 +238,12 @@ std::string Engine::checkpoint() {
   return worker_->checkpoint();
 }
 
-void Engine::bootstrap(Features x, std::span<const float> fit_inputs, float y, Time at) {
-  const std::lock_guard guard(worker_->mutex);
+Engine::Turn Engine::take_turn() {
+  std::unique_lock worker(worker_->mutex);
+  return {std::move(worker), std::unique_lock(gates_[0])};
+}
+
+void Engine::bootstrap(const Turn& /*turn*/, Features x, std::span<const float> fit_inputs, float y, Time at) {
   worker_->bootstrap(x, fit_inputs, y, 1.0F, at);
 }
 
@@ -243,10 +257,7 @@ void Engine::bootstrap(const Batch& batch) {
   worker_->publish();
 }
 
-void Engine::end_bootstrap() {
-  const std::lock_guard guard(worker_->mutex);
-  worker_->publish();
-}
+void Engine::end_bootstrap(const Turn& /*turn*/) { worker_->publish(); }
 
 std::uint64_t Engine::resume_offset(std::uint32_t partition) const {
   const std::lock_guard guard(worker_->mutex);
@@ -271,6 +282,7 @@ LoopCounters Engine::totals() const {
   counts.evicted += evicted_.load();
   counts.labels_refused += labels_refused_.load();
   counts.labels_dropped += labels_dropped_.load();
+  counts.times_refused = worker_->clock.refused();
   return counts;
 }
 

@@ -6,15 +6,24 @@
 #include "worker.hpp"
 
 namespace rtml::detail {
+namespace {
+
+std::uint64_t behind(EventId id) noexcept { return id.offset == ~std::uint64_t{0} ? id.offset : id.offset + 1; }
+
+}  // namespace
 
 std::size_t Engine::Worker::work(std::size_t limit) {
+  constexpr std::size_t share = 256;  // turns: predictions that pour in must not starve the labels
   std::size_t done = 0;
-  while (done < limit && observe_next()) ++done;
-  Label label;
-  while (done < limit && engine.labels_.pop(label)) {
-    take(label);
-    ++done;
-    if (unpublished >= options.publish_every) publish();
+  for (std::size_t before = limit; done < limit && before != done;) {
+    before = done;
+    for (std::size_t i = 0; i < share && done < limit && observe_next(); ++i) ++done;
+    Label label;
+    for (std::size_t i = 0; i < share && done < limit && engine.labels_.pop(label); ++i) {
+      take(label);
+      ++done;
+      if (unpublished >= options.publish_every) publish();
+    }
   }
   publish();
   checkpoint_if_due();
@@ -48,22 +57,32 @@ bool Engine::Worker::observe_next() {
   const EventId id = header.id;
   const Time at = header.at;
   const std::uint32_t served = header.arm;
-  // Shadows answer here and not in the request, which so costs the same however many there are.
-  for (std::size_t arm = 0; arm < arms.size(); ++arm)
-    if (arms[arm].shadow())
-      working->models[arm].predict(x, pending.scores(sequence).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
   if (!taught) header.flags |= PendingRing::cold;
   pending.release(sequence);
 
+  // Shadows answer here and not in the request, which so costs the same however many there are; and not under the row's lock.
+  scores.resize(arms.size() * engine.outputs_);
+  bool any_shadow = false;
+  for (std::size_t arm = 0; arm < arms.size(); ++arm) {
+    if (!arms[arm].shadow()) continue;
+    any_shadow = true;
+    working->models[arm].predict(x, std::span(scores).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
+  }
+  if (any_shadow && pending.hold(sequence) == PendingRing::Held::yes) {
+    const auto kept = pending.scores(sequence);
+    for (std::size_t i = 0; i < kept.size(); ++i)
+      if (arms[i / engine.outputs_].shadow()) kept[i] = scores[i];
+    pending.release(sequence);
+  }
   for (std::size_t arm = 0; arm < arms.size(); ++arm)
     if (arm == served || arms[arm].shadow()) ++arms[arm].predictions;
   for (Arm& arm : arms)
     for (SignalValue& signal : arm.signals) signal.observe(x);
   journal.observe(*working, fit_inputs);
   monitor.update(x);
-  now = std::max(now, at);
+  clock.advance(at);
   std::uint64_t& offset = offsets[id.partition];
-  offset = std::max(offset, id.offset + 1);
+  offset = std::max(offset, behind(id));
   ++observed;
   ++counts.events;
   if (counts.events % std::max<std::uint64_t>(options.drift.window / 4, 1) == 0) look_for_drift();
@@ -73,7 +92,7 @@ bool Engine::Worker::observe_next() {
 void Engine::Worker::take(const Label& label) {
   if (label.has_source) {
     std::uint64_t& offset = offsets[label.source.partition];
-    offset = std::max(offset, label.source.offset + 1);
+    offset = std::max(offset, behind(label.source));
   }
   PendingRing& pending = engine.pending_;
   const auto found = pending.find(label.id);
@@ -90,7 +109,7 @@ void Engine::Worker::take(const Label& label) {
   const std::uint32_t flags = header.flags;
   const std::uint32_t served = header.arm;
   const Time at = header.at;
-  const Time known = label.at == Time{} ? now : label.at;
+  const Time known = label.at == Time{} ? clock.now() : Watermark::limited(label.at);
   header.flags |= PendingRing::labelled;
   const auto kept_dense = pending.dense(*found);
   const auto kept_sparse = pending.sparse(*found).first(header.nnz);
@@ -153,7 +172,7 @@ void Engine::Worker::count_outcomes(std::uint32_t served_arm, float y, float wei
     for (SignalValue& signal : arm.signals) signal.count(result, error);
     if (i == 0) watch_error(error);
     const std::uint64_t step = std::max<std::uint64_t>(options.metric_window / 10, 1);
-    if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, now, arm.window[0].value()});
+    if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
   }
 }
 
@@ -169,7 +188,7 @@ void Engine::Worker::look_for_drift() {
   for (std::size_t column = 0; column < watches.size(); ++column) {
     FeatureWatch& watch = watches[column];
     const double psi = monitor.psi(column);
-    watch.series.add({counts.events, now, psi});
+    watch.series.add({counts.events, clock.now(), psi});
     if (watch.alarmed && psi < options.drift_level / 2) watch.alarmed = false;
     if (watch.alarmed || !(psi > options.drift_level)) continue;
     watch.alarmed = true;
@@ -188,11 +207,11 @@ void Engine::Worker::learn_example(Features x, float y, float weight, Time at) {
   }
   if (learners != 0) journal.learn(*working, learners, x, y, weight, {.at = at});
   rehearse_with({x, y, weight, at});
-  if (keeps_history) history.add(x, y, weight, now);  // by when the label was known: Data::recent is about that
+  if (keeps_history) history.add(x, y, weight, clock.now());  // by when the label was known: Data::recent is about that
   ++unpublished;
   taught = true;
   for (std::size_t i = 0; i < arms.size(); ++i) {
-    arms[i].scheduler.count(now);
+    arms[i].scheduler.count(clock.now());
     if (!arms[i].scheduler.policy().when.never()) consider_retraining(i);
   }
 }
@@ -219,8 +238,8 @@ void Engine::Worker::consider_retraining(std::size_t index) {
   std::uint64_t learned = 0;
   const AnyLearner& model = working->models[index];
   auto next = policy.on.what == Data::What::rehearsal
-                  ? retrain(model, arm.given, policy, rehearser.buffer(), arm.scheduler.labels_since(), now, learned)
-                  : retrain(model, arm.given, policy, history, arm.scheduler.labels_since(), now, learned);
+                  ? retrain(model, arm.given, policy, rehearser.buffer(), arm.scheduler.labels_since(), clock.now(), learned)
+                  : retrain(model, arm.given, policy, history, arm.scheduler.labels_since(), clock.now(), learned);
   if (!next) return;
   journal.replace(*working, index, std::move(*next));
   arm.scheduler.done();
@@ -228,7 +247,11 @@ void Engine::Worker::consider_retraining(std::size_t index) {
   if (index == 0 && monitor.ready()) monitor.take_reference_from_current();
   ++counts.retrainings;
   counts.retrained += learned;
-  tell({.kind = LoopEvent::Kind::retrain, .what = arm.name, .detector = *why, .statistic = static_cast<double>(learned)});
+  tell({.kind = LoopEvent::Kind::retrain,
+        .what = arm.name,
+        .detector = *why,
+        .statistic = static_cast<double>(learned),
+        .fresh = policy.start == Start::fresh});
 }
 
 void Engine::Worker::publish() {

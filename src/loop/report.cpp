@@ -40,7 +40,9 @@ std::vector<monitor::Sample> samples_of(const LoopCounters& c) {
           total("drifts", "Drifts found.", c.drifts),
           total("publishes", "Times that readers got a newer model.", c.publishes),
           total("checkpoints", "Checkpoints written.", c.checkpoints),
-          total("checkpoint_failures", "Checkpoints that could not be written.", c.checkpoint_failures)};
+          total("checkpoint_failures", "Checkpoints that could not be written.", c.checkpoint_failures),
+          total("callback_failures", "Exceptions from the host's callbacks.", c.callback_failures),
+          total("times_refused", "Events too far ahead of all others to be believed.", c.times_refused)};
 }
 
 /// What separates two arms, in a sentence. Counted are decisions that were right.

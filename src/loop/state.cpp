@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <array>
+#include <exception>
+#include <utility>
 
 #include "rtml/core/finite.hpp"
 #include "worker.hpp"
@@ -37,7 +38,7 @@ struct Counts {
     auto& c = *self.of;
     ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_cold, c.labels_refused, c.labels_unknown,
        c.labels_expired, c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes,
-       c.checkpoints, c.checkpoint_failures);
+       c.checkpoints, c.checkpoint_failures, c.callback_failures, c.times_refused);
   }
 };
 
@@ -52,7 +53,7 @@ void Engine::Worker::archive_arms(Self& self, Ar& ar) {
   ar(count);
   ar.check(count == self.arms.size(), "number of arms (saved: other arms)");
   for (auto& arm : self.arms) ar(arm);
-  ar(self.history, self.rehearser, self.error_detector, self.error_scale, self.events, self.now, self.taught, self.observed);
+  ar(self.history, self.rehearser, self.error_detector, self.error_scale, self.events, self.clock, self.taught, self.observed);
   ar.check(is_finite(self.error_scale) && self.error_scale >= 0.0, "error scale");
   ar.check(self.events.size() <= most_events, "events");
 }
@@ -66,17 +67,35 @@ void Engine::Worker::archive_columns(Self& self, Ar& ar) {
     for (auto& signal : arm.signals) SignalValue::archive_distance(signal, ar);
 }
 
+/// All gates closed, the host's callbacks put off until they are open again.
+class Engine::Worker::AllGates {
+ public:
+  explicit AllGates(Worker& worker) : worker_(&worker) {
+    for (SpinLock& gate : worker.engine.gates_) gate.lock();
+    worker.gates_held = true;
+  }
+  ~AllGates() {
+    worker_->gates_held = false;
+    for (SpinLock& gate : worker_->engine.gates_) gate.unlock();
+  }
+  AllGates(const AllGates&) = delete;
+  AllGates& operator=(const AllGates&) = delete;
+
+ private:
+  Worker* worker_;
+};
+
 std::string Engine::Worker::checkpoint() {
   publish();
   std::vector<checkpoint::Section> sections;
   {
     // Requests that are under way end, later ones wait: one moment for the windows and for what was served.
-    for (SpinLock& gate : engine.gates_) gate.lock();
+    const AllGates closed(*this);
     while (observed < engine.pending_.next()) observe_next();
     sections.push_back(section("windows", engine.windows_));
     sections.push_back(section("pending", engine.pending_));
-    for (SpinLock& gate : engine.gates_) gate.unlock();
   }
+  for (const LoopEvent& event : std::exchange(untold, {})) deliver(event);
   LoopCounters totals = engine.totals();
   ++totals.checkpoints;
 
@@ -86,7 +105,9 @@ std::string Engine::Worker::checkpoint() {
     partitions.push_back(partition);
     ends.push_back(end);
   }
-  sections.push_back(section("schema", name, schema));
+  std::vector<std::string> models_of;
+  for (std::size_t i = 0; i < arms.size(); ++i) models_of.push_back(arms[i].name + " (" + working->models[i].name() + ")");
+  sections.push_back(section("schema", name, schema, models_of));
   sections.push_back(section("offsets", partitions, ends));
   sections.push_back(section("counters", Counts{&totals}));
   sections.push_back(section("fitted", working->fitted));
@@ -114,7 +135,7 @@ void Engine::Worker::checkpoint_if_due() {
 #if defined(__cpp_exceptions)
   try {
     checkpoint();
-  } catch (const Error& error) {  // a full disk is no reason to stop serving: the next one is tried when due
+  } catch (const std::exception& error) {  // a full disk is no reason to stop serving: the next one is tried when due
     ++counts.checkpoint_failures;
     checkpointed = counts.events;
     tell({.kind = LoopEvent::Kind::checkpoint_failed, .what = error.what()});
@@ -133,7 +154,13 @@ void Engine::Worker::resume() {
 
   std::string saved_name;
   Schema saved;
-  read(*loaded, "schema", saved_name, saved);
+  std::vector<std::string> saved_models;
+  read(*loaded, "schema", saved_name, saved, saved_models);
+  for (std::size_t i = 0; i < std::max(arms.size(), saved_models.size()); ++i) {
+    const std::string mine = i < arms.size() ? arms[i].name + " (" + working->models[i].name() + ")" : "none";
+    const std::string theirs = i < saved_models.size() ? saved_models[i] : "none";
+    require("Loop", "arm " + to_text(i), mine, mine == theirs, theirs + ", as in the state in " + options.state);
+  }
   if (auto missing = schema.missing_from(saved))
     raise(SchemaError("Loop: the state in " + options.state + " learned from other features: " + *missing));
   const bool same = saved == schema;

@@ -99,9 +99,10 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
 void Engine::Worker::bootstrap(Features x, std::span<const float> fit, float y, float weight, Time at) {
   journal.observe(*working, fit);
   monitor.update(x);
-  now = std::max(now, at);
-  const bool labelled = is_usable(x, y, weight);
-  if (labelled) learn_example(x, y, weight, at);
+  clock.advance(at);
+  const bool labelled = is_usable(x, y, weight) && engine.belongs_to_task(y);
+  if (!labelled && !is_nan(y)) ++counts.labels_refused;
+  if (labelled) learn_example(x, y, weight, Watermark::limited(at));
   if (unpublished >= options.publish_every) publish();
 }
 
@@ -125,16 +126,33 @@ std::size_t Engine::Worker::memory_bytes() const {
 
 void Engine::Worker::tell(LoopEvent event) {
   event.event = counts.events;
-  event.at = now;
-  if (options.on_event) options.on_event(event);
-  if (options.log) {
-    std::string line = "event " + to_text(event.event) + ": " + std::string(name_of(event.kind)) + " " + event.what;
-    if (!event.detector.empty()) line += " (" + event.detector + ", " + to_text(static_cast<float>(event.statistic)) + ")";
-    options.log(line);
+  event.at = clock.now();
+  const bool kept = event.kind == LoopEvent::Kind::drift || event.kind == LoopEvent::Kind::retrain;
+  if (gates_held) {
+    untold.push_back(event);
+  } else {
+    deliver(event);
   }
-  if (event.kind == LoopEvent::Kind::checkpoint) return;
+  if (!kept) return;
   if (events.size() == most_events) events.erase(events.begin());
   events.push_back(std::move(event));
+}
+
+void Engine::Worker::deliver(const LoopEvent& event) {
+#if defined(__cpp_exceptions)
+  try {
+#endif
+    if (options.on_event) options.on_event(event);
+    if (options.log) {
+      std::string line = "event " + to_text(event.event) + ": " + std::string(name_of(event.kind)) + " " + event.what;
+      if (!event.detector.empty()) line += " (" + event.detector + ", " + to_text(static_cast<float>(event.statistic)) + ")";
+      options.log(line);
+    }
+#if defined(__cpp_exceptions)
+  } catch (...) {  // the host's own; the loop goes on
+    ++counts.callback_failures;
+  }
+#endif
 }
 
 }  // namespace rtml::detail

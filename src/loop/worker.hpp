@@ -12,6 +12,7 @@
 #include "arm.hpp"
 #include "journal.hpp"
 #include "rtml/checkpoint/state_directory.hpp"
+#include "rtml/core/watermark.hpp"
 #include "rtml/loop/engine.hpp"
 #include "rtml/replay/rehearsal.hpp"
 #include "rtml/replay/sliding_window.hpp"
@@ -50,6 +51,7 @@ struct Engine::Worker {
   Outcome outcome(std::size_t arm, std::span<const float> all_scores, float y, float weight) const;
 
   // state.cpp
+  class AllGates;
   std::string checkpoint();
   void checkpoint_if_due();
   void resume();
@@ -67,6 +69,7 @@ struct Engine::Worker {
   void describe(std::size_t column, monitor::FeatureDrift& feature) const;
 
   void tell(LoopEvent event);
+  void deliver(const LoopEvent& event);
 
   Engine& engine;
   LoopOptions options;
@@ -92,14 +95,16 @@ struct Engine::Worker {
   drift::AnyDetector error_detector;
   double error_scale = 0.0;  // fading mean of |error|, of a regression
   static constexpr std::size_t most_events = 1024;
-  std::vector<LoopEvent> events;  // the newest, checkpoints left out
+  std::vector<LoopEvent> events;  // the newest drifts and retrainings
+  bool gates_held = false;
+  std::vector<LoopEvent> untold;  // while requests wait, callbacks of the host do too
 
   LoopCounters counts;
   bool taught = false;         // a label was learned, or history
   std::uint64_t observed = 0;  // sequence number of the next prediction to look at
   std::uint64_t checkpointed = 0;
   std::map<std::uint32_t, std::uint64_t> offsets;  // partition -> behind its last one seen
-  Time now{};                                      // of events: never goes back
+  Watermark clock;                                 // of events
 
   std::optional<checkpoint::StateDirectory> directory;
 

@@ -170,6 +170,33 @@ TEST_CASE("A feature set that gains a column keeps its models, scaling and windo
   CHECK(metric(loop, "accuracy", 0, true) > 0.85);
 }
 
+TEST_CASE("A feature set that gains a category keeps its models and the history that it retrains from", "[loop][state]") {
+  using namespace rtml;
+  const auto rows = trades(1000);
+  const auto features = [](bool wider) {
+    std::vector<AnyFeature<Trade>> list;
+    list.push_back(numeric("size", &Trade::size) | standardize());
+    list.push_back(numeric("spread", &Trade::spread) | standardize());
+    if (wider) list.push_back(category("trader", &Trade::trader));
+    return feature_set_from<Trade>("trades", &Trade::at, list);
+  };
+  const TemporaryFolder folder;
+  LoopOptions options;
+  options.state = folder.path();
+  options.retrain = {.when = every(100), .start = Start::fresh, .on = Data::recent(std::size_t{200})};
+  options.rehearse = reservoir(50);
+  {
+    Loop<Trade> loop(features(false), LogisticRegression{}, options);
+    run(loop, rows, 0, 500);
+    loop.stop();
+  }
+  Loop<Trade> loop(features(true), LogisticRegression{}, options);
+  CHECK(loop.resume_offset() == 500);
+  run(loop, rows, 500, 1000);
+  CHECK(loop.counters().retrainings == 10);
+  CHECK(metric(loop, "accuracy", 0, true) > 0.8);
+}
+
 TEST_CASE("A disk that takes no more stops no loop, and leaves the checkpoint that was there", "[loop][state]") {
   const auto rows = trades(900);
   const TemporaryFolder folder;
@@ -206,7 +233,7 @@ TEST_CASE("A disk that takes no more stops no loop, and leaves the checkpoint th
   CHECK(loop.resume_offset() == 300);
 }
 
-TEST_CASE("A checkpoint of another set of arms is refused", "[loop][state]") {
+TEST_CASE("A checkpoint of other arms or learners is refused by name", "[loop][state]") {
   const auto rows = trades(50);
   const TemporaryFolder folder;
   {
@@ -214,7 +241,8 @@ TEST_CASE("A checkpoint of another set of arms is refused", "[loop][state]") {
     run(loop, rows, 0, 50);
     loop.stop();
   }
-  CHECK_THROWS_AS(Loop<Trade>(trade_features(), LogisticRegression{}, {.state = folder.path()}), rtml::FormatError);
+  CHECK_THROWS_WITH(Loop<Trade>(trade_features(), LogisticRegression{}, {.state = folder.path()}),
+                    "Loop: arm 1 is \"no_change (no_change)\", must be other (logistic), as in the state in " + folder.path());
 }
 
 TEST_CASE("checkpoint() without a state directory says what is missing", "[loop][state]") {

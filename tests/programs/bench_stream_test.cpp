@@ -1,50 +1,20 @@
 // The output contract of `rtml-bench stream`, run as scripts run it. RTML_BENCH is the program; without it these are skipped.
 
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <memory>
 #include <string>
 
-#include "stream/temporary_file.hpp"
+#include "program.hpp"
 #include "support/catch.hpp"
 
 #if __has_include(<nlohmann/json.hpp>)
 #include <nlohmann/json.hpp>
 
+using rtml::testing::Ran;
+
 namespace {
 
-struct Ran {
-  int code = -1;
-  std::string out;
-  std::string error;
-};
-
-/// The program, or nothing where the build has none.
-const char* bench_program() {
-  const char* program = std::getenv("RTML_BENCH");
-  if (program == nullptr) WARN("skipped: no rtml-bench (set RTML_BENCH)");
-  return program;
-}
-
-Ran run_bench(const std::string& program, const std::string& arguments) {
-  const rtml::testing::TemporaryFile error("");
-  const std::string command = program + " " + arguments + " 2>" + error.path().string();
-  std::FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  Ran ran;
-  char buffer[4096];
-  for (std::size_t n = 0; (n = std::fread(buffer, 1, sizeof(buffer), pipe)) > 0;) ran.out.append(buffer, n);
-  const int status = pclose(pipe);
-  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  std::ifstream file(error.path());
-  ran.error.assign(std::istreambuf_iterator<char>(file), {});
-  return ran;
-}
+const char* bench_program() { return rtml::testing::program_named("RTML_BENCH"); }
+Ran run_bench(const std::string& program, const std::string& arguments) { return rtml::testing::run_program(program, arguments); }
 
 }  // namespace
 

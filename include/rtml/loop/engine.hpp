@@ -54,6 +54,8 @@ struct LoopCounters {
   std::uint64_t publishes = 0;
   std::uint64_t checkpoints = 0;
   std::uint64_t checkpoint_failures = 0;
+  std::uint64_t callback_failures = 0;  ///< exceptions that on_event or log let out
+  std::uint64_t times_refused = 0;      ///< events too far ahead of all others to be believed (core/watermark.hpp)
 };
 
 namespace detail {
@@ -116,6 +118,7 @@ class RTML_API Engine {
   Prediction answer(const Serving& serving, std::uint32_t arm, Features x, std::span<float> scores) const noexcept;
 
   bool label(const Label& label) noexcept;
+  bool belongs_to_task(float y) const noexcept;
 
   void timed_predict(std::uint64_t nanoseconds) noexcept { predict_latency_.record(nanoseconds); }
   void timed_label(std::uint64_t nanoseconds) noexcept { label_latency_.record(nanoseconds); }
@@ -129,9 +132,15 @@ class RTML_API Engine {
   std::size_t work(std::size_t limit);
   void start();
   void stop();
-  void bootstrap(Features x, std::span<const float> fit_inputs, float y, Time at);
+  /// Keeps the worker out, and requests of one gate, while history is told.
+  struct Turn {
+    std::unique_lock<std::mutex> worker;
+    std::unique_lock<SpinLock> gate;
+  };
+  Turn take_turn();
+  void bootstrap(const Turn& turn, Features x, std::span<const float> fit_inputs, float y, Time at);
   void bootstrap(const Batch& batch);
-  void end_bootstrap();
+  void end_bootstrap(const Turn& turn);
   std::string checkpoint();
   std::uint64_t resume_offset(std::uint32_t partition) const;
   LoopCounters counters() const;
@@ -140,7 +149,6 @@ class RTML_API Engine {
   std::vector<std::pair<std::string, double>> metrics(std::size_t arm, bool window) const;
   std::size_t memory_bytes() const;
   AnyLearner model(std::size_t arm) const;
-  const std::string& arm_name(std::size_t arm) const;
   bool resumed() const noexcept { return resumed_; }
 
  private:

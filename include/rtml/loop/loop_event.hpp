@@ -18,11 +18,12 @@ struct LoopEvent {
   std::string what = {};      ///< the feature or "error", the arm, or the file with what became of it
   std::string detector = {};  ///< of a drift: who says so; of a retraining: the trigger with its numbers
   double statistic = 0.0;     ///< of a drift: the distance, or the rolling metric; of a retraining: the examples it learned
+  bool fresh = false;         ///< of a retraining: from an untrained learner
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("LoopEvent", 1);
-    ar(self.kind, self.event, self.at, self.what, self.detector, self.statistic);
+    ar(self.kind, self.event, self.at, self.what, self.detector, self.statistic, self.fresh);
     ar.check(self.kind <= Kind::state_refused, "kind");
   }
 };

@@ -51,7 +51,7 @@ struct LoopOptions {
   bool baselines = true;             ///< score no-change and majority (or the mean) beside the models
 
   Clock clock = system_now;
-  std::function<void(const LoopEvent&)> on_event = {};  ///< must not call back into the loop
+  std::function<void(const LoopEvent&)> on_event = {};  ///< must not call back into the loop; what it throws is counted
   std::function<void(std::string_view)> log = {};       ///< a line of text for the host's log
 
   /// @throws ConfigError

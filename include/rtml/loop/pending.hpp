@@ -15,6 +15,7 @@
 #include "rtml/core/event_id.hpp"
 #include "rtml/core/features.hpp"
 #include "rtml/core/spin_lock.hpp"
+#include "rtml/core/watermark.hpp"
 
 namespace rtml::detail {
 
@@ -29,8 +30,9 @@ class PendingRing {
     std::size_t capacity = 0;
     std::size_t dense = 0;       ///< floats of one row
     std::size_t fit_inputs = 0;  ///< floats that fitted transforms saw
-    std::size_t scores = 0;      ///< of all arms together
-    std::size_t sparse = 0;      ///< most sparse features of one row
+    std::size_t arms = 0;
+    std::size_t outputs = 0;  ///< scores of one arm
+    std::size_t sparse = 0;   ///< most sparse features of one row
   };
 
   /// `cold`: served before anything was learned, so that it says nothing of the model.
@@ -53,7 +55,7 @@ class PendingRing {
   /// The capacity is rounded up to a power of two.
   explicit PendingRing(Shape shape)
       : shape_(rounded(shape)),
-        stride_(shape.dense + shape.fit_inputs + shape.scores),
+        stride_(shape.dense + shape.fit_inputs + shape.arms * shape.outputs),
         headers_(std::make_unique<Header[]>(shape_.capacity)),
         values_(shape_.capacity * stride_),
         sparse_(shape_.capacity * shape.sparse) {
@@ -103,7 +105,7 @@ class PendingRing {
     header.flags = 0;
     header.id = id;
     header.sequence = sequence;
-    header.at = at;
+    header.at = Watermark::limited(at);
     header.nnz = 0;
     insert(id, sequence);
     return sequence;
@@ -131,7 +133,9 @@ class PendingRing {
   Header& header(std::uint64_t sequence) noexcept { return at_slot(sequence); }
   std::span<float> dense(std::uint64_t sequence) noexcept { return {row(sequence), shape_.dense}; }
   std::span<float> fit_inputs(std::uint64_t sequence) noexcept { return {row(sequence) + shape_.dense, shape_.fit_inputs}; }
-  std::span<float> scores(std::uint64_t sequence) noexcept { return {row(sequence) + shape_.dense + shape_.fit_inputs, shape_.scores}; }
+  std::span<float> scores(std::uint64_t sequence) noexcept {
+    return {row(sequence) + shape_.dense + shape_.fit_inputs, shape_.arms * shape_.outputs};
+  }
   std::span<SparseFeature> sparse(std::uint64_t sequence) noexcept {
     return {sparse_.data() + slot(sequence) * shape_.sparse, shape_.sparse};
   }
@@ -148,9 +152,9 @@ class PendingRing {
   static void archive(Self& self, Ar& ar) {
     ar.header("PendingRing", 1);
     Shape shape = self.shape_;
-    ar(shape.dense, shape.fit_inputs, shape.scores, shape.sparse);
-    ar.check(shape.dense == self.shape_.dense && shape.fit_inputs == self.shape_.fit_inputs && shape.scores == self.shape_.scores &&
-                 shape.sparse == self.shape_.sparse,
+    ar(shape.dense, shape.fit_inputs, shape.arms, shape.outputs, shape.sparse);
+    ar.check(shape.dense == self.shape_.dense && shape.fit_inputs == self.shape_.fit_inputs && shape.arms == self.shape_.arms &&
+                 shape.outputs == self.shape_.outputs && shape.sparse == self.shape_.sparse,
              "row shape");
     std::uint64_t next = self.next();
     std::uint64_t first = self.first_kept();
@@ -265,6 +269,9 @@ class PendingRing {
     if (!present) return;
     ar(header.flags, header.id, header.at, header.nnz, header.arm, header.version, header.threshold);
     ar.check(header.nnz <= self.shape_.sparse, "sparse features of a row");
+    ar.check(header.arm < self.shape_.arms, "arm of a row");
+    ar.check(header.flags <= (labelled | refused | cold), "flags of a row");
+    ar.check(Watermark::limited(header.at) == header.at, "time of a row");
     auto* values = self.values_.data() + self.slot(sequence) * self.stride_;
     for (std::size_t i = 0; i < self.stride_; ++i) ar(values[i]);
     auto* sparse = self.sparse_.data() + self.slot(sequence) * self.shape_.sparse;

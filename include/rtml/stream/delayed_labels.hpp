@@ -27,7 +27,8 @@ struct Delay {
     const auto result = std::from_chars(text.data(), text.data() + text.size(), count);
     const auto unit = text.substr(static_cast<std::size_t>(result.ptr - text.data()));
     const std::int64_t second = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86'400 : 0;
-    const bool holds = result.ec == std::errc{} && (unit.empty() || second != 0) && count <= 1'000'000'000;
+    const bool holds = result.ec == std::errc{} && (unit.empty() || second != 0) && count <= 1'000'000'000 &&
+                       static_cast<std::int64_t>(count) * second <= 36500LL * 86'400;
     require("Delay", "delay", text, holds, "a number of rows, or of s, m, h or d, as in 100 or 7d");
     return unit.empty() ? of_rows(count) : of_time(seconds(static_cast<std::int64_t>(count) * second));
   }
