@@ -1,7 +1,6 @@
 #include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -17,15 +16,6 @@ rtml::Task task_of(const std::string& name) {
   rtml::raise(rtml::ConfigError("--task is \"" + name + "\", must be binary, classes or regression"));
 }
 
-std::uint64_t count_of(const char* option, const std::string& text, std::uint64_t least) {
-  std::uint64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  const bool holds = result.ec == std::errc{} && result.ptr == end && value >= least && value <= 1'000'000'000'000'000;
-  rtml::require(option, "value", text, holds, "a whole number from " + rtml::to_text(least) + " to 10^15");
-  return value;
-}
-
 }  // namespace
 
 std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
@@ -34,8 +24,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       "comparison of models, checkpoints and a report. Without --data it runs an embedded stream of card payments with two drifts.",
       "rtml-loop");
   std::string task;
-  std::string limit;
-  std::string seed = "1";
+  std::int64_t limit = 0;
+  std::int64_t seed = 1;
+  constexpr std::int64_t most = 1'000'000'000'000'000;
   auto* data = app.add_option("--data", arguments.data, "CSV file with a header line, in stream order");
   app.add_option("--stream", arguments.stream, "made stream, NAME[:k=v,...]: payments (default), sea, agrawal, hyperplane")->excludes(data);
   app.add_option("--target", arguments.target, "column with the label")->needs(data);
@@ -64,8 +55,10 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_option("--state", arguments.state, "directory of checkpoints: run again with it to go on where it stopped");
   auto* report =
       app.add_option("--report", arguments.report, "where to write the HTML report; default report.html, none with --json or \"\"");
-  app.add_option("--limit", limit, "stop after so many rows in all");
-  app.add_option("--seed", seed, "of the made stream, routing and rehearsal")->capture_default_str();
+  app.add_option("--limit", limit, "stop after so many rows in all")->check(CLI::Range(std::int64_t{1}, most));
+  app.add_option("--seed", seed, "of the made stream, routing and rehearsal")
+      ->check(CLI::Range(std::int64_t{0}, most))
+      ->capture_default_str();
   app.add_flag("--json", arguments.json, "print one JSON object on standard output and nothing else there")->disable_flag_override();
   try {
     app.parse(argc, argv);
@@ -76,8 +69,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
     return 2;
   }
   if (!task.empty()) arguments.task = task_of(task);
-  if (!limit.empty()) arguments.limit = count_of("--limit", limit, 1);
-  arguments.seed = count_of("--seed", seed, 0);
+  arguments.limit = static_cast<std::uint64_t>(limit);
+  arguments.seed = static_cast<std::uint64_t>(seed);
   if (!arguments.data.empty() && arguments.target.empty()) {
     fmt::print(stderr, "rtml-loop: --data needs --target, the column with the label\n");
     return 2;

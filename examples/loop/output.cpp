@@ -88,7 +88,6 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
     baselines["no_change"][row.name] = number(row.no_change);
     baselines["majority"][row.name] = number(row.majority);
   }
-  if (std::isfinite(outcome.precision_at_50_per_day)) json["metrics"]["precision_at_50_per_day"] = outcome.precision_at_50_per_day;
   json["baselines"] = std::move(baselines);
   const auto events = loop.events();
   json["drifts"] = drifts(events);
@@ -108,6 +107,7 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
   json["latency_ns"] = {{"predict", latency(report.predict)}, {"label", latency(report.label)}};
   json["events_per_second"] = outcome.seconds > 0.0 ? static_cast<double>(outcome.served) / outcome.seconds : 0.0;
   json["resumed_from"] = outcome.resumed_from;
+  json["precision_at_50_per_day"] = number(outcome.precision_at_50_per_day);
   json["drifts_total"] = counters.drifts;  // the lists hold the newest 1024 events
   json["retrains_total"] = counters.retrainings;
   json["rejected"] = rejected(outcome, counters);

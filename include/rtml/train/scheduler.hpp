@@ -9,6 +9,7 @@
 
 #include "rtml/core/any_learner.hpp"
 #include "rtml/core/example.hpp"
+#include "rtml/core/watermark.hpp"
 #include "rtml/train/retrain.hpp"
 
 namespace rtml {
@@ -58,6 +59,7 @@ class RetrainScheduler {
     ar.header("RetrainScheduler", 1);
     ar(self.labels_, self.labels_since_, self.retrainings_, self.since_, self.now_);
     ar.check(self.labels_since_ <= self.labels_, "labels since the last retraining");
+    ar.check(Watermark::limited(self.since_) == self.since_ && Watermark::limited(self.now_) == self.now_, "time");
   }
 
  private:
