@@ -3,15 +3,10 @@
 #include <cmath>
 
 #include "rtml/core/finite.hpp"
+#include "rtml/metrics/outcome_of.hpp"
 #include "worker.hpp"
 
 namespace rtml::detail {
-namespace {
-
-std::uint64_t behind(EventId id) noexcept { return id.offset == ~std::uint64_t{0} ? id.offset : id.offset + 1; }
-
-}  // namespace
-
 std::size_t Engine::Worker::work(std::size_t limit) {
   constexpr std::size_t share = 256;  // turns: predictions that pour in must not starve the labels
   std::size_t done = 0;
@@ -81,19 +76,20 @@ bool Engine::Worker::observe_next() {
   journal.observe(*working, fit_inputs);
   monitor.update(x);
   clock.advance(at);
-  std::uint64_t& offset = offsets[id.partition];
-  offset = std::max(offset, behind(id));
+  pass(id);
   ++observed;
   ++counts.events;
   if (counts.events % std::max<std::uint64_t>(options.drift.window / 4, 1) == 0) look_for_drift();
   return true;
 }
 
+void Engine::Worker::pass(EventId id) {
+  std::uint64_t& offset = offsets[id.partition];
+  offset = std::max(offset, id.offset == ~std::uint64_t{0} ? id.offset : id.offset + 1);
+}
+
 void Engine::Worker::take(const Label& label) {
-  if (label.has_source) {
-    std::uint64_t& offset = offsets[label.source.partition];
-    offset = std::max(offset, behind(label.source));
-  }
+  if (label.has_source) pass(label.source);
   PendingRing& pending = engine.pending_;
   const auto found = pending.find(label.id);
   if (!found) {
@@ -136,17 +132,6 @@ void Engine::Worker::take(const Label& label) {
   }
 }
 
-Outcome Engine::Worker::outcome(std::size_t arm, std::span<const float> all_scores, float y, float weight) const {
-  const auto own = all_scores.subspan(arm * engine.outputs_, engine.outputs_);
-  switch (engine.task_) {
-    case Task::binary: return Outcome::binary(own[0], y, working->models[arm].threshold(), weight);
-    case Task::regression: return Outcome::regression(own[0], y, weight);
-    case Task::classes: break;
-  }
-  const auto best = std::max_element(own.begin(), own.end()) - own.begin();
-  return Outcome::classes(own[static_cast<std::size_t>(y)], static_cast<int>(best), static_cast<int>(y), weight);
-}
-
 double Engine::Worker::error_of(const Outcome& outcome) const {
   if (engine.task_ != Task::regression) return outcome.predicted == outcome.actual ? 0.0 : 1.0;
   // Detectors want [0, 1]: the error as a share of itself and of what errors usually are.
@@ -163,7 +148,8 @@ void Engine::Worker::count_outcomes(std::uint32_t served_arm, float y, float wei
   for (std::size_t i = 0; i < arms.size(); ++i) {
     Arm& arm = arms[i];
     if (i != served_arm && !arm.shadow()) continue;
-    const Outcome result = outcome(i, scores, y, weight);
+    const auto own = std::span<const float>(scores).subspan(i * engine.outputs_, engine.outputs_);
+    const Outcome result = metrics::outcome_of(engine.task_, own, y, working->models[i].threshold(), weight);
     ++arm.labels;
     for (auto& metric : arm.whole) metric.update(result);
     for (auto& metric : arm.window) metric.update(result);

@@ -83,9 +83,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
             "used with LoopOptions::rehearse, which keeps the rows");
     arms.push_back(std::move(arm));
   };
-  double rest = 1.0;
-  for (const Challenger& challenger : options.challengers) rest -= challenger.weight;
-  add("champion", std::max(rest, 0.0), options.retrain, false);
+  add("champion", engine.router_.arms()[0].weight, options.retrain, false);
   for (const Challenger& challenger : options.challengers) add(challenger.name, challenger.weight, challenger.retrain, false);
   while (arms.size() < working->models.size()) add(working->models[arms.size()].name(), 0.0, {}, true);
 

@@ -38,6 +38,7 @@ struct Engine::Worker {
   std::size_t work(std::size_t limit);
   bool observe_next();
   void observe_until(std::uint64_t sequence);
+  void pass(EventId id);  // its partition is read up to here
   void take(const Label& label);
   void learn_example(Features x, float y, float weight, Time at);
   void count_outcomes(std::uint32_t served_arm, float y, float weight);
@@ -48,7 +49,6 @@ struct Engine::Worker {
   void publish();
   double error_of(const Outcome& outcome) const;
   void scale_errors(const Outcome& outcome);
-  Outcome outcome(std::size_t arm, std::span<const float> all_scores, float y, float weight) const;
 
   // state.cpp
   class AllGates;
