@@ -213,28 +213,28 @@ void Engine::Worker::rehearse_with(const Example& fresh) {
   });
 }
 
-void Engine::Worker::consider_retraining(std::size_t index) {
-  Arm& arm = arms[index];
-  const Retrain& policy = arm.scheduler.policy();
-  if (!arm.signals.empty() && counts.labels % options.evaluate_every != 0) return;
+void Engine::Worker::consider_retraining(std::size_t arm) {
+  Arm& of = arms[arm];
+  const Retrain& policy = of.scheduler.policy();
+  if (!of.signals.empty() && counts.labels % options.evaluate_every != 0) return;
   std::vector<double> values;
-  for (const SignalValue& signal : arm.signals) values.push_back(signal.value());
-  const auto why = arm.scheduler.due(values);
+  for (const SignalValue& signal : of.signals) values.push_back(signal.value());
+  const auto why = of.scheduler.due(values);
   if (!why) return;
   std::uint64_t learned = 0;
-  const AnyLearner& model = working->models[index];
+  const AnyLearner& model = working->models[arm];
   auto next = policy.on.what == Data::What::rehearsal
-                  ? retrain(model, arm.given, policy, rehearser.buffer(), arm.scheduler.labels_since(), clock.now(), learned)
-                  : retrain(model, arm.given, policy, history, arm.scheduler.labels_since(), clock.now(), learned);
+                  ? retrain(model, of.given, policy, rehearser.buffer(), of.scheduler.labels_since(), clock.now(), learned)
+                  : retrain(model, of.given, policy, history, of.scheduler.labels_since(), clock.now(), learned);
   if (!next) return;
-  journal.replace(*working, index, std::move(*next));
-  arm.scheduler.done();
-  for (SignalValue& signal : arm.signals) signal.restart();
-  if (index == 0 && monitor.ready()) monitor.take_reference_from_current();
+  journal.replace(*working, arm, std::move(*next));
+  of.scheduler.done();
+  for (SignalValue& signal : of.signals) signal.restart();
+  if (arm == 0 && monitor.ready()) monitor.take_reference_from_current();
   ++counts.retrainings;
   counts.retrained += learned;
   tell({.kind = LoopEvent::Kind::retrain,
-        .what = arm.name,
+        .what = of.name,
         .detector = *why,
         .statistic = static_cast<double>(learned),
         .fresh = policy.start == Start::fresh});

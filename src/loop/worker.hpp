@@ -32,7 +32,7 @@ struct FeatureWatch {
 
 /// What the loop knows beyond what requests read: belongs to whoever holds `mutex`.
 struct Engine::Worker {
-  Worker(Engine& engine, LoopOptions loop_options, std::string name, Schema features);
+  Worker(Engine& of, LoopOptions loop_options, std::string feature_set, Schema features);
 
   // learning.cpp
   std::size_t work(std::size_t limit);

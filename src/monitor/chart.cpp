@@ -261,8 +261,9 @@ void latency_row(std::string& out, std::string_view name, const Latency& of, con
 }  // namespace
 
 Axis round_axis(double low, double high, int target, double least_step) {
-  if (!(high - low > 1e-9 * std::max(std::abs(low), std::abs(high)))) {
-    const double room = std::abs(low) < 1e-290 ? 1.0 : 0.05 * std::abs(low);
+  constexpr double least = 1e-290;  // a tenth of less could be 0
+  if (!(high - low > std::max(least, 1e-9 * std::max(std::abs(low), std::abs(high))))) {
+    const double room = std::abs(low) < least ? 1.0 : 0.05 * std::abs(low);
     low -= room, high += room;
   }
   Axis axis{low, high};
