@@ -24,7 +24,7 @@ float real(Spec& spec, std::string_view key, float otherwise) {
 }
 
 MultiRate multi_rate(Spec& spec, MultiRate::Options options) {
-  options.careful = real(spec, "careful", options.careful);
+  options.prior = real(spec, "prior", options.prior);
   options.bold = real(spec, "bold", options.bold);
   options.fast = real(spec, "fast", options.fast);
   options.mixing = real(spec, "mixing", options.mixing);

@@ -170,21 +170,26 @@ class PlainLinear {
             double h, double unit) {
     if (ftrl) return ftrl_step(weights, values, g * h, unit);
     const bool adaptive = !std::same_as<Optimizer, Sgd>;
-    double pulled = 0.0;  // sum of rate z^2
-    double plain = 0.0;   // sum of z^2
+    double pulled = 0.0;   // sum of rate z^2
+    double settled = 0.0;  // sum of settling z^2
+    double plain = 0.0;    // sum of z^2
     std::vector<double> rate(values.size(), 1.0);
+    std::vector<double> settling(values.size(), 1.0);  // rates that fall as 1/n
+    const double phi = std::same_as<Loss, Squared> ? dispersion_ : 1.0;
     for (std::size_t i = 0; i < values.size(); ++i) {
       weights[i]->g2 += h * g * g * values[i] * values[i];
       if (adaptive) rate[i] = 1.0 / (1.0 + std::sqrt(weights[i]->g2));
+      if (three) settling[i] = phi / (phi * phi / static_cast<double>(0.15F) + weights[i]->g2);
       pulled += rate[i] * values[i] * values[i];
+      settled += settling[i] * values[i] * values[i];
       plain += values[i] * values[i];
     }
     if (three) {
-      const double careful = plain_flow(loss_, m[0], y, static_cast<double>(0.05F) * h * pulled) / pulled;
+      const double settle = plain_flow(loss_, m[0], y, h * settled) / settled;
       const double bold = plain_flow(loss_, m[1], y, static_cast<double>(0.3F) * h * pulled) / pulled;
       const double fast = plain_flow(loss_, m[2], y, static_cast<double>(Loss::fast) * h) / plain;
       for (std::size_t i = 0; i < values.size(); ++i) {
-        weights[i]->w[0] += unit * careful * rate[i] * values[i];
+        weights[i]->w[0] += unit * settle * settling[i] * values[i];
         weights[i]->w[1] += unit * bold * rate[i] * values[i];
         weights[i]->w[2] += unit * fast * values[i];
       }
@@ -229,6 +234,8 @@ class PlainLinear {
       sum += std::exp(logit);
     }
     for (std::size_t k = 0; k < 3; ++k) share_[k] = std::exp(logit_[k]) / sum;
+    seen_gradients_ = std::min(seen_gradients_ + 1.0, 1000.0);
+    dispersion_ = std::max(dispersion_ + (g * g - dispersion_) / seen_gradients_, static_cast<double>(1e-4F));
   }
 
   void penalise(double h, double unit) {
@@ -256,6 +263,8 @@ class PlainLinear {
   std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
   std::array<double, 3> logit_{};
   double energy_ = 0.0;
+  double seen_gradients_ = 10.0;
+  double dispersion_ = 1.0;
   double seen_ = 0.0;
   double mean_ = 0.0;
   double variance_ = 0.0;

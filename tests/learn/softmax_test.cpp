@@ -42,24 +42,19 @@ class PlainSoftmax {
     std::map<int, double> scale;  // before: weights of columns are kept by raw value
     const auto z = values(x, &scale);
     for (std::size_t c = 0; c < softmax_classes; ++c) {
-      double pulled = 0.0;
-      double plain = 0.0;
-      for (const auto& [feature, value] : z) {
-        double& g2 = g2_[{feature, c}];
-        g2 += h * g[c] * g[c] * value * value;
-        pulled += value * value / (1.0 + std::sqrt(g2));
-        plain += value * value;
-      }
-      const double rates[3] = {static_cast<double>(0.05F), static_cast<double>(0.3F), 2.0};
+      for (const auto& [feature, value] : z) g2_[{feature, c}] += h * g[c] * g[c] * value * value;
+      const auto rate = [&](std::size_t k, int feature) {
+        const double g2 = g2_[{feature, c}];
+        return k == 0 ? 1.0 / (1.0 / static_cast<double>(0.15F) + g2) : (k == 1 ? 1.0 / (1.0 + std::sqrt(g2)) : 1.0);
+      };
+      const double times[3] = {1.0, static_cast<double>(0.3F), 2.0};
       for (std::size_t k = 0; k < 3; ++k) {
         std::vector<double> own = probabilities(m[k]);
         own[label] -= 1.0;
-        const double norm = k < 2 ? pulled : plain;
-        const double time = std::min(rates[k] * h * (k < 2 ? pulled : 1.0), 4.0);
-        for (const auto& [feature, value] : z) {
-          const double rate = k < 2 ? 1.0 / (1.0 + std::sqrt(g2_[{feature, c}])) : 1.0;
-          w_[k][{feature, c}] -= time * own[c] / norm * rate * value;
-        }
+        double norm = 0.0;
+        for (const auto& [feature, value] : z) norm += rate(k, feature) * value * value;
+        const double time = std::min(times[k] * h * (k < 2 ? norm : 1.0), 4.0);
+        for (const auto& [feature, value] : z) w_[k][{feature, c}] -= time * own[c] / norm * rate(k, feature) * value;
       }
     }
     mix(m, mixed, g, h);

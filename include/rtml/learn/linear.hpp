@@ -46,7 +46,10 @@ template <class Loss, class Optimizer = MultiRate>
 class Linear {
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t fields = Optimizer::fields;
+  static constexpr std::size_t rate_count = Optimizer::rate_count;
   using Cell = std::array<float, fields>;
+  using Rates = std::array<float, rate_count>;
+  using Sensitivity = detail::Sensitivity<rate_count>;
   using Margins = std::array<float, lanes>;
 
  public:
@@ -118,9 +121,9 @@ class Linear {
 
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() +
-                        merged_.memory_bytes() + pull_.capacity() * sizeof(float) + nominal_.memory_bytes() +
-                        codes_.capacity() * sizeof(SparseFeature);
+                        merged_.memory_bytes() + nominal_.memory_bytes() + codes_.capacity() * sizeof(SparseFeature);
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
+    for (const auto& pull : pull_) bytes += pull.capacity() * sizeof(float);
     return bytes;
   }
 
@@ -167,7 +170,7 @@ class Linear {
   /// What follows from the schema.
   void set_up() {
     for (auto& column : dense_) column.resize(schema_.dense_size(), 0.0F);
-    pull_.assign(schema_.dense_size(), 0.0F);
+    for (auto& pull : pull_) pull.assign(schema_.dense_size(), 0.0F);
     nominal_.bind(schema_);
     codes_.clear();
     codes_.reserve(nominal_.size());
@@ -249,6 +252,7 @@ class Linear {
       for (float& margin : example.margins) margin = in_units(margin);
       example.y = in_units(y);
       example.unit = static_cast<float>(labels_.unit());
+      if constexpr (Loss::dispersed) example.dispersion = mixture_.dispersion();
     }
     if constexpr (Loss::counts) {
       largest_count_ = std::max(largest_count_, y);
@@ -267,16 +271,14 @@ class Linear {
     const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
     const auto sparse = sparse_of(x);
 
-    detail::Sensitivity s = accumulate_dense(x, energy);
+    Sensitivity s = accumulate_dense(x, energy, example.dispersion);
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_[feature.index];
       optimizer.accumulate(cell, feature.value, energy);
-      s.adaptive += optimizer.rate(cell) * (feature.value * feature.value);
-      s.plain += feature.value * feature.value;
+      s.add(optimizer.rates(cell, example.dispersion), feature.value);
     }
     optimizer.accumulate(intercept_, 1.0F, energy);
-    s.adaptive += optimizer.rate(intercept_);
-    s.plain += 1.0F;
+    s.add(optimizer.rates(intercept_, example.dispersion), 1.0F);
 
     const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2});
     apply_dense(plan);
@@ -284,10 +286,10 @@ class Linear {
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_[feature.index];
       if (lazily) wake(cell);
-      optimizer.apply(cell, feature.value, optimizer.rate(cell) * feature.value, plan, true);
+      optimizer.apply(cell, feature.value, detail::times(optimizer.rates(cell, example.dispersion), feature.value), plan, true);
       if (lazily) lay_down(cell);
     }
-    optimizer.apply(intercept_, 1.0F, optimizer.rate(intercept_), plan, false);
+    optimizer.apply(intercept_, 1.0F, optimizer.rates(intercept_, example.dispersion), plan, false);
   }
 
   /// The example's sparse features, each index once, and the codes of its nominal columns.
@@ -299,7 +301,7 @@ class Linear {
   }
 
   /// Scales the dense values and counts their gradients; leaves the weights in terms of scaled values, for apply_dense.
-  detail::Sensitivity accumulate_dense(Features x, float energy) noexcept {
+  Sensitivity accumulate_dense(Features x, float energy, float dispersion) noexcept {
     scale_.observe(x.dense.data());
     const std::size_t d = scale_.size();
     float* value = scale_.values();
@@ -309,18 +311,22 @@ class Linear {
       Tile t = load(begin);
       const Lane before = load(scale_.before(), begin);
       const Lane z = load(value, begin);
-      Lane pull{};
+      Pulls pull{};
       for (std::size_t i = 0; i < tile; ++i) {
         Cell cell = cell_of(t, i);
         for (std::size_t k = 0; k < lanes; ++k) cell[k] *= before[i];
         optimizer.accumulate(cell, z[i], energy);
-        pull[i] = optimizer.rate(cell) * z[i];
+        const Rates rates = optimizer.rates(cell, dispersion);
+        for (std::size_t r = 0; r < rate_count; ++r) pull[r][i] = rates[r] * z[i];
         put(t, i, cell);
       }
       store(begin, t);
-      store(pull, pull_.data(), begin);
+      for (std::size_t r = 0; r < rate_count; ++r) store(pull[r], pull_[r].data(), begin);
     }
-    return {kernels::dot(pull_.data(), value, d), kernels::dot(value, value, d)};
+    Sensitivity s;
+    for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] = kernels::dot(pull_[r].data(), value, d);
+    s.plain = kernels::dot(value, value, d);
+    return s;
   }
 
   void apply_dense(const typename Optimizer::Plan& plan) noexcept {
@@ -329,11 +335,14 @@ class Linear {
     for (std::size_t begin = 0; begin < d; begin += tile) {
       Tile t = load(begin);
       const Lane z = load(scale_.values(), begin);
-      const Lane pull = load(pull_.data(), begin);
+      Pulls pull;
+      for (std::size_t r = 0; r < rate_count; ++r) pull[r] = load(pull_[r].data(), begin);
       const Lane inverse = load(scale_.inverse(), begin);
       for (std::size_t i = 0; i < tile; ++i) {
         Cell cell = cell_of(t, i);
-        optimizer.apply(cell, z[i], pull[i], plan, true);
+        Rates pulls;
+        for (std::size_t r = 0; r < rate_count; ++r) pulls[r] = pull[r][i];
+        optimizer.apply(cell, z[i], pulls, plan, true);
         for (std::size_t k = 0; k < lanes; ++k) cell[k] = detail::clamp_weight(cell[k] * inverse[i]);
         put(t, i, cell);
       }
@@ -344,6 +353,7 @@ class Linear {
   // Dense columns are worked on sixteen at a time, in local arrays, which the compiler knows not to overlap.
   static constexpr std::size_t tile = 16;
   using Lane = std::array<float, tile>;
+  using Pulls = std::array<Lane, rate_count>;
   using Tile = std::array<Lane, fields>;
 
   Lane load(const float* from, std::size_t begin) const noexcept {
@@ -418,7 +428,7 @@ class Linear {
   detail::NominalCodes nominal_;
   detail::Merged merged_;  // the rest is scratch of learn
   std::vector<SparseFeature> codes_;
-  std::vector<float> pull_;
+  std::array<std::vector<float>, rate_count> pull_;
 };
 
 /// P(y = 1) of labels 0 and 1. See docs of Linear; needs no tuning.

@@ -16,7 +16,8 @@ namespace rtml {
 //    one of twice the time, which is what makes an importance weight of 2 equal the same example twice.
 // Source of the flow: N. Karampatziakis, J. Langford, "Online importance weight aware updates", UAI 2011, table 1.
 //
-// Labels of losses with `scaled` have a unit: learners measure them in multiples of their running deviation. `counts`: a prediction stays
+// Labels of losses with `scaled` have a unit: learners measure them in multiples of their running deviation; those that are
+// `dispersed` suppose nothing of how far a label lies from its prediction. `counts`: a prediction stays
 // below a few times the largest label seen, because it grows exponentially with the margin.
 
 namespace detail {
@@ -37,6 +38,7 @@ struct Squared {
   static constexpr std::string_view name = "squared";
   static constexpr Task task = Task::regression;
   static constexpr bool scaled = true;
+  static constexpr bool dispersed = true;
   static constexpr bool counts = false;
   static constexpr float steepest = 10.0F;        ///< gradients are cut here, in units of the label's deviation: one outlier is one step
   static constexpr float largest_margin = 20.0F;  ///< in the same unit, from the mean label
@@ -122,6 +124,7 @@ class Quantile {
   static constexpr std::string_view name = "quantile";
   static constexpr Task task = Task::regression;
   static constexpr bool scaled = true;
+  static constexpr bool dispersed = false;
   static constexpr bool counts = false;
   static constexpr float largest_margin = 20.0F;
   static constexpr float fast = 1.0F;

@@ -15,8 +15,8 @@ namespace rtml {
 /// |-----------------------|--------------------------------------------------------------------------------------------------------|
 /// | logistic              | loss=logistic\|hinge and those of linear                                                                |
 /// | linear                | loss=squared\|quantile\|poisson, tau; optimizer=multirate\|sgd\|adagrad\|ftrl, bits, l1, l2; rate (sgd, |
-/// |                       | adagrad), alpha (ftrl), beta (adagrad, ftrl), careful, bold, fast, mixing (multirate)                   |
-/// | softmax               | classes, bits, careful, bold, fast, mixing                                                             |
+/// |                       | adagrad), alpha (ftrl), beta (adagrad, ftrl), prior, bold, fast, mixing (multirate)                   |
+/// | softmax               | classes, bits, prior, bold, fast, mixing                                                             |
 /// | naive_bayes           | classes                                                                                                |
 /// | majority, no_change   | classes                                                                                                |
 /// | mean                  |                                                                                                        |

@@ -12,24 +12,30 @@
 
 namespace rtml {
 
-/// The default optimizer: three linear models in one record a weight, mixed by how they do. Two are AdaGrad at a careful and at a bold
-/// rate, for what stays as it is; the third moves at a constant rate along the example (normalised least mean squares), for what drifts.
-/// The mixture is convex, so the margin lies between theirs, and linear, so it can be explained. Nothing needs tuning. 16 bytes a weight.
+/// The default optimizer: three linear models in one record a weight, mixed by how they do. The rates of the first fall as 1/n, as those of
+/// a posterior do: best for what stays as it is. Those of the second fall as 1/sqrt(n) (AdaGrad): never far off, whatever comes. The third
+/// moves at a constant rate along the example (normalised least mean squares): for what drifts. The mixture is convex, so the margin lies
+/// between theirs, and linear, so it can be explained. Nothing needs tuning. 16 bytes a weight.
 ///
-/// Sources: H. B. McMahan, M. Streeter, "Adaptive bound optimization", COLT 2010 (the rates); J. Kivinen, M. K. Warmuth, "Exponentiated
-/// gradient versus gradient descent", Information and Computation 132 (1997), section 5 (the mixture).
+/// One sum of squared gradients serves the first two: it grows with each example by z^2 p (1 - p) on average, the information that a
+/// posterior's precision gains. Where the loss supposes no scale of errors, `dispersion` gives it.
+///
+/// Sources: S. Amari, "Natural gradient works efficiently in learning", Neural Computation 10 (1998), section 2 (1/n, diagonal here);
+/// H. B. McMahan, M. Streeter, "Adaptive bound optimization", COLT 2010 (1/sqrt(n)); J. Kivinen, M. K. Warmuth, "Exponentiated gradient
+/// versus gradient descent", Information and Computation 132 (1997), section 5 (the mixture).
 class MultiRate {
  public:
   struct Options {
-    float careful = 0.05F;  ///< AdaGrad's rate of the first, > 0
-    float bold = 0.3F;      ///< of the second, > 0
-    float fast = 0.0F;      ///< constant rate of the third, >= 0; 0 = what suits the loss (`Loss::fast`)
-    float mixing = 1.0F;    ///< how quickly the mixture follows, > 0
+    float prior = 0.15F;  ///< variance that the first expects of a weight, > 0
+    float bold = 0.3F;    ///< AdaGrad's rate of the second, > 0
+    float fast = 0.0F;    ///< constant rate of the third, >= 0; 0 = what suits the loss (`Loss::fast`)
+    float mixing = 1.0F;  ///< how quickly the mixture follows, > 0
   };
 
   static constexpr std::string_view name = "multirate";
   static constexpr std::size_t fields = 4;  // three weights, sum of squared gradients of the mixture
   static constexpr std::size_t lanes = 3;
+  static constexpr std::size_t rate_count = 2;
   static constexpr bool penalises_itself = false;
 
   struct Plan {
@@ -54,7 +60,12 @@ class MultiRate {
         energy += share_[k] * slope[k] * slope[k];
       }
       learn(slope, energy, example.weight, optimizer);
+      seen_ = std::min(seen_ + 1.0F, longest);
+      dispersion_ = std::max(dispersion_ + (g * g - dispersion_) / seen_, least);
     }
+
+    /// The mean square of the gradient, lately: of squared errors, what is left of the label's variance.
+    float dispersion() const noexcept { return dispersion_; }
 
     /// Exponentiated gradient at a rate that falls with the gradients' sum of squares. `slope` is the loss's along each lane's difference
     /// from the mixture, `energy` its mean square.
@@ -68,16 +79,20 @@ class MultiRate {
 
     template <class Self, class Ar>
     static void archive(Self& self, Ar& ar) {
-      ar(self.logit_, self.energy_);
+      ar(self.logit_, self.energy_, self.seen_, self.dispersion_);
       if constexpr (Ar::reading) {
         for (const float logit : self.logit_) ar.check(is_finite(logit) && logit >= lowest && logit <= 0.0F, "mixture");
         ar.check(is_finite(self.energy_) && self.energy_ >= 0.0F, "mixture energy");
+        ar.check(self.seen_ >= 1.0F && self.seen_ <= longest, "count of gradients");
+        ar.check(self.dispersion_ >= least && self.dispersion_ <= 100.0F, "dispersion");
         self.share();
       }
     }
 
    private:
-    static constexpr float lowest = -8.0F;  // a lane that fell behind keeps 1 / 3000, from where it can return
+    static constexpr float lowest = -8.0F;     // a lane that fell behind keeps 1 / 3000, from where it can return
+    static constexpr float longest = 1000.0F;  // examples over which the dispersion is averaged
+    static constexpr float least = 1e-4F;
 
     void normalise() noexcept {
       const float highest = std::max({logit_[0], logit_[1], logit_[2]});
@@ -94,13 +109,15 @@ class MultiRate {
     std::array<float, lanes> logit_{};
     std::array<float, lanes> share_ = {1.0F / 3.0F, 1.0F / 3.0F, 1.0F / 3.0F};  // of logit_
     float energy_ = 0.0F;
+    float seen_ = 10.0F;  // so many gradients of mean square 1 stand for none
+    float dispersion_ = 1.0F;
   };
 
   MultiRate() : MultiRate(Options{}) {}
 
   /// @throws ConfigError when an option is outside its documented range.
   explicit MultiRate(const Options& options) : options_(options) {
-    require("MultiRate", "careful", options.careful, options.careful > 0.0F && options.careful <= 1e6F, "in (0, 1e6]");
+    require("MultiRate", "prior", options.prior, options.prior > 0.0F && options.prior <= 1e6F, "in (0, 1e6]");
     require("MultiRate", "bold", options.bold, options.bold > 0.0F && options.bold <= 1e6F, "in (0, 1e6]");
     require("MultiRate", "fast", options.fast, options.fast >= 0.0F && options.fast <= 1e6F, "in [0, 1e6]");
     require("MultiRate", "mixing", options.mixing, options.mixing > 0.0F && options.mixing <= 1e3F, "in (0, 1e3]");
@@ -117,21 +134,24 @@ class MultiRate {
   static void accumulate(std::array<float, fields>& cell, float z, float energy) noexcept {
     cell[3] = detail::clamp_energy(cell[3] + energy * (z * z));
   }
-  static float rate(const std::array<float, fields>& cell) noexcept { return 1.0F / (1.0F + detail::square_root(cell[3])); }
+  std::array<float, rate_count> rates(const std::array<float, fields>& cell, float dispersion) const noexcept {
+    return {dispersion / (dispersion * dispersion / options_.prior + cell[3]), 1.0F / (1.0F + detail::square_root(cell[3]))};
+  }
 
   template <class Loss>
-  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity& s,
+  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<rate_count>& s,
             const detail::Penalty& /*penalty*/) const noexcept {
     const auto& m = example.margins;
     const float fast = options_.fast > 0.0F ? options_.fast : Loss::fast;
-    return {{example.unit * loss.flow(m[0], example.y, options_.careful * example.weight * s.adaptive) / s.adaptive,
-             example.unit * loss.flow(m[1], example.y, options_.bold * example.weight * s.adaptive) / s.adaptive,
+    return {{example.unit * loss.flow(m[0], example.y, example.weight * s.adaptive[0]) / s.adaptive[0],
+             example.unit * loss.flow(m[1], example.y, options_.bold * example.weight * s.adaptive[1]) / s.adaptive[1],
              example.unit * loss.flow(m[2], example.y, fast * example.weight) / s.plain}};
   }
 
-  static void apply(std::array<float, fields>& cell, float z, float pull, const Plan& plan, bool /*penalised*/) noexcept {
-    cell[0] = detail::clamp_weight(cell[0] + plan.step[0] * pull);
-    cell[1] = detail::clamp_weight(cell[1] + plan.step[1] * pull);
+  static void apply(std::array<float, fields>& cell, float z, const std::array<float, rate_count>& pull, const Plan& plan,
+                    bool /*penalised*/) noexcept {
+    cell[0] = detail::clamp_weight(cell[0] + plan.step[0] * pull[0]);
+    cell[1] = detail::clamp_weight(cell[1] + plan.step[1] * pull[1]);
     cell[2] = detail::clamp_weight(cell[2] + plan.step[2] * z);
   }
 
@@ -139,8 +159,8 @@ class MultiRate {
   static void archive(Self& self, Ar& ar) {
     ar.header("MultiRate", 1);
     auto& o = self.options_;
-    ar(o.careful, o.bold, o.fast, o.mixing);
-    ar.check(o.careful > 0.0F && o.careful <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
+    ar(o.prior, o.bold, o.fast, o.mixing);
+    ar.check(o.prior > 0.0F && o.prior <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
     ar.check(o.fast >= 0.0F && o.fast <= 1e6F && o.mixing > 0.0F && o.mixing <= 1e3F, "mixing");
   }
 

@@ -16,7 +16,7 @@ namespace rtml {
 // weights (of as many linear models that learn side by side). An example runs over its cells twice:
 //
 //   accumulate(cell, z, energy)                 counts the squared gradient `energy` z^2,
-//   rate(cell)                                  is the weight's own rate, which makes pull = rate z,
+//   rates(cell, dispersion)                     are the weight's own rates; pull = rate z for each,
 //   plan(loss, example, sensitivity, penalty)   decides how far each lane moves, once an example,
 //   apply(cell, z, pull, plan, penalised)       moves the weights,
 //   sound(cell)                                 says whether a cell that was read from a file can be one of its own.
@@ -32,15 +32,30 @@ struct LinearExample {
   float margin = 0.0F;    ///< of the mixed lanes
   float gradient = 0.0F;  ///< of the loss there
   float y = 0.0F;
-  float weight = 1.0F;  ///< importance
-  float unit = 1.0F;    ///< one unit, in the label's own measure
+  float weight = 1.0F;      ///< importance
+  float unit = 1.0F;        ///< one unit, in the label's own measure
+  float dispersion = 1.0F;  ///< what is left of a label's variance, over what the loss supposes
 };
 
 /// How much the margin moves when every weight follows its gradient: sums over the example's features, the intercept's 1 included.
+template <std::size_t Rates>
 struct Sensitivity {
-  float adaptive = 0.0F;  ///< of rate z^2
-  float plain = 0.0F;     ///< of z^2
+  std::array<float, Rates> adaptive{};  ///< of rate z^2
+  float plain = 0.0F;                   ///< of z^2
+
+  void add(const std::array<float, Rates>& rates, float z) noexcept {
+    const float square = z * z;
+    for (std::size_t r = 0; r < Rates; ++r) adaptive[r] += rates[r] * square;
+    plain += square;
+  }
 };
+
+/// One weight's rates times its value.
+template <std::size_t Rates>
+constexpr std::array<float, Rates> times(std::array<float, Rates> rates, float z) noexcept {
+  for (float& rate : rates) rate *= z;
+  return rates;
+}
 
 inline constexpr float largest_weight = 1e30F;  // far above what any scale of usable inputs asks for, and its square is still finite
 inline constexpr float largest_energy = 1e30F;
@@ -56,6 +71,7 @@ struct OneLane {
   static constexpr std::array<float, 1> shares() noexcept { return {1.0F}; }
   template <class Optimizer>
   static constexpr void learn(const LinearExample<1>& /*example*/, const Optimizer& /*optimizer*/) noexcept {}
+  static constexpr float dispersion() noexcept { return 1.0F; }
 
   template <class Self, class Ar>
   static void archive(Self& /*self*/, Ar& /*ar*/) {}
@@ -83,6 +99,7 @@ class Sgd {
   static constexpr std::string_view name = "sgd";
   static constexpr std::size_t fields = 1;
   static constexpr std::size_t lanes = 1;
+  static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = false;
   using State = detail::OneLane;
   using Plan = detail::OneStep;
@@ -99,15 +116,16 @@ class Sgd {
   static bool sound(const std::array<float, fields>& cell) noexcept { return detail::sound_weight(cell[0]); }
   static constexpr void start(std::array<float, fields>& cell, float value) noexcept { cell[0] = value; }
   static constexpr void accumulate(std::array<float, fields>& /*cell*/, float /*z*/, float /*energy*/) noexcept {}
-  static constexpr float rate(const std::array<float, fields>& /*cell*/) noexcept { return 1.0F; }
+  static constexpr std::array<float, 1> rates(const std::array<float, fields>& /*cell*/, float /*dispersion*/) noexcept { return {1.0F}; }
 
   template <class Loss>
-  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity& s,
+  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& s,
             const detail::Penalty& /*penalty*/) const noexcept {
-    return {example.unit * loss.flow(example.margins[0], example.y, options_.rate * example.weight * s.adaptive) / s.adaptive};
+    return {example.unit * loss.flow(example.margins[0], example.y, options_.rate * example.weight * s.adaptive[0]) / s.adaptive[0]};
   }
 
-  static void apply(std::array<float, fields>& cell, float z, float /*pull*/, const Plan& plan, bool /*penalised*/) noexcept {
+  static void apply(std::array<float, fields>& cell, float z, const std::array<float, 1>& /*pull*/, const Plan& plan,
+                    bool /*penalised*/) noexcept {
     cell[0] = detail::clamp_weight(cell[0] + plan.step * z);
   }
 
@@ -134,6 +152,7 @@ class AdaGrad {
   static constexpr std::string_view name = "adagrad";
   static constexpr std::size_t fields = 2;  // weight, sum of squared gradients
   static constexpr std::size_t lanes = 1;
+  static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = false;
   using State = detail::OneLane;
   using Plan = detail::OneStep;
@@ -156,16 +175,19 @@ class AdaGrad {
   static void accumulate(std::array<float, fields>& cell, float z, float energy) noexcept {
     cell[1] = detail::clamp_energy(cell[1] + energy * (z * z));
   }
-  float rate(const std::array<float, fields>& cell) const noexcept { return 1.0F / (options_.beta + detail::square_root(cell[1])); }
-
-  template <class Loss>
-  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity& s,
-            const detail::Penalty& /*penalty*/) const noexcept {
-    return {example.unit * loss.flow(example.margins[0], example.y, options_.rate * example.weight * s.adaptive) / s.adaptive};
+  std::array<float, 1> rates(const std::array<float, fields>& cell, float /*dispersion*/) const noexcept {
+    return {1.0F / (options_.beta + detail::square_root(cell[1]))};
   }
 
-  static void apply(std::array<float, fields>& cell, float /*z*/, float pull, const Plan& plan, bool /*penalised*/) noexcept {
-    cell[0] = detail::clamp_weight(cell[0] + plan.step * pull);
+  template <class Loss>
+  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& s,
+            const detail::Penalty& /*penalty*/) const noexcept {
+    return {example.unit * loss.flow(example.margins[0], example.y, options_.rate * example.weight * s.adaptive[0]) / s.adaptive[0]};
+  }
+
+  static void apply(std::array<float, fields>& cell, float /*z*/, const std::array<float, 1>& pull, const Plan& plan,
+                    bool /*penalised*/) noexcept {
+    cell[0] = detail::clamp_weight(cell[0] + plan.step * pull[0]);
   }
 
   template <class Self, class Ar>
@@ -192,6 +214,7 @@ class FtrlProximal {
   static constexpr std::string_view name = "ftrl";
   static constexpr std::size_t fields = 4;  // weight, z, n, sqrt(n): the paper's names
   static constexpr std::size_t lanes = 1;
+  static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = true;
   using State = detail::OneLane;
   struct Plan {
@@ -219,15 +242,16 @@ class FtrlProximal {
   }
 
   static constexpr void accumulate(std::array<float, fields>& /*cell*/, float /*z*/, float /*energy*/) noexcept {}
-  static constexpr float rate(const std::array<float, fields>& /*cell*/) noexcept { return 1.0F; }
+  static constexpr std::array<float, 1> rates(const std::array<float, fields>& /*cell*/, float /*dispersion*/) noexcept { return {1.0F}; }
 
   template <class Loss>
-  Plan plan(const Loss& /*loss*/, const detail::LinearExample<lanes>& example, const detail::Sensitivity& /*s*/,
+  Plan plan(const Loss& /*loss*/, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& /*s*/,
             const detail::Penalty& penalty) const noexcept {
     return {std::clamp(example.gradient * example.weight, -1e6F, 1e6F), example.unit, penalty};
   }
 
-  void apply(std::array<float, fields>& cell, float z, float /*pull*/, const Plan& plan, bool penalised) const noexcept {
+  void apply(std::array<float, fields>& cell, float z, const std::array<float, 1>& /*pull*/, const Plan& plan,
+             bool penalised) const noexcept {
     auto& [weight, total, n, root] = cell;
     const float g = detail::cut(plan.gradient * z, 1e12F);
     n = detail::clamp_energy(n + g * g);

@@ -217,42 +217,40 @@ class Softmax {
     const float* value = scale_.values();
     const float* before = scale_.before();
     const float* inverse = scale_.inverse();
-    detail::Sensitivity s;
+    const MultiRate& optimizer = options_.optimizer;
+    detail::Sensitivity<MultiRate::rate_count> s;
     for (std::size_t j = 0; j < d; ++j) {
       Cell cell = dense_cell(c, j);
       MultiRate::accumulate(cell, value[j], energy_[c]);
       dense_[c * fields + lanes][j] = cell[lanes];
-      s.adaptive += MultiRate::rate(cell) * (value[j] * value[j]);
-      s.plain += value[j] * value[j];
+      s.add(optimizer.rates(cell, 1.0F), value[j]);
     }
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_.row(feature.index, classes_)[c].fields;
       MultiRate::accumulate(cell, feature.value, energy_[c]);
-      s.adaptive += MultiRate::rate(cell) * (feature.value * feature.value);
-      s.plain += feature.value * feature.value;
+      s.add(optimizer.rates(cell, 1.0F), feature.value);
     }
     MultiRate::accumulate(intercept_[c], 1.0F, energy_[c]);
-    s.adaptive += MultiRate::rate(intercept_[c]);
-    s.plain += 1.0F;
+    s.add(optimizer.rates(intercept_[c], 1.0F), 1.0F);
 
-    const MultiRate::Options& rates = options_.optimizer.options();
+    const MultiRate::Options& rates = optimizer.options();
     const float* g = gradient_.data() + c * lanes;
     const auto step = [&](float time, float per, float gradient) { return -std::min(time * weight * per, largest_step) * gradient / per; };
     MultiRate::Plan plan;
-    plan.step = {step(rates.careful, s.adaptive, g[0]), step(rates.bold, s.adaptive, g[1]),
+    plan.step = {step(1.0F, s.adaptive[0], g[0]), step(rates.bold, s.adaptive[1], g[1]),
                  -std::min(rates.fast * weight, largest_step) * g[2] / s.plain};
     for (std::size_t j = 0; j < d; ++j) {
       Cell cell = dense_cell(c, j);
-      const float pull = MultiRate::rate(cell) * value[j];
+      const auto pull = detail::times(optimizer.rates(cell, 1.0F), value[j]);
       for (std::size_t k = 0; k < lanes; ++k) cell[k] *= before[j];
       MultiRate::apply(cell, value[j], pull, plan, true);
       for (std::size_t k = 0; k < lanes; ++k) dense_[c * fields + k][j] = detail::clamp_weight(cell[k] * inverse[j]);
     }
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_.row(feature.index, classes_)[c].fields;
-      MultiRate::apply(cell, feature.value, MultiRate::rate(cell) * feature.value, plan, true);
+      MultiRate::apply(cell, feature.value, detail::times(optimizer.rates(cell, 1.0F), feature.value), plan, true);
     }
-    MultiRate::apply(intercept_[c], 1.0F, MultiRate::rate(intercept_[c]), plan, false);
+    MultiRate::apply(intercept_[c], 1.0F, optimizer.rates(intercept_[c], 1.0F), plan, false);
   }
 
   Cell dense_cell(std::size_t c, std::size_t j) const noexcept {
