@@ -88,13 +88,19 @@ class Engine::Worker::AllGates {
 std::string Engine::Worker::checkpoint() {
   publish();
   std::vector<checkpoint::Section> sections;
+  Writer windows(engine.windows_.memory_bytes());
+  Writer pending(engine.pending_.memory_bytes());
+  for (std::uint64_t waiting = engine.pending_.next() - observed; waiting > 0; --waiting)
+    if (!observe_next()) break;  // now rather than with the gates closed
   {
     // Requests that are under way end, later ones wait: one moment for the windows and for what was served.
     const AllGates closed(*this);
     while (observed < engine.pending_.next()) observe_next();
-    sections.push_back(section("windows", engine.windows_));
-    sections.push_back(section("pending", engine.pending_));
+    windows(engine.windows_);
+    pending(engine.pending_);
   }
+  sections.push_back({"windows", windows.take()});
+  sections.push_back({"pending", pending.take()});
   for (const LoopEvent& event : std::exchange(untold, {})) deliver(event);
   LoopCounters totals = engine.totals();
   ++totals.checkpoints;

@@ -99,6 +99,23 @@ void read_into(T& field, std::span<const std::byte> bytes) {
 
 }  // namespace
 
+TEST_CASE("Values of a known number are written as fields are, and a missing one is said", "[core][archive]") {
+  const std::vector<float> numbers = {1.0F, -2.5F, 3.0F};
+  rtml::Writer one_by_one;
+  for (const float number : numbers) one_by_one(number);
+  rtml::Writer together(64);
+  together.values(std::span(numbers));
+  CHECK(together.bytes() == one_by_one.bytes());
+
+  std::vector<float> back(3);
+  rtml::Reader reader(together.bytes());
+  reader.values(std::span(back));
+  CHECK(back == numbers);
+  rtml::Reader short_of(together.bytes());
+  std::vector<float> more(4);
+  CHECK_THROWS_AS(short_of.values(std::span(more)), rtml::FormatError);
+}
+
 TEST_CASE("every kind of field reads back as it was written", "[core][archive]") {
   const Everything written;
   Everything read = nothing();

@@ -59,10 +59,18 @@ inline constexpr bool is_array<std::array<T, N>> = true;
 ///     }
 ///
 /// so that writer and reader cannot disagree. Fields: numbers, enums, bool, std::string, chrono times, std::array, std::vector,
-/// std::optional, and types with such a function.
+/// std::optional, and types with such a function; `values` for a span of numbers whose size both sides know.
 class Writer {
  public:
   static constexpr bool reading = false;
+
+  Writer() = default;
+
+  /// With memory for `room` bytes that is already mapped: what is written while others wait does not wait for pages.
+  explicit Writer(std::size_t room) {
+    bytes_.resize(room);
+    bytes_.clear();
+  }
 
   std::uint32_t header(std::string_view tag, std::uint32_t version) {
     (*this)(std::string(tag), version);
@@ -77,6 +85,11 @@ class Writer {
   void check(bool /*holds*/, std::string_view /*field*/) noexcept {}
 
   void raw(std::span<const std::byte> bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+
+  template <detail::Plain T>
+  void values(std::span<const T> numbers) {
+    raw(std::as_bytes(numbers));
+  }
 
   const std::vector<std::byte>& bytes() const noexcept { return bytes_; }
   std::vector<std::byte> take() noexcept { return std::move(bytes_); }
@@ -152,6 +165,12 @@ class Reader {
     const auto taken = bytes_.subspan(at_, static_cast<std::size_t>(count));
     at_ += static_cast<std::size_t>(count);
     return taken;
+  }
+
+  template <detail::Plain T>
+  void values(std::span<T> numbers) {
+    const auto bytes = raw(numbers.size_bytes());
+    if (!numbers.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
   }
 
   std::size_t left() const noexcept { return bytes_.size() - at_; }

@@ -272,8 +272,7 @@ class PendingRing {
     ar.check(header.arm < self.shape_.arms, "arm of a row");
     ar.check(header.flags <= (labelled | refused | cold), "flags of a row");
     ar.check(Watermark::limited(header.at) == header.at, "time of a row");
-    auto* values = self.values_.data() + self.slot(sequence) * self.stride_;
-    for (std::size_t i = 0; i < self.stride_; ++i) ar(values[i]);
+    ar.values(std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_));
     auto* sparse = self.sparse_.data() + self.slot(sequence) * self.shape_.sparse;
     for (std::size_t i = 0; i < header.nnz; ++i) ar(sparse[i].index, sparse[i].value);
     if constexpr (Ar::reading) {
