@@ -82,7 +82,9 @@ AnyLearner regression(Spec& spec, const Stream& stream) {
   const std::string loss = spec.text("loss", Squared::name);
   if (loss == Squared::name) return linear(spec, Squared{});
   if (loss == Quantile::name) return linear(spec, Quantile(real(spec, "tau", 0.5F)));
-  require(spec.name(), "loss", loss, loss == Poisson::name, "one of squared, quantile, poisson");
+  if (loss == Huber::name) return linear(spec, Huber(real(spec, "delta", Huber().delta())));
+  if (loss == Expectile::name) return linear(spec, Expectile(real(spec, "tau", 0.5F)));
+  require(spec.name(), "loss", loss, loss == Poisson::name, "one of squared, quantile, huber, expectile, poisson");
   return linear(spec, Poisson{});
 }
 

@@ -27,7 +27,7 @@ void check_pair() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("the default optimizer keeps the laws of learners under every loss", "[learn][laws]", Squared, Logistic, Hinge, Quantile,
-                   Poisson) {
+                   Poisson, Huber, Expectile) {
   testing::check_learner(Linear<TestType>({.bits = 6}), laws_of<TestType>());
 }
 
@@ -44,4 +44,6 @@ TEMPLATE_TEST_CASE("every pair of loss and optimizer stays finite, honest and re
   check_pair<Hinge, TestType>();
   check_pair<Quantile, TestType>();
   check_pair<Poisson, TestType>();
+  check_pair<Huber, TestType>();
+  check_pair<Expectile, TestType>();
 }

@@ -101,6 +101,8 @@ TEMPLATE_TEST_CASE("Linear is its plain double-precision form, penalties worked 
   check_against_plain<Hinge, TestType>();
   check_against_plain<Quantile, TestType>();
   check_against_plain<Poisson, TestType>();
+  check_against_plain<Huber, TestType>();
+  check_against_plain<Expectile, TestType>();
 }
 
 TEST_CASE("LinearRegression comes near the least squares solution of a linear stream", "[learn][reference]") {
@@ -216,6 +218,39 @@ TEST_CASE("QuantileRegression finds the quantile", "[learn]") {
     for (const double y : labels) below += static_cast<int>(y < static_cast<double>(model.predict({})));
     CAPTURE(tau);
     CHECK(static_cast<double>(below) / 30000.0 == Approx(static_cast<double>(tau)).margin(0.03));
+  }
+}
+
+TEST_CASE("Huber's mean hardly moves for outliers that drag the mean away", "[learn]") {
+  Linear<Huber> robust;
+  LinearRegression mean;
+  robust.bind(Schema::numeric(1));
+  mean.bind(Schema::numeric(1));
+  Rng rng(3);
+  const std::array<float, 1> x{1.0F};
+  for (int i = 0; i < 20000; ++i) {
+    const float y = static_cast<float>(5.0 + rng.normal() + (i % 20 == 0 ? 40.0 : 0.0));
+    robust.learn({x, {}}, y);
+    mean.learn({x, {}}, y);
+  }
+  CHECK(mean.predict({x, {}}) == Approx(7.0).margin(0.7));
+  CHECK(robust.predict({x, {}}) < 6.3F);
+  CHECK(robust.predict({x, {}}) > 4.8F);
+}
+
+TEST_CASE("an expectile is where the squared distances above and below balance", "[learn][reference]") {
+  // Of the uniform distribution on [0, 1]: tau (1 - e)^2 = (1 - tau) e^2, so e = 1 / (1 + sqrt((1 - tau) / tau)).
+  for (const float tau : {0.1F, 0.5F, 0.9F}) {
+    Linear<Expectile> model({.loss = Expectile(tau)});
+    model.bind(Schema::numeric(0));
+    Rng rng(4);
+    double mean = 0.0;
+    for (int i = 0; i < 40000; ++i) {
+      if (i >= 20000) mean += static_cast<double>(model.predict({})) / 20000.0;
+      model.learn({}, static_cast<float>(rng.uniform()));
+    }
+    const double t = static_cast<double>(tau);
+    CHECK(mean == Approx(1.0 / (1.0 + std::sqrt((1.0 - t) / t))).margin(0.02));
   }
 }
 

@@ -28,19 +28,22 @@ double loss_descent(double m, double y, double time) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a flow is the limit of small gradient steps", "[learn][reference]", Squared, Logistic, Hinge, Quantile, Poisson) {
+TEMPLATE_TEST_CASE("a flow is the limit of small gradient steps", "[learn][reference]", Squared, Logistic, Hinge, Quantile, Poisson, Huber,
+                   Expectile) {
   for (const float y : loss_labels<TestType>()) {
     for (const float m : {-4.0F, -0.7F, 0.0F, 0.3F, 3.0F}) {
       for (const float time : {0.01F, 0.3F, 2.0F}) {
         CAPTURE(y, m, time);
+        const TestType loss{};
         const double truth = loss_descent<TestType>(static_cast<double>(m), static_cast<double>(y), static_cast<double>(time));
-        CHECK(static_cast<double>(m + TestType{}.flow(m, y, time)) == Approx(truth).margin(2e-4).epsilon(1e-4));
+        CHECK(static_cast<double>(m + loss.flow(m, y, time)) == Approx(truth).margin(2e-4).epsilon(1e-4));
       }
     }
   }
 }
 
-TEMPLATE_TEST_CASE("two flows are one of twice the time", "[learn][metamorphic]", Squared, Logistic, Hinge, Quantile, Poisson) {
+TEMPLATE_TEST_CASE("two flows are one of twice the time", "[learn][metamorphic]", Squared, Logistic, Hinge, Quantile, Poisson, Huber,
+                   Expectile) {
   const TestType loss{};
   for (const float y : loss_labels<TestType>()) {
     for (const float m : {-5.0F, -0.5F, 0.0F, 2.0F, 6.0F}) {
@@ -54,7 +57,7 @@ TEMPLATE_TEST_CASE("two flows are one of twice the time", "[learn][metamorphic]"
 }
 
 TEMPLATE_TEST_CASE("a flow goes downhill, never beyond the minimum, however long", "[learn][property]", Squared, Logistic, Hinge, Quantile,
-                   Poisson) {
+                   Poisson, Huber, Expectile) {
   const TestType loss{};
   for (const float y : loss_labels<TestType>()) {
     for (float m = -30.0F; m <= 30.0F; m += 1.7F) {

@@ -37,6 +37,17 @@ inline double plain_flow(const Quantile& loss, double m, double y, double time) 
   const double tau = static_cast<double>(loss.tau());
   return m < y ? std::min(y - m, tau * time) : -std::min(m - y, (1.0 - tau) * time);
 }
+inline double plain_flow(const Huber& loss, double m, double y, double time) {
+  const double delta = static_cast<double>(loss.delta());
+  const double away = std::abs(y - m);
+  const double straight = std::max(0.0, away - delta);
+  const double left = time - straight / delta;
+  return std::copysign(left <= 0.0 ? delta * time : straight + (away - straight) * (1.0 - std::exp(-left)), y - m);
+}
+inline double plain_flow(const Expectile& loss, double m, double y, double time) {
+  const double tau = static_cast<double>(loss.tau());
+  return std::clamp(y - m, -10.0, 10.0) * (1.0 - std::exp(-2.0 * (m < y ? tau : 1.0 - tau) * time));
+}
 inline double plain_flow(const Poisson& /*loss*/, double m, double y, double time) {
   if (y == 0.0) return -std::log1p(std::exp(m) * time);
   const double ratio = std::exp(m) / y;
@@ -52,6 +63,14 @@ inline double plain_gradient(const Hinge& /*loss*/, double m, double y) {
 inline double plain_gradient(const Quantile& loss, double m, double y) {
   const double tau = static_cast<double>(loss.tau());
   return m < y ? -tau : (m > y ? 1.0 - tau : 0.0);
+}
+inline double plain_gradient(const Huber& loss, double m, double y) {
+  const double delta = static_cast<double>(loss.delta());
+  return std::clamp(m - y, -delta, delta);
+}
+inline double plain_gradient(const Expectile& loss, double m, double y) {
+  const double tau = static_cast<double>(loss.tau());
+  return 2.0 * (m < y ? tau : 1.0 - tau) * std::clamp(m - y, -10.0, 10.0);
 }
 inline double plain_gradient(const Poisson& /*loss*/, double m, double y) { return std::clamp(std::exp(m) - y, -1e3, 1e3); }
 
@@ -124,6 +143,11 @@ class PlainLinear {
   static constexpr bool three = std::same_as<Optimizer, MultiRate>;
   static constexpr bool ftrl = std::same_as<Optimizer, FtrlProximal>;
 
+  static constexpr bool dispersed() {
+    if constexpr (Loss::scaled) return Loss::dispersed;
+    return false;
+  }
+
   std::array<double, 3> margins(Features x) const {
     std::array<double, 3> m = intercept_.w;
     for (std::size_t k = 0; k < 3; ++k) {
@@ -175,7 +199,7 @@ class PlainLinear {
     double plain = 0.0;    // sum of z^2
     std::vector<double> rate(values.size(), 1.0);
     std::vector<double> settling(values.size(), 1.0);  // rates that fall as 1/n
-    const double phi = std::same_as<Loss, Squared> ? dispersion_ : 1.0;
+    const double phi = dispersed() ? dispersion_ : 1.0;
     for (std::size_t i = 0; i < values.size(); ++i) {
       weights[i]->g2 += h * g * g * values[i] * values[i];
       if (adaptive) rate[i] = 1.0 / (1.0 + std::sqrt(weights[i]->g2));

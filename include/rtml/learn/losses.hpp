@@ -156,6 +156,96 @@ class Quantile {
   float tau_ = 0.5F;
 };
 
+/// (m - y)^2 / 2 within delta of the label, delta (|m - y| - delta / 2) beyond: the mean, to which an outlier is no more than `delta`
+/// deviations of the label away. The default keeps 95 % of least squares' efficiency under normal errors.
+/// Source: P. J. Huber, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35 (1964), 73-101.
+class Huber {
+ public:
+  static constexpr std::string_view name = "huber";
+  static constexpr Task task = Task::regression;
+  static constexpr bool scaled = true;
+  static constexpr bool dispersed = true;
+  static constexpr bool counts = false;
+  static constexpr float largest_margin = 20.0F;
+  static constexpr float fast = 1.0F;
+
+  Huber() = default;
+
+  /// `delta` in deviations of the label. @throws ConfigError unless it lies in [0.001, 10].
+  explicit Huber(float delta) : delta_(delta) { require("Huber", "delta", delta, delta >= 1e-3F && delta <= 10.0F, "in [0.001, 10]"); }
+
+  float delta() const noexcept { return delta_; }
+
+  static constexpr bool accepts(float /*y*/) noexcept { return true; }
+  static constexpr float predict(float margin) noexcept { return margin; }
+  constexpr float gradient(float margin, float y) const noexcept { return std::clamp(margin - y, -delta_, delta_); }
+
+  /// At the constant speed `delta` down to that distance, then as Squared's.
+  float flow(float margin, float y, float time) const noexcept {
+    const float away = margin > y ? margin - y : y - margin;
+    const float straight = std::max(away - delta_, 0.0F);
+    const float distance =
+        delta_ * time < straight ? delta_ * time : straight + (away - straight) * detail::one_minus_exp(time - straight / delta_);
+    return margin > y ? -distance : distance;
+  }
+
+  friend bool operator==(const Huber&, const Huber&) = default;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("Huber", 1);
+    ar(self.delta_);
+    ar.check(self.delta_ >= 1e-3F && self.delta_ <= 10.0F, "delta");
+  }
+
+ private:
+  float delta_ = 1.345F;
+};
+
+/// tau (m - y)^2 below the label, (1 - tau) (m - y)^2 above it: predicts the tau-expectile; the mean at 1/2.
+/// Source: W. K. Newey, J. L. Powell, "Asymmetric least squares estimation and testing", Econometrica 55 (1987), 819-847.
+class Expectile {
+ public:
+  static constexpr std::string_view name = "expectile";
+  static constexpr Task task = Task::regression;
+  static constexpr bool scaled = true;
+  static constexpr bool dispersed = true;
+  static constexpr bool counts = false;
+  static constexpr float steepest = 10.0F;  ///< as Squared's
+  static constexpr float largest_margin = 20.0F;
+  static constexpr float fast = 1.0F;
+
+  Expectile() = default;
+
+  /// @throws ConfigError unless tau lies in (0, 1).
+  explicit Expectile(float tau) : tau_(tau) { require("Expectile", "tau", tau, tau > 0.0F && tau < 1.0F, "in (0, 1)"); }
+
+  float tau() const noexcept { return tau_; }
+
+  static constexpr bool accepts(float /*y*/) noexcept { return true; }
+  static constexpr float predict(float margin) noexcept { return margin; }
+  constexpr float gradient(float margin, float y) const noexcept {
+    return 2.0F * side(margin, y) * std::clamp(margin - y, -steepest, steepest);
+  }
+  float flow(float margin, float y, float time) const noexcept {
+    return -std::clamp(margin - y, -steepest, steepest) * detail::one_minus_exp(2.0F * side(margin, y) * time);
+  }
+
+  friend bool operator==(const Expectile&, const Expectile&) = default;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("Expectile", 1);
+    ar(self.tau_);
+    ar.check(self.tau_ > 0.0F && self.tau_ < 1.0F, "tau");
+  }
+
+ private:
+  constexpr float side(float margin, float y) const noexcept { return margin < y ? tau_ : 1.0F - tau_; }
+
+  float tau_ = 0.5F;
+};
+
 /// e^m - y m: predicts the mean of a count, e^m. Labels are not negative.
 struct Poisson {
   static constexpr std::string_view name = "poisson";

@@ -14,9 +14,10 @@ namespace rtml {
 /// | name                  | options (defaults as the types have them)                                                              |
 /// |-----------------------|--------------------------------------------------------------------------------------------------------|
 /// | logistic              | loss=logistic\|hinge and those of linear                                                                |
-/// | linear                | loss=squared\|quantile\|poisson, tau; optimizer=multirate\|sgd\|adagrad\|ftrl, bits, l1, l2; rate (sgd, |
-/// |                       | adagrad), alpha (ftrl), beta (adagrad, ftrl), prior, bold, fast, mixing (multirate)                   |
-/// | softmax               | classes, bits, prior, bold, fast, mixing                                                             |
+/// | linear                | loss=squared\|quantile\|huber\|expectile\|poisson, tau (quantile, expectile), delta (huber);              |
+/// |                       | optimizer=multirate\|sgd\|adagrad\|ftrl, bits, l1, l2; rate (sgd, adagrad), alpha (ftrl), beta (adagrad,  |
+/// |                       | ftrl), prior, bold, fast, mixing (multirate)                                                           |
+/// | softmax               | classes, bits, prior, bold, fast, mixing                                                               |
 /// | naive_bayes           | classes                                                                                                |
 /// | majority, no_change   | classes                                                                                                |
 /// | mean                  |                                                                                                        |
