@@ -50,6 +50,7 @@
 #include "rtml/learn/losses.hpp"
 #include "rtml/learn/make_learner.hpp"
 #include "rtml/learn/multi_rate.hpp"
+#include "rtml/learn/nag.hpp"
 #include "rtml/learn/optimizers.hpp"
 #include "rtml/learn/softmax.hpp"
 #include "rtml/loop.hpp"

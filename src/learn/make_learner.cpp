@@ -9,6 +9,7 @@
 #include "rtml/learn/binary.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/nag.hpp"
 #include "rtml/learn/softmax.hpp"
 
 namespace rtml {
@@ -58,7 +59,12 @@ AnyLearner linear(Spec& spec, const Loss& loss) {
     options.beta = real(spec, "beta", options.beta);
     return linear(spec, loss, AdaGrad(options));
   }
-  require(spec.name(), "optimizer", optimizer, optimizer == FtrlProximal::name, "one of multirate, sgd, adagrad, ftrl");
+  if (optimizer == Nag::name) {
+    Nag::Options options;
+    options.rate = real(spec, "rate", options.rate);
+    return linear(spec, loss, Nag(options));
+  }
+  require(spec.name(), "optimizer", optimizer, optimizer == FtrlProximal::name, "one of multirate, sgd, adagrad, ftrl, nag");
   FtrlProximal::Options options;
   options.alpha = real(spec, "alpha", options.alpha);
   options.beta = real(spec, "beta", options.beta);

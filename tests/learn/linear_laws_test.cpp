@@ -1,6 +1,7 @@
 #include <concepts>
 
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/nag.hpp"
 #include "support/catch.hpp"
 #include "support/learner_laws.hpp"
 
@@ -31,7 +32,7 @@ TEMPLATE_TEST_CASE("the default optimizer keeps the laws of learners under every
   testing::check_learner(Linear<TestType>({.bits = 6}), laws_of<TestType>());
 }
 
-TEMPLATE_TEST_CASE("every optimizer keeps the laws of learners", "[learn][laws]", Sgd, AdaGrad, FtrlProximal) {
+TEMPLATE_TEST_CASE("every optimizer keeps the laws of learners", "[learn][laws]", Sgd, AdaGrad, FtrlProximal, Nag) {
   testing::check_learner(Linear<Logistic, TestType>({.bits = 6}), laws_of<Logistic>());
 }
 
@@ -39,7 +40,8 @@ TEMPLATE_TEST_CASE("penalised models keep the laws of learners", "[learn][laws]"
   testing::check_learner(Linear<Squared, TestType>({.bits = 6, .l1 = 1e-3F, .l2 = 1e-3F}), laws_of<Squared>());
 }
 
-TEMPLATE_TEST_CASE("every pair of loss and optimizer stays finite, honest and restorable", "[learn][laws]", Sgd, AdaGrad, FtrlProximal) {
+TEMPLATE_TEST_CASE("every pair of loss and optimizer stays finite, honest and restorable", "[learn][laws]", Sgd, AdaGrad, FtrlProximal,
+                   Nag) {
   check_pair<Squared, TestType>();
   check_pair<Hinge, TestType>();
   check_pair<Quantile, TestType>();

@@ -1,4 +1,5 @@
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/nag.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>
@@ -95,7 +96,7 @@ double log_loss(const std::vector<OwnedExample>& examples, const std::vector<flo
 }  // namespace
 
 TEMPLATE_TEST_CASE("Linear is its plain double-precision form, penalties worked in at once, under every loss", "[learn][reference]",
-                   MultiRate, Sgd, AdaGrad, FtrlProximal) {
+                   MultiRate, Sgd, AdaGrad, FtrlProximal, Nag) {
   check_against_plain<Squared, TestType>();
   check_against_plain<Logistic, TestType>();
   check_against_plain<Hinge, TestType>();

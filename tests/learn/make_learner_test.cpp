@@ -61,9 +61,10 @@ TEST_CASE("a wrong specification says what would be right", "[learn][registry][c
                     "learner: name is \"logistics\", must be one of majority, no_change, mean, logistic, linear, softmax, naive_bayes");
   CHECK_THROWS_WITH(make_learner("naive_bayes:bits=3"), "naive_bayes: option is \"bits\", must be one of classes");
   CHECK_THROWS_WITH(make_learner("logistic:optimizer=adam"),
-                    "logistic: optimizer is \"adam\", must be one of multirate, sgd, adagrad, ftrl");
+                    "logistic: optimizer is \"adam\", must be one of multirate, sgd, adagrad, ftrl, nag");
   CHECK_THROWS_WITH(make_learner("logistic:loss=squared"), "logistic: loss is \"squared\", must be one of logistic, hinge");
-  CHECK_THROWS_WITH(make_learner("linear:loss=hinge"), "linear: loss is \"hinge\", must be one of squared, quantile, huber, expectile, poisson");
+  CHECK_THROWS_WITH(make_learner("linear:loss=hinge"),
+                    "linear: loss is \"hinge\", must be one of squared, quantile, huber, expectile, poisson");
   CHECK_THROWS_WITH(make_learner("logistic:l1=much"), "logistic: l1 is \"much\", must be a number");
   CHECK_THROWS_WITH(make_learner("logistic:bits=40"), "logistic: bits is 40, must be <= 30");
   CHECK_THROWS_WITH(make_learner("logistic", Task::regression), "logistic: task is \"regression\", must be binary");

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/nag.hpp"
 
 namespace rtml::testing {
 
@@ -82,6 +83,7 @@ class PlainLinear {
     std::array<double, 3> w{};  // of the lanes
     double g2 = 0.0;            // sum of squared gradients; FTRL: n
     double z = 0.0;             // FTRL
+    double largest = 0.0;       // NAG
   };
 
   explicit PlainLinear(std::size_t d, unsigned bits, Loss loss = {}, double l1 = 0.0, double l2 = 0.0)
@@ -119,7 +121,8 @@ class PlainLinear {
     for (std::size_t j = 0; j < dense_.size(); ++j) {
       before[j] = scale_[j];
       const double z = scaled(j, static_cast<double>(x.dense[j]));
-      for (double& w : dense_[j].w) w *= before[j];
+      if (!nag)
+        for (double& w : dense_[j].w) w *= before[j];
       weights.push_back(&dense_[j]);
       values.push_back(z);
     }
@@ -134,7 +137,7 @@ class PlainLinear {
 
     step(weights, values, m, g, y, h, unit);
     for (std::size_t j = 0; j < dense_.size(); ++j)
-      for (double& w : dense_[j].w) w = scale_[j] > 0.0 ? w / scale_[j] : 0.0;
+      for (double& w : dense_[j].w) w = nag ? w : (scale_[j] > 0.0 ? w / scale_[j] : 0.0);
     if (three) mix(m, mixed, g, h);
     penalise(h, unit);
   }
@@ -142,6 +145,7 @@ class PlainLinear {
  private:
   static constexpr bool three = std::same_as<Optimizer, MultiRate>;
   static constexpr bool ftrl = std::same_as<Optimizer, FtrlProximal>;
+  static constexpr bool nag = std::same_as<Optimizer, Nag>;
 
   static constexpr bool dispersed() {
     if constexpr (Loss::scaled) return Loss::dispersed;
@@ -184,6 +188,7 @@ class PlainLinear {
 
   double scaled(std::size_t j, double x) {
     if (std::isnan(x) || x == 0.0) return 0.0;
+    if (nag) return x;
     count_[j] += 1.0;
     const double size = scale_[j] > 0.0 ? std::min(std::abs(x), 10.0 * scale_[j]) : std::abs(x);
     scale_[j] = std::sqrt(scale_[j] * scale_[j] + (size * size - scale_[j] * scale_[j]) / count_[j]);
@@ -193,6 +198,7 @@ class PlainLinear {
   void step(const std::vector<Weight*>& weights, const std::vector<double>& values, const std::array<double, 3>& m, double g, double y,
             double h, double unit) {
     if (ftrl) return ftrl_step(weights, values, g * h, unit);
+    if (nag) return nag_step(weights, values, m[0], g, y, h, unit);
     const bool adaptive = !std::same_as<Optimizer, Sgd>;
     double pulled = 0.0;   // sum of rate z^2
     double settled = 0.0;  // sum of settling z^2
@@ -222,6 +228,31 @@ class PlainLinear {
       const double move = plain_flow(loss_, m[0], y, eta * h * pulled) / pulled;
       for (std::size_t i = 0; i < values.size(); ++i) weights[i]->w[0] += unit * move * rate[i] * values[i];
     }
+  }
+
+  /// Ross et al. 2013, algorithm 2, line by line, with the gradient step of one example as a flow.
+  void nag_step(const std::vector<Weight*>& weights, const std::vector<double>& values, double m, double g, double y, double h,
+                double unit) {
+    examples_ += h;
+    std::vector<double> rate(values.size(), 0.0);
+    double s = 0.0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      Weight& weight = *weights[i];
+      if (values[i] == 0.0) continue;
+      if (std::abs(values[i]) > weight.largest) {
+        weight.w[0] *= weight.largest / std::abs(values[i]);
+        weight.largest = std::abs(values[i]);
+      }
+      norms_ += h * (values[i] / weight.largest) * (values[i] / weight.largest);
+      weight.g2 += h * g * g * values[i] * values[i];
+      rate[i] = weight.g2 > 0.0 ? 1.0 / (std::sqrt(weight.g2) * weight.largest) : 0.0;
+      s += rate[i] * values[i] * values[i];
+    }
+    const double multiplier = std::sqrt(examples_ / norms_);
+    s *= multiplier;
+    if (g == 0.0) return;
+    const double step = multiplier * plain_flow(loss_, m, y, 0.5 * h * s) / s;
+    for (std::size_t i = 0; i < values.size(); ++i) weights[i]->w[0] += unit * step * rate[i] * values[i];
   }
 
   /// McMahan et al. 2013, algorithm 1, line by line; the intercept (the last) is not penalised.
@@ -264,13 +295,13 @@ class PlainLinear {
 
   void penalise(double h, double unit) {
     if (ftrl || (l1_ == 0.0 && l2_ == 0.0)) return;
-    const double rate = static_cast<double>(three ? 0.3F : (std::same_as<Optimizer, Sgd> ? 0.05F : 0.2F));
+    const double rate = static_cast<double>(three ? 0.3F : (nag ? 0.5F : (std::same_as<Optimizer, Sgd> ? 0.05F : 0.2F)));
     const auto shrink = [&](double w, double scale) {
       const double size = std::abs(w) * scale * std::exp(-rate * l2_ * h) - rate * l1_ * h * unit;
       return scale == 0.0 || size <= 0.0 ? 0.0 : std::copysign(size / scale, w);
     };
     for (std::size_t j = 0; j < dense_.size(); ++j)
-      for (double& w : dense_[j].w) w = shrink(w, scale_[j]);
+      for (double& w : dense_[j].w) w = shrink(w, nag ? 1.0 : scale_[j]);
     for (auto& [index, weight] : hashed_)
       for (double& w : weight.w) w = shrink(w, 1.0);
   }
@@ -287,6 +318,8 @@ class PlainLinear {
   std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
   std::array<double, 3> logit_{};
   double energy_ = 0.0;
+  double examples_ = 0.0;  // NAG
+  double norms_ = 0.0;
   double seen_gradients_ = 10.0;
   double dispersion_ = 1.0;
   double seen_ = 0.0;

@@ -140,7 +140,7 @@ requires std::is_arithmetic_v<T> Batch gather(const T* values, std::size_t rows,
     for (std::size_t j = 0; j < columns; ++j)
       room[i * columns + j] = static_cast<float>(row[static_cast<std::ptrdiff_t>(j) * column_stride]);
   }
-  return Batch(room.data(), rows, columns);
+  return {room.data(), rows, columns};
 }
 
 }  // namespace rtml

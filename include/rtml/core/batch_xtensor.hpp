@@ -54,7 +54,7 @@ Batch gather(const E& block, BatchBuffer& buffer) {
   const std::span<float> room = buffer.room(rows, columns);
   for (std::size_t i = 0; i < rows; ++i)
     for (std::size_t j = 0; j < columns; ++j) room[i * columns + j] = static_cast<float>(block(i, j));
-  return Batch(room.data(), rows, columns);
+  return {room.data(), rows, columns};
 }
 
 }  // namespace rtml

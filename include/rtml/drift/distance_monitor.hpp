@@ -214,6 +214,8 @@ class DistanceMonitor {
   void learn_numeric(std::size_t column) noexcept;
   void learn_nominal(std::size_t nominal) noexcept;
   RTML_API bool bins_are_valid() const noexcept;
+  bool edges_are_valid(std::size_t column, std::size_t used) const noexcept;
+  bool counts_are_valid(std::size_t column) const noexcept;
   RTML_API void count_window() noexcept;
 
   struct Category {

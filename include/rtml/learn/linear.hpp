@@ -272,20 +272,20 @@ class Linear {
     const auto sparse = sparse_of(x);
 
     Sensitivity s = accumulate_dense(x, energy, example.dispersion);
-    for (const SparseFeature& feature : sparse) {
-      Cell& cell = table_[feature.index];
-      optimizer.accumulate(cell, feature.value, energy);
-      s.add(optimizer.rates(cell, example.dispersion), feature.value);
-    }
-    optimizer.accumulate(intercept_, 1.0F, energy);
-    s.add(optimizer.rates(intercept_, example.dispersion), 1.0F);
-
-    const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2});
-    apply_dense(plan);
     const bool lazily = penalised();
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_[feature.index];
       if (lazily) wake(cell);
+      optimizer.accumulate(cell, feature.value, energy);
+      s.add(optimizer.rates(cell, example.dispersion), feature.value, optimizer.square(cell, feature.value));
+    }
+    optimizer.accumulate(intercept_, 1.0F, energy);
+    s.add(optimizer.rates(intercept_, example.dispersion), 1.0F, optimizer.square(intercept_, 1.0F));
+
+    const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2}, mixture_);
+    apply_dense(plan);
+    for (const SparseFeature& feature : sparse) {
+      Cell& cell = table_[feature.index];
       optimizer.apply(cell, feature.value, detail::times(optimizer.rates(cell, example.dispersion), feature.value), plan, true);
       if (lazily) lay_down(cell);
     }
@@ -302,11 +302,16 @@ class Linear {
 
   /// Scales the dense values and counts their gradients; leaves the weights in terms of scaled values, for apply_dense.
   Sensitivity accumulate_dense(Features x, float energy, float dispersion) noexcept {
-    scale_.observe(x.dense.data());
+    if constexpr (Optimizer::scales_itself) {
+      scale_.pass(x.dense.data());
+    } else {
+      scale_.observe(x.dense.data());
+    }
     const std::size_t d = scale_.size();
     float* value = scale_.values();
     nominal_.blank(value);
     const Optimizer optimizer = options_.optimizer;  // a local, which stores to weights cannot change
+    Lane squares{};
     for (std::size_t begin = 0; begin < d; begin += tile) {
       Tile t = load(begin);
       const Lane before = load(scale_.before(), begin);
@@ -318,6 +323,7 @@ class Linear {
         optimizer.accumulate(cell, z[i], energy);
         const Rates rates = optimizer.rates(cell, dispersion);
         for (std::size_t r = 0; r < rate_count; ++r) pull[r][i] = rates[r] * z[i];
+        squares[i] += optimizer.square(cell, z[i]);
         put(t, i, cell);
       }
       store(begin, t);
@@ -325,7 +331,7 @@ class Linear {
     }
     Sensitivity s;
     for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] = kernels::dot(pull_[r].data(), value, d);
-    s.plain = kernels::dot(value, value, d);
+    for (const float square : squares) s.plain += square;
     return s;
   }
 

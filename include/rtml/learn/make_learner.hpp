@@ -15,8 +15,8 @@ namespace rtml {
 /// |-----------------------|--------------------------------------------------------------------------------------------------------|
 /// | logistic              | loss=logistic\|hinge and those of linear                                                                |
 /// | linear                | loss=squared\|quantile\|huber\|expectile\|poisson, tau (quantile, expectile), delta (huber);              |
-/// |                       | optimizer=multirate\|sgd\|adagrad\|ftrl, bits, l1, l2; rate (sgd, adagrad), alpha (ftrl), beta (adagrad,  |
-/// |                       | ftrl), prior, bold, fast, mixing (multirate)                                                           |
+/// |                       | optimizer=multirate\|sgd\|adagrad\|ftrl\|nag, bits, l1, l2; rate (sgd, adagrad, nag), alpha (ftrl),       |
+/// |                       | beta (adagrad, ftrl), prior, bold, fast, mixing (multirate)                                            |
 /// | softmax               | classes, bits, prior, bold, fast, mixing                                                               |
 /// | naive_bayes           | classes                                                                                                |
 /// | majority, no_change   | classes                                                                                                |

@@ -37,6 +37,7 @@ class MultiRate {
   static constexpr std::size_t lanes = 3;
   static constexpr std::size_t rate_count = 2;
   static constexpr bool penalises_itself = false;
+  static constexpr bool scales_itself = false;
 
   struct Plan {
     std::array<float, lanes> step{};
@@ -138,9 +139,11 @@ class MultiRate {
     return {dispersion / (dispersion * dispersion / options_.prior + cell[3]), 1.0F / (1.0F + detail::square_root(cell[3]))};
   }
 
+  static constexpr float square(const std::array<float, fields>& /*cell*/, float z) noexcept { return z * z; }
+
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<rate_count>& s,
-            const detail::Penalty& /*penalty*/) const noexcept {
+            const detail::Penalty& /*penalty*/, State& /*state*/) const noexcept {
     const auto& m = example.margins;
     const float fast = options_.fast > 0.0F ? options_.fast : Loss::fast;
     return {{example.unit * loss.flow(m[0], example.y, example.weight * s.adaptive[0]) / s.adaptive[0],

@@ -17,11 +17,12 @@ namespace rtml {
 //
 //   accumulate(cell, z, energy)                 counts the squared gradient `energy` z^2,
 //   rates(cell, dispersion)                     are the weight's own rates; pull = rate z for each,
-//   plan(loss, example, sensitivity, penalty)   decides how far each lane moves, once an example,
+//   square(cell, z)                             is what z counts for in the example's size: z^2, or by its own scale,
+//   plan(loss, example, sensitivity, penalty, state)  decides how far each lane moves, once an example,
 //   apply(cell, z, pull, plan, penalised)       moves the weights,
 //   sound(cell)                                 says whether a cell that was read from a file can be one of its own.
 //
-// z is the feature's value. Steps are in the label's unit (losses.hpp), so that they need no tuning to its size.
+// z is the feature's value, over its column's scale unless the optimizer `scales_itself`. Steps are in the label's unit (losses.hpp), so that they need no tuning to its size.
 
 namespace detail {
 
@@ -41,11 +42,10 @@ struct LinearExample {
 template <std::size_t Rates>
 struct Sensitivity {
   std::array<float, Rates> adaptive{};  ///< of rate z^2
-  float plain = 0.0F;                   ///< of z^2
+  float plain = 0.0F;                   ///< of square
 
-  void add(const std::array<float, Rates>& rates, float z) noexcept {
-    const float square = z * z;
-    for (std::size_t r = 0; r < Rates; ++r) adaptive[r] += rates[r] * square;
+  void add(const std::array<float, Rates>& rates, float z, float square) noexcept {
+    for (std::size_t r = 0; r < Rates; ++r) adaptive[r] += rates[r] * z * z;
     plain += square;
   }
 };
@@ -101,6 +101,7 @@ class Sgd {
   static constexpr std::size_t lanes = 1;
   static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = false;
+  static constexpr bool scales_itself = false;
   using State = detail::OneLane;
   using Plan = detail::OneStep;
 
@@ -118,9 +119,11 @@ class Sgd {
   static constexpr void accumulate(std::array<float, fields>& /*cell*/, float /*z*/, float /*energy*/) noexcept {}
   static constexpr std::array<float, 1> rates(const std::array<float, fields>& /*cell*/, float /*dispersion*/) noexcept { return {1.0F}; }
 
+  static constexpr float square(const std::array<float, fields>& /*cell*/, float z) noexcept { return z * z; }
+
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& s,
-            const detail::Penalty& /*penalty*/) const noexcept {
+            const detail::Penalty& /*penalty*/, State& /*state*/) const noexcept {
     return {example.unit * loss.flow(example.margins[0], example.y, options_.rate * example.weight * s.adaptive[0]) / s.adaptive[0]};
   }
 
@@ -154,6 +157,7 @@ class AdaGrad {
   static constexpr std::size_t lanes = 1;
   static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = false;
+  static constexpr bool scales_itself = false;
   using State = detail::OneLane;
   using Plan = detail::OneStep;
 
@@ -179,9 +183,11 @@ class AdaGrad {
     return {1.0F / (options_.beta + detail::square_root(cell[1]))};
   }
 
+  static constexpr float square(const std::array<float, fields>& /*cell*/, float z) noexcept { return z * z; }
+
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& s,
-            const detail::Penalty& /*penalty*/) const noexcept {
+            const detail::Penalty& /*penalty*/, State& /*state*/) const noexcept {
     return {example.unit * loss.flow(example.margins[0], example.y, options_.rate * example.weight * s.adaptive[0]) / s.adaptive[0]};
   }
 
@@ -216,6 +222,7 @@ class FtrlProximal {
   static constexpr std::size_t lanes = 1;
   static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = true;
+  static constexpr bool scales_itself = false;
   using State = detail::OneLane;
   struct Plan {
     float gradient = 0.0F;
@@ -244,9 +251,11 @@ class FtrlProximal {
   static constexpr void accumulate(std::array<float, fields>& /*cell*/, float /*z*/, float /*energy*/) noexcept {}
   static constexpr std::array<float, 1> rates(const std::array<float, fields>& /*cell*/, float /*dispersion*/) noexcept { return {1.0F}; }
 
+  static constexpr float square(const std::array<float, fields>& /*cell*/, float z) noexcept { return z * z; }
+
   template <class Loss>
   Plan plan(const Loss& /*loss*/, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& /*s*/,
-            const detail::Penalty& penalty) const noexcept {
+            const detail::Penalty& penalty, State& /*state*/) const noexcept {
     return {std::clamp(example.gradient * example.weight, -1e6F, 1e6F), example.unit, penalty};
   }
 

@@ -223,15 +223,15 @@ class Softmax {
       Cell cell = dense_cell(c, j);
       MultiRate::accumulate(cell, value[j], energy_[c]);
       dense_[c * fields + lanes][j] = cell[lanes];
-      s.add(optimizer.rates(cell, 1.0F), value[j]);
+      s.add(optimizer.rates(cell, 1.0F), value[j], value[j] * value[j]);
     }
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_.row(feature.index, classes_)[c].fields;
       MultiRate::accumulate(cell, feature.value, energy_[c]);
-      s.add(optimizer.rates(cell, 1.0F), feature.value);
+      s.add(optimizer.rates(cell, 1.0F), feature.value, feature.value * feature.value);
     }
     MultiRate::accumulate(intercept_[c], 1.0F, energy_[c]);
-    s.add(optimizer.rates(intercept_[c], 1.0F), 1.0F);
+    s.add(optimizer.rates(intercept_[c], 1.0F), 1.0F, 1.0F);
 
     const MultiRate::Options& rates = optimizer.options();
     const float* g = gradient_.data() + c * lanes;

@@ -39,6 +39,15 @@ class ColumnScale {
     observe(scale_.size(), x, scale_.data(), count_.data(), value_.data(), before_.data(), inverse_.data());
   }
 
+  /// Takes x [size()] as it is, for who scales by himself.
+  void pass(const float* x) noexcept {
+    for (std::size_t j = 0; j < scale_.size(); ++j) {
+      value_[j] = choose(mask_of(is_nan(x[j])), 0.0F, x[j]);
+      before_[j] = 1.0F;
+      inverse_[j] = 1.0F;
+    }
+  }
+
   float* values() noexcept { return value_.data(); }                 ///< x over its scale, within reach; 0 = missing
   const float* before() const noexcept { return before_.data(); }    ///< the scales before this example
   const float* inverse() const noexcept { return inverse_.data(); }  ///< 1 / the scales now; 0 where nothing was seen
