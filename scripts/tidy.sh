@@ -19,7 +19,7 @@ changed_files() {
 }
 
 files=$(everything)
-if [ "${RTML_TIDY:-changed}" != all ] && changed=$(changed_files 2>/dev/null) && ! grep -qx '\.clang-tidy' <<<"$changed"; then
+if [ "${RTML_TIDY:-changed}" != all ] && changed=$(changed_files 2>/dev/null) && ! grep -qE '(^|/)\.clang-tidy$' <<<"$changed"; then
   files=$(comm -12 <(printf '%s\n' "$files") <(printf '%s\n' "$changed"))
 fi
 if [ -z "$files" ]; then
@@ -32,9 +32,11 @@ rm -rf "$units"
 mkdir -p "$units"
 list=$units/list
 grep '\.cpp$' <<<"$files" | sed 's/$/ -/' >"$list" || true
-for room in $(sed -n 's,^include/rtml/\([^/]*\)/.*,\1,p; s,^include/rtml/[^/]*\.hpp$,.,p' <<<"$files" | sort -u); do
-  headers=$(grep -E "^include/rtml/${room/#./[^/]*}(/|\.hpp\$|\$)" <<<"$files" | grep '\.hpp$')
-  unit=$units/headers_${room/#./top}.cpp
+for room in $(sed -n 's,^include/rtml/\([^/]*\)/.*,\1,p; s,^include/rtml/[^/]*\.hpp$,top,p' <<<"$files" | sort -u); do
+  in_room="$room/"
+  [ "$room" = top ] && in_room='[^/]*$'
+  headers=$(grep "^include/rtml/$in_room" <<<"$files")
+  unit=$units/headers_$room.cpp
   sed 's,^include/\(.*\)$,#include "\1",' <<<"$headers" >"$unit"
   printf '%s %s\n' "$unit" "($(paste -sd'|' <<<"$headers"))\$" >>"$list"
 done
@@ -44,8 +46,8 @@ flags=(-std=c++20 -Iinclude -Isrc -DRTML_COMPILED=1)
 flags+=($(pkg-config --cflags-only-I eigen3 2>/dev/null | sed 's/-I/-isystem /g'))
 export tidy_flags="${flags[*]}"
 
-# Two columns: what to check, and whose warnings of its headers count.
+# Two columns: what to check, and whose warnings of its headers count. All is checked whatever is found: xargs stops at 255 only.
 xargs -P "$(nproc)" -L 1 bash -c '
-  output=$(clang-tidy --quiet --header-filter="$2" "$1" -- $tidy_flags 2>/dev/null) || { printf "%s\n" "$output"; exit 1; }
+  output=$(clang-tidy --quiet --header-filter="$2" "$1" -- $tidy_flags 2>/dev/null) || { printf "%s\n" "${output:-clang-tidy fails on $1}"; exit 1; }
 ' tidy <"$list" || die "clang-tidy found something"
 say "clang-tidy: $(wc -l <<<"$files") files are clean"
