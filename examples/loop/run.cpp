@@ -107,6 +107,26 @@ rtml::LoopOptions options_for(const Arguments& arguments, const rtml::stream::So
   return options;
 }
 
+/// Teaches the labels that are known by `now`, those of rows before `from` apart. True when there was one.
+bool teach_known(RowLoop& loop, rtml::stream::DelayedLabels<Known>& waiting, std::uint64_t from, rtml::Time now) {
+  bool taught = false;
+  for (Known known; waiting.pop(known);) {
+    if (known.row < from || rtml::is_nan(known.y)) continue;
+    const rtml::Label label{
+        .id = {rows_partition, known.row}, .y = known.y, .source = {labels_partition, known.row}, .has_source = true, .at = now};
+    while (!loop.label(label)) loop.work();
+    taught = true;
+  }
+  return taught;
+}
+
+void note_unread(const rtml::stream::CsvSource& csv, Outcome& outcome) {
+  outcome.bad_rows = csv.reader().bad_rows() + csv.without_label();
+  outcome.without_time = csv.without_time();
+  for (std::size_t i = 0; i < csv.reader().columns().size(); ++i) outcome.not_numeric += csv.reader().not_numeric(i);
+  for (const auto& bad : csv.reader().reasons()) outcome.bad_row_reasons.push_back(fmt::format("line {}: {}", bad.line, bad.reason));
+}
+
 }  // namespace
 
 std::unique_ptr<rtml::stream::Source> open(const Arguments& arguments) {
@@ -163,13 +183,7 @@ Outcome run(const Arguments& arguments, rtml::stream::Source& source) {
       ++outcome.served;
     }
     waiting.push(watermark.advance(row.at), {at, y});
-    for (Known known; waiting.pop(known);) {
-      if (known.row < labels_from || rtml::is_nan(known.y)) continue;
-      const rtml::Label label{
-          .id = {rows_partition, known.row}, .y = known.y, .source = {labels_partition, known.row}, .has_source = true, .at = row.at};
-      while (!loop.label(label)) loop.work();
-      taught = true;
-    }
+    taught = teach_known(loop, waiting, labels_from, row.at) || taught;
     if (at >= outcome.resumed_from) {
       loop.work();
       progress.update(at, loop);
@@ -178,12 +192,7 @@ Outcome run(const Arguments& arguments, rtml::stream::Source& source) {
   if (!arguments.state.empty()) loop.stop();
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   outcome.precision_at_50_per_day = daily_applies ? daily.value() : std::numeric_limits<double>::quiet_NaN();
-  if (const auto* csv = dynamic_cast<const rtml::stream::CsvSource*>(&source)) {
-    outcome.bad_rows = csv->reader().bad_rows() + csv->without_label();
-    outcome.without_time = csv->without_time();
-    for (std::size_t i = 0; i < csv->reader().columns().size(); ++i) outcome.not_numeric += csv->reader().not_numeric(i);
-    for (const auto& bad : csv->reader().reasons()) outcome.bad_row_reasons.push_back(fmt::format("line {}: {}", bad.line, bad.reason));
-  }
+  if (const auto* csv = dynamic_cast<const rtml::stream::CsvSource*>(&source)) note_unread(*csv, outcome);
   return outcome;
 }
 

@@ -21,6 +21,12 @@ float round_down(double edge) noexcept {
   return static_cast<double>(near) > edge ? std::nextafter(near, -infinity) : near;
 }
 
+bool ascends(std::span<const float> values) noexcept {
+  for (std::size_t i = 0; i < values.size(); ++i)
+    if (!is_finite(values[i]) || (i > 0 && values[i] <= values[i - 1])) return false;
+  return true;
+}
+
 }  // namespace
 
 DistanceMonitor::DistanceMonitor(const Schema& schema, const Options& options)
@@ -169,29 +175,31 @@ bool DistanceMonitor::bins_are_valid() const noexcept {
   std::size_t nominal = 0;
   for (std::size_t column = 0; column < padded_; ++column) {
     const bool is_nominal = nominal < nominal_.size() && nominal_[nominal] == column;
-    const bool is_numeric = column < columns_ && !is_nominal;
     const std::size_t bins = column < columns_ ? bins_[column] : 2;
     if (bins < 2 || bins > (is_nominal ? options_.categories + 2 : options_.bins + 1)) return false;
-    for (std::size_t k = 0; k + 1 < options_.bins; ++k) {
-      const float edge = edges_[k * padded_ + column];
-      const bool used = is_numeric && k + 2 < bins;
-      if (used ? !is_finite(edge) || (k > 0 && edge < edges_[(k - 1) * padded_ + column]) : edge != infinity) return false;
-    }
-    if (column >= columns_) continue;
-    if (is_nominal) {
-      const float* known = categories_.data() + nominal++ * options_.categories;
-      for (std::size_t i = 0; i + 2 < bins; ++i)
-        if (!is_finite(known[i]) || (i > 0 && known[i] <= known[i - 1])) return false;
-    }
-    std::uint64_t rows = 0;
-    for (std::size_t i = 0; i < stride_; ++i) {
-      const std::uint64_t count = reference_[column * stride_ + i];
-      if (count > reference_rows_ || (i >= bins && count != 0)) return false;
-      rows += count;
-    }
-    if (rows != reference_rows_) return false;
+    if (!edges_are_valid(column, is_nominal ? 0 : bins - 2)) return false;
+    if (column < columns_ && !counts_are_valid(column)) return false;
+    if (is_nominal && !ascends({categories_.data() + nominal++ * options_.categories, bins - 2})) return false;
   }
   return true;
+}
+
+bool DistanceMonitor::edges_are_valid(std::size_t column, std::size_t used) const noexcept {
+  for (std::size_t k = 0; k + 1 < options_.bins; ++k) {
+    const float edge = edges_[k * padded_ + column];
+    if (k >= used ? edge != infinity : !is_finite(edge) || (k > 0 && edge < edges_[(k - 1) * padded_ + column])) return false;
+  }
+  return true;
+}
+
+bool DistanceMonitor::counts_are_valid(std::size_t column) const noexcept {
+  std::uint64_t rows = 0;
+  for (std::size_t i = 0; i < stride_; ++i) {
+    const std::uint64_t count = reference_[column * stride_ + i];
+    if (count > reference_rows_ || (i >= bins_[column] && count != 0)) return false;
+    rows += count;
+  }
+  return rows == reference_rows_;
 }
 
 void DistanceMonitor::count_window() noexcept {

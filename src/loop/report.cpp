@@ -42,6 +42,7 @@ std::vector<monitor::Sample> samples_of(const LoopCounters& c) {
           total("checkpoints", "Checkpoints written.", c.checkpoints),
           total("checkpoint_failures", "Checkpoints that could not be written.", c.checkpoint_failures),
           total("callback_failures", "Exceptions from the host's callbacks.", c.callback_failures),
+          total("work_failures", "Rounds of the worker's thread that an exception ended.", c.work_failures),
           total("times_refused", "Events too far ahead of all others to be believed.", c.times_refused)};
 }
 
@@ -53,10 +54,7 @@ std::string compare(const Arm& control, const Arm& other, Task task) {
                        named(other.whole, main), other.shadow() ? " on the same rows" : "");
   }
   if (control.labels == 0 || other.labels == 0) return fmt::format("{} and {}: no labels on one side yet.", control.name, other.name);
-  const auto right = [](const Arm& arm) {
-    return static_cast<std::uint64_t>(std::llround(named(arm.whole, "accuracy") * static_cast<double>(arm.labels)));
-  };
-  const auto test = ab::two_proportion_z_test(right(control), control.labels, right(other), other.labels);
+  const auto test = ab::two_proportion_z_test(control.right, control.labels, other.right, other.labels);
   return fmt::format("{} decides right {:+.2f} points against {} (95 % interval {:+.2f} to {:+.2f}, z = {:.2f}, p = {:.3g}; one look).",
                      other.name, 100.0 * test.difference, control.name, 100.0 * test.ci.low, 100.0 * test.ci.high, test.z, test.p_value);
 }
@@ -81,6 +79,35 @@ void Engine::Worker::describe(std::size_t column, monitor::FeatureDrift& feature
   split(monitor.current_counts(column), feature.current, feature.current_missing);
 }
 
+void Engine::Worker::add_metrics(monitor::Report& report) const {
+  const Arm& champion = arms[0];
+  const Arm* no_change = options.baselines ? &arms[arms.size() - 2] : nullptr;
+  const Arm* majority = options.baselines ? &arms[arms.size() - 1] : nullptr;
+  for (std::size_t i = 0; i < champion.whole.size(); ++i)
+    report.metrics.push_back({std::string(champion.whole[i].name()), champion.whole[i].value(), champion.window[i].value(),
+                              no_change != nullptr ? no_change->whole[i].value() : monitor::unknown,
+                              majority != nullptr ? majority->whole[i].value() : monitor::unknown});
+}
+
+void Engine::Worker::add_arms(monitor::Report& report) const {
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    const Arm& arm = arms[i];
+    if (!arm.baseline || arm.name == "no_change") report.series.push_back(arm.series);
+    if (arm.baseline) continue;
+    monitor::ArmReport row{.name = arm.name,
+                           .learner = working->models[i].name(),
+                           .predictions = arm.predictions,
+                           .labels = arm.labels,
+                           .metrics = {},
+                           .weight = arm.weight,
+                           .version = working->versions[i],
+                           .verdict = i == 0 ? "control" : (arm.shadow() ? "shadow" : "served")};
+    for (const auto& metric : arm.whole) row.metrics.push_back({std::string(metric.name()), metric.value()});
+    report.arms.push_back(std::move(row));
+    if (i > 0) report.comparison += (report.comparison.empty() ? "" : " ") + compare(arms[0], arm, engine.task_);
+  }
+}
+
 monitor::Report Engine::Worker::report() const {
   monitor::Report report;
   report.title = "rtml loop: " + name;
@@ -98,30 +125,8 @@ monitor::Report Engine::Worker::report() const {
   report.label = engine.label_latency_.summary();
   report.memory_bytes = memory_bytes();
 
-  const Arm& champion = arms[0];
-  const Arm* no_change = options.baselines ? &arms[arms.size() - 2] : nullptr;
-  const Arm* majority = options.baselines ? &arms[arms.size() - 1] : nullptr;
-  for (std::size_t i = 0; i < champion.whole.size(); ++i)
-    report.metrics.push_back({std::string(champion.whole[i].name()), champion.whole[i].value(), champion.window[i].value(),
-                              no_change ? no_change->whole[i].value() : monitor::unknown,
-                              majority ? majority->whole[i].value() : monitor::unknown});
-
-  for (std::size_t i = 0; i < arms.size(); ++i) {
-    const Arm& arm = arms[i];
-    if (!arm.baseline || arm.name == "no_change") report.series.push_back(arm.series);
-    if (arm.baseline) continue;
-    monitor::ArmReport row{.name = arm.name,
-                           .learner = working->models[i].name(),
-                           .predictions = arm.predictions,
-                           .labels = arm.labels,
-                           .metrics = {},
-                           .weight = arm.weight,
-                           .version = working->versions[i],
-                           .verdict = i == 0 ? "control" : (arm.shadow() ? "shadow" : "served")};
-    for (const auto& metric : arm.whole) row.metrics.push_back({std::string(metric.name()), metric.value()});
-    report.arms.push_back(std::move(row));
-    if (i > 0) report.comparison += (report.comparison.empty() ? "" : " ") + compare(champion, arm, engine.task_);
-  }
+  add_metrics(report);
+  add_arms(report);
 
   std::size_t moved = 0;
   for (std::size_t column = 0; column < watches.size(); ++column) {

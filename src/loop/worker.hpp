@@ -36,13 +36,16 @@ struct Engine::Worker {
 
   // learning.cpp
   std::size_t work(std::size_t limit);
+  std::size_t try_work(std::size_t limit);
   bool observe_next();
+  void compare_until(std::uint64_t sequence, const Serving* left);
   void observe_until(std::uint64_t sequence);
   void pass(EventId id);  // its partition is read up to here
   void take(const Label& label);
   void learn_example(Features x, float y, float weight, Time at);
-  void count_outcomes(std::uint32_t served_arm, float y, float weight);
+  void count_outcomes(std::uint32_t served_arm, bool shadows_too, float y, float weight);
   void rehearse_with(const Example& fresh);
+  double value_of(const SignalValue& signal);
   void consider_retraining(std::size_t arm);
   void watch_error(double error);
   void look_for_drift();
@@ -66,6 +69,8 @@ struct Engine::Worker {
 
   // report.cpp
   monitor::Report report() const;
+  void add_metrics(monitor::Report& report) const;
+  void add_arms(monitor::Report& report) const;
   void describe(std::size_t column, monitor::FeatureDrift& feature) const;
 
   void tell(LoopEvent event);
@@ -102,6 +107,7 @@ struct Engine::Worker {
   LoopCounters counts;
   bool taught = false;         // a label was learned, or history
   std::uint64_t observed = 0;  // sequence number of the next prediction to look at
+  std::uint64_t compared = 0;  // of the next one that shadows are to answer
   std::uint64_t checkpointed = 0;
   std::map<std::uint32_t, std::uint64_t> offsets;  // partition -> behind its last one seen
   Watermark clock;                                 // of events
