@@ -98,7 +98,7 @@ Slot& shared_slot() {
 }
 
 template <class Slot>
-void Read(benchmark::State& state) {
+void read(benchmark::State& state) {
   const Slot& slot = shared_slot<Slot>();
   for (auto _ : state) benchmark::DoNotOptimize(slot.read());
   state.SetItemsProcessed(state.iterations());
@@ -118,7 +118,7 @@ double clock_cost() {
 
 /// Argument: 0 idle, 1 beside a publisher.
 template <class Slot>
-void ReadLatency(benchmark::State& state) {
+void read_latency(benchmark::State& state) {
   Slot slot;
   std::unique_ptr<Publisher<Slot>> publisher;
   if (state.range(0) != 0) publisher = std::make_unique<Publisher<Slot>>(slot);
@@ -142,18 +142,18 @@ void ReadLatency(benchmark::State& state) {
 }
 
 /// The writer's side: one publish with a recycled model, nobody reading.
-void Publish(benchmark::State& state) {
+void publish(benchmark::State& state) {
   WaitFree slot;
   for (auto _ : state) slot.publish();
   state.SetItemsProcessed(state.iterations());
 }
 
-BENCHMARK_TEMPLATE(Read, WaitFree)->Threads(1)->Threads(2)->UseRealTime();
-BENCHMARK_TEMPLATE(Read, MutexAndSharedPtr)->Threads(1)->Threads(2)->UseRealTime();
-BENCHMARK_TEMPLATE(Read, SharedMutex)->Threads(1)->Threads(2)->UseRealTime();
-BENCHMARK_TEMPLATE(ReadLatency, WaitFree)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
-BENCHMARK_TEMPLATE(ReadLatency, MutexAndSharedPtr)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
-BENCHMARK_TEMPLATE(ReadLatency, SharedMutex)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
-BENCHMARK(Publish);
+BENCHMARK_TEMPLATE(read, WaitFree)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK_TEMPLATE(read, MutexAndSharedPtr)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK_TEMPLATE(read, SharedMutex)->Threads(1)->Threads(2)->UseRealTime();
+BENCHMARK_TEMPLATE(read_latency, WaitFree)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK_TEMPLATE(read_latency, MutexAndSharedPtr)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK_TEMPLATE(read_latency, SharedMutex)->ArgName("publishing")->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK(publish);
 
 }  // namespace

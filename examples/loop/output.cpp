@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -158,7 +158,7 @@ void write_report(const Outcome& outcome, const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   const bool written = file != nullptr && std::fwrite(html.data(), 1, html.size(), file) == html.size();
   const bool closed = file != nullptr && std::fclose(file) == 0;
-  if (!written || !closed) throw rtml::IoError("--report: cannot write " + path + ": " + std::strerror(errno), errno);
+  if (!written || !closed) throw rtml::IoError("--report: cannot write " + path + ": " + std::generic_category().message(errno), errno);
 }
 
 }  // namespace rtml_loop

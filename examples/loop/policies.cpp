@@ -11,7 +11,6 @@
 namespace rtml_loop {
 namespace {
 
-using rtml::ConfigError;
 using rtml::Retrain;
 using rtml::Spec;
 using rtml::Trigger;

@@ -7,10 +7,10 @@
 
 namespace rtml_loop {
 
-/// A retraining policy from its SPEC; one by event time needs a stream that has it. @throws rtml::ConfigError
-rtml::Retrain make_policy(std::string_view spec, bool has_time);
+/// A retraining policy from the text of its SPEC; one by event time needs a stream that has it. @throws rtml::ConfigError
+rtml::Retrain make_policy(std::string_view text, bool has_time);
 
 /// Rehearsal from NAME[:size=N,ratio=R]; none when empty. @throws rtml::ConfigError
-rtml::Rehearsal make_rehearsal(std::string_view spec, std::uint64_t seed);
+rtml::Rehearsal make_rehearsal(std::string_view text, std::uint64_t seed);
 
 }  // namespace rtml_loop

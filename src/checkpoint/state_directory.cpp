@@ -78,7 +78,7 @@ std::string StateDirectory::save(std::span<const Section> sections) {
     raise(IoError(fmt::format("cannot write {}: it was taken by process {}, this one was forked from it", path_, owner_), EPERM));
 
   const std::uint64_t number = next_++;
-  const std::string name = name_of(number);
+  std::string name = name_of(number);
   const std::string temporary = name + std::string(unfinished);
   numbers_.reserve(numbers_.size() + 1);
   try {

@@ -16,6 +16,7 @@ struct Versions {
 };
 
 // The plain forms, inlined into functions for each kind of processor: what fixes the order of summation is written once.
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` is an attribute
 #define RTML_VERSIONS(name, bytes, target)                                                                                                 \
   struct name {                                                                                                                            \
     target static float dot(const float* a, const float* b, std::size_t n) noexcept { return plain::dot<bytes>(a, b, n); }                 \
@@ -24,6 +25,7 @@ struct Versions {
     target static void axpy_present(float a, const float* x, float* w, std::size_t n) noexcept { plain::axpy_present<bytes>(a, x, w, n); } \
     static constexpr Versions all{&dot, &dot_present, &sum_squares_present, &axpy_present};                                                \
   };
+// NOLINTEND(bugprone-macro-parentheses)
 
 RTML_VERSIONS(Any, 16, )
 #if defined(RTML_HAS_VERSIONS)

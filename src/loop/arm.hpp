@@ -77,7 +77,7 @@ struct Arm {
     std::string name = self.name;
     ar(name);
     ar.check(name == self.name, "arm name (saved: other arms)");
-    ar(self.scheduler, self.predictions, self.labels, self.series);
+    ar(self.scheduler, self.predictions, self.labels, self.right, self.series);
     for (auto& metric : self.whole) ar(metric);
     for (auto& metric : self.window) ar(metric);
     std::uint64_t count = self.signals.size();
@@ -93,6 +93,7 @@ struct Arm {
   RetrainScheduler scheduler;
   std::uint64_t predictions = 0;
   std::uint64_t labels = 0;
+  std::uint64_t right = 0;                 // of them, decided as the label says; whatever their weight
   std::vector<metrics::AnyMetric> whole;   // [metrics of the task]
   std::vector<metrics::AnyMetric> window;  // [metrics of the task]
   std::vector<SignalValue> signals;        // [signals of the trigger]

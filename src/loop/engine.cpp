@@ -13,6 +13,11 @@
 #include "worker.hpp"
 
 namespace rtml {
+namespace {
+
+constexpr double rounding = 1e-9;  // of shares that were meant to sum to 1
+
+}  // namespace
 
 void LoopOptions::validate() const {
   constexpr std::string_view type = "LoopOptions";
@@ -39,7 +44,7 @@ void LoopOptions::validate() const {
     challenger.retrain.validate();
     share += challenger.weight;
   }
-  require(type, "challengers' weights", share, share <= 1.0, "at most 1 together");
+  require(type, "challengers' weights", share, share <= 1.0 + rounding, "at most 1 together");
 }
 
 namespace detail {
@@ -60,7 +65,7 @@ std::vector<AnyLearner> baselines_for(Task task, std::size_t outputs) {
 ab::Router router_for(const LoopOptions& options) {
   double rest = 1.0;
   for (const Challenger& challenger : options.challengers) rest -= challenger.weight;
-  std::vector<ab::Arm> arms{{"champion", std::max(rest, 0.0)}};
+  std::vector<ab::Arm> arms{{"champion", rest > rounding ? rest : 0.0}};
   for (const Challenger& challenger : options.challengers) arms.push_back({challenger.name, challenger.weight});
   return ab::Router(std::move(arms), "rtml-loop-" + to_text(options.seed));
 }
@@ -71,12 +76,13 @@ AnyLearner bound(AnyLearner learner, const Schema& schema) {
   return learner;
 }
 
-std::unique_ptr<Serving> first_serving(const Engine::FeatureDefinition& features, const AnyLearner& champion, const LoopOptions& options) {
+std::unique_ptr<Serving> first_serving(const Engine::FeatureDefinition& features, AnyLearner learner, const LoopOptions& options) {
   auto serving = std::make_unique<Serving>();
   serving->fitted = features.fitted;
-  serving->models.push_back(bound(champion, features.schema));
+  serving->models.push_back(bound(std::move(learner), features.schema));
   for (const Challenger& challenger : options.challengers) {
     serving->models.push_back(bound(challenger.learner, features.schema));
+    const AnyLearner& champion = serving->models.front();
     const AnyLearner& model = serving->models.back();
     require("Loop", "challenger \"" + challenger.name + "\" task", name_of(model.task()), model.task() == champion.task(),
             "the champion's");
@@ -84,7 +90,7 @@ std::unique_ptr<Serving> first_serving(const Engine::FeatureDefinition& features
             "the champion's");
   }
   if (options.baselines)
-    for (AnyLearner& baseline : baselines_for(champion.task(), champion.outputs()))
+    for (AnyLearner& baseline : baselines_for(serving->models[0].task(), serving->models[0].outputs()))
       serving->models.push_back(bound(std::move(baseline), features.schema));
   serving->versions.assign(serving->models.size(), 0);
   return serving;
@@ -106,7 +112,7 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
                 .outputs = outputs_,
                 .sparse = features.sparse_capacity}),
       labels_(options.label_queue),
-      published_(first_serving(features, champion, options)),
+      published_(first_serving(features, std::move(champion), options)),
       worker_(std::make_unique<Worker>(*this, std::move(options), std::move(features.name), features.schema)) {
   worker_->resume();
 }
@@ -181,6 +187,8 @@ Prediction Engine::score(const Serving& serving, std::uint64_t row, const Featur
   header.arm = arm;
   header.version = prediction.version;
   header.threshold = serving.models[arm].threshold();
+  header.generation = serving.generation;
+  if (!serving.taught) header.flags |= PendingRing::cold;
   if (!usable) {
     header.flags |= PendingRing::refused;
     prediction.status = Prediction::Status::refused;
@@ -216,7 +224,7 @@ void Engine::start() {
   worker_->thread = std::thread([this] {
     constexpr std::size_t round = 1024;  // so that report() and checkpoint() get their turn
     while (!worker_->stopping.load(std::memory_order_relaxed))
-      if (work(round) == 0) std::this_thread::sleep_for(worker_->options.idle);
+      if (worker_->try_work(round) == 0) std::this_thread::sleep_for(worker_->options.idle);
   });
 }
 

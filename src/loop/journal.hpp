@@ -35,6 +35,9 @@ class Journal {
 
   bool empty() const noexcept { return steps_.empty(); }
 
+  /// Time to publish, even if no label came: what waits here has a bound.
+  bool full() const noexcept { return steps_.size() >= 4096; }
+
   /// Does all of it again, on a copy that lags by just that.
   void replay(Serving& lagging) const {
     for (const Step& step : steps_) apply(lagging, step);

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <exception>
+#include <limits>
 
 #include "rtml/core/finite.hpp"
 #include "rtml/metrics/outcome_of.hpp"
@@ -19,10 +21,62 @@ std::size_t Engine::Worker::work(std::size_t limit) {
       ++done;
       if (unpublished >= options.publish_every) publish();
     }
+    if (journal.full()) publish();
   }
   publish();
   checkpoint_if_due();
   return done;
+}
+
+/// For the thread of start(), which nobody can catch for: what goes wrong in a round is counted and told, and the next one is tried.
+std::size_t Engine::Worker::try_work(std::size_t limit) {
+  const std::lock_guard guard(mutex);
+#if defined(__cpp_exceptions)
+  try {
+    return work(limit);
+  } catch (const std::exception& error) {
+    ++counts.work_failures;
+    tell({.kind = LoopEvent::Kind::work_failed, .what = error.what()});
+    return 0;
+  }
+#else
+  return work(limit);
+#endif
+}
+
+/// Lets the shadows answer the predictions before `sequence`, each by the version that served it: the published one, or `left`, which readers
+/// have just left. So they know no more than the champion did. They answer here and not in the request, which so costs the same however
+/// many there are; and not under the row's lock.
+void Engine::Worker::compare_until(std::uint64_t sequence, const Serving* left) {
+  if (std::none_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.shadow(); })) compared = std::max(compared, sequence);
+  PendingRing& pending = engine.pending_;
+  const auto published = engine.published_.read();
+  scores.resize(arms.size() * engine.outputs_);
+  for (; compared < sequence; ++compared) {
+    PendingRing::Held held = pending.hold(compared);
+    for (; held == PendingRing::Held::early; held = pending.hold(compared)) std::this_thread::yield();
+    if (held == PendingRing::Held::gone) continue;
+    const PendingRing::Header& header = pending.header(compared);
+    const auto kept_dense = pending.dense(compared);
+    const auto kept_sparse = pending.sparse(compared).first(header.nnz);
+    dense.assign(kept_dense.begin(), kept_dense.end());
+    sparse.assign(kept_sparse.begin(), kept_sparse.end());
+    const std::uint64_t generation = header.generation;
+    const Time at = header.at;
+    pending.release(compared);
+
+    const Serving* served = generation == published->generation ? &*published : left;
+    if (served == nullptr || served->generation != generation) continue;  // that version is gone: nobody is compared on this row
+    for (std::size_t arm = 0; arm < arms.size(); ++arm)
+      if (arms[arm].shadow())
+        served->models[arm].predict({dense, sparse}, std::span(scores).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
+    if (pending.hold(compared) != PendingRing::Held::yes) continue;
+    const auto kept = pending.scores(compared);
+    for (std::size_t i = 0; i < kept.size(); ++i)
+      if (arms[i / engine.outputs_].shadow()) kept[i] = scores[i];
+    pending.header(compared).flags |= PendingRing::compared;
+    pending.release(compared);
+  }
 }
 
 void Engine::Worker::observe_until(std::uint64_t sequence) {
@@ -42,6 +96,11 @@ bool Engine::Worker::observe_next() {
       return true;
     case PendingRing::Held::yes: break;
   }
+  if (compared <= sequence) {
+    pending.release(sequence);
+    compare_until(sequence + 1, nullptr);
+    if (pending.hold(sequence) != PendingRing::Held::yes) return true;  // gone meanwhile: counted when asked again
+  }
   PendingRing::Header& header = pending.header(sequence);
   const auto kept_dense = pending.dense(sequence);
   const auto kept_sparse = pending.sparse(sequence).first(header.nnz);
@@ -52,25 +111,11 @@ bool Engine::Worker::observe_next() {
   const EventId id = header.id;
   const Time at = header.at;
   const std::uint32_t served = header.arm;
-  if (!taught) header.flags |= PendingRing::cold;
+  const bool shadows_too = (header.flags & PendingRing::compared) != 0;
   pending.release(sequence);
 
-  // Shadows answer here and not in the request, which so costs the same however many there are; and not under the row's lock.
-  scores.resize(arms.size() * engine.outputs_);
-  bool any_shadow = false;
-  for (std::size_t arm = 0; arm < arms.size(); ++arm) {
-    if (!arms[arm].shadow()) continue;
-    any_shadow = true;
-    working->models[arm].predict(x, std::span(scores).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
-  }
-  if (any_shadow && pending.hold(sequence) == PendingRing::Held::yes) {
-    const auto kept = pending.scores(sequence);
-    for (std::size_t i = 0; i < kept.size(); ++i)
-      if (arms[i / engine.outputs_].shadow()) kept[i] = scores[i];
-    pending.release(sequence);
-  }
   for (std::size_t arm = 0; arm < arms.size(); ++arm)
-    if (arm == served || arms[arm].shadow()) ++arms[arm].predictions;
+    if (arm == served || (shadows_too && arms[arm].shadow())) ++arms[arm].predictions;
   for (Arm& arm : arms)
     for (SignalValue& signal : arm.signals) signal.observe(x);
   journal.observe(*working, fit_inputs);
@@ -90,6 +135,7 @@ void Engine::Worker::pass(EventId id) {
 
 void Engine::Worker::take(const Label& label) {
   if (label.has_source) pass(label.source);
+  if (label.weight == 0.0F) return;  // it does nothing: the truth may still come
   PendingRing& pending = engine.pending_;
   const auto found = pending.find(label.id);
   if (!found) {
@@ -126,7 +172,7 @@ void Engine::Worker::take(const Label& label) {
     if ((flags & PendingRing::cold) != 0) {
       ++counts.labels_cold;
     } else {
-      count_outcomes(served, label.y, label.weight);
+      count_outcomes(served, (flags & PendingRing::compared) != 0, label.y, label.weight);
     }
     learn_example({dense, sparse}, label.y, label.weight, at);
   }
@@ -144,13 +190,14 @@ void Engine::Worker::scale_errors(const Outcome& outcome) {
   error_scale = error_scale == 0.0 ? error : error_scale + 0.001 * (std::min(error, 10.0 * error_scale) - error_scale);
 }
 
-void Engine::Worker::count_outcomes(std::uint32_t served_arm, float y, float weight) {
+void Engine::Worker::count_outcomes(std::uint32_t served_arm, bool shadows_too, float y, float weight) {
   for (std::size_t i = 0; i < arms.size(); ++i) {
     Arm& arm = arms[i];
-    if (i != served_arm && !arm.shadow()) continue;
+    if (i != served_arm && !(shadows_too && arm.shadow())) continue;
     const auto own = std::span<const float>(scores).subspan(i * engine.outputs_, engine.outputs_);
     const Outcome result = metrics::outcome_of(engine.task_, own, y, working->models[i].threshold(), weight);
     ++arm.labels;
+    if (result.predicted == result.actual) ++arm.right;
     for (auto& metric : arm.whole) metric.update(result);
     for (auto& metric : arm.window) metric.update(result);
     if (i == 0) scale_errors(result);
@@ -213,12 +260,25 @@ void Engine::Worker::rehearse_with(const Example& fresh) {
   });
 }
 
+double Engine::Worker::value_of(const SignalValue& signal) {
+#if defined(__cpp_exceptions)
+  try {
+    return signal.value();
+  } catch (...) {  // a host's own signal: not known now
+    ++counts.callback_failures;
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+#else
+  return signal.value();
+#endif
+}
+
 void Engine::Worker::consider_retraining(std::size_t arm) {
   Arm& of = arms[arm];
   const Retrain& policy = of.scheduler.policy();
   if (!of.signals.empty() && counts.labels % options.evaluate_every != 0) return;
   std::vector<double> values;
-  for (const SignalValue& signal : of.signals) values.push_back(signal.value());
+  for (const SignalValue& signal : of.signals) values.push_back(value_of(signal));
   const auto why = of.scheduler.due(values);
   if (!why) return;
   std::uint64_t learned = 0;
@@ -242,7 +302,9 @@ void Engine::Worker::consider_retraining(std::size_t arm) {
 
 void Engine::Worker::publish() {
   if (journal.empty()) return;
+  compare_until(engine.pending_.next(), nullptr);  // while the version that served them is still there
   working->generation = ++generation;
+  working->taught = taught;
   if (!engine.published_.publish(std::move(working))) {  // readers hold all that there may be: learn on, publish later
     working->generation = --generation;
     return;
@@ -257,8 +319,10 @@ void Engine::Worker::publish() {
     std::this_thread::yield();
   }
   if (working) {
+    compare_until(engine.pending_.next(), working.get());  // what came between: no reader is left, so all that it served is there
     journal.replay(*working);
     working->generation = generation;
+    working->taught = taught;
   } else {
     working = std::make_unique<Serving>(*engine.published_.read());
   }

@@ -38,7 +38,7 @@ struct Counts {
     auto& c = *self.of;
     ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_cold, c.labels_refused, c.labels_unknown,
        c.labels_expired, c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes,
-       c.checkpoints, c.checkpoint_failures, c.callback_failures, c.times_refused);
+       c.checkpoints, c.checkpoint_failures, c.callback_failures, c.work_failures, c.times_refused);
   }
 };
 
@@ -208,11 +208,13 @@ void Engine::Worker::resume() {
   } else {
     observed = 0;  // the ring begins anew
   }
+  compared = observed;
   counts = totals;
   checkpointed = counts.events;
   for (std::size_t i = 0; i < partitions.size(); ++i) offsets[partitions[i]] = ends[i];
   working = std::move(restored);
   working->generation = generation = 1;
+  working->taught = taught;
   engine.published_.publish(std::make_unique<Serving>(*working));
   engine.published_.reclaim().reset();
   engine.resumed_ = true;

@@ -101,7 +101,7 @@ void Engine::Worker::bootstrap(Features x, std::span<const float> fit, float y, 
   const bool labelled = is_usable(x, y, weight) && engine.belongs_to_task(y);
   if (!labelled && !is_nan(y)) ++counts.labels_refused;
   if (labelled) learn_example(x, y, weight, Watermark::limited(at));
-  if (unpublished >= options.publish_every) publish();
+  if (unpublished >= options.publish_every || journal.full()) publish();
 }
 
 std::size_t Engine::Worker::memory_bytes() const {
@@ -119,6 +119,8 @@ std::size_t Engine::Worker::memory_bytes() const {
     for (const SignalValue& signal : arm.signals) bytes += signal.memory_bytes();
   }
   for (const FeatureWatch& watch : watches) bytes += watch.series.memory_bytes();
+  constexpr std::size_t node = 4 * sizeof(void*);  // of a map, about
+  bytes += offsets.size() * (sizeof(decltype(offsets)::value_type) + node);
   return bytes;
 }
 

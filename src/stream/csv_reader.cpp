@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <limits>
+#include <system_error>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
@@ -66,7 +66,7 @@ std::FILE* open(const std::filesystem::path& path) {
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
     const int code = errno;
-    raise(IoError("cannot open " + path.string() + ": " + std::strerror(code), code));
+    raise(IoError("cannot open " + path.string() + ": " + std::generic_category().message(code), code));
   }
   return file;
 }
@@ -247,7 +247,7 @@ bool CsvReader::fill() {
   buffer_.resize(std::fread(buffer_.data(), 1, chunk, file_.get()));
   if (buffer_.empty() && std::ferror(file_.get()) != 0) {
     const int code = errno;
-    raise(IoError("cannot read " + name_ + ": " + std::strerror(code), code));
+    raise(IoError("cannot read " + name_ + ": " + std::generic_category().message(code), code));
   }
   return !buffer_.empty();
 }
@@ -256,8 +256,8 @@ std::size_t CsvReader::memory_bytes() const noexcept {
   std::size_t bytes = sizeof(*this) + buffer_.capacity() + record_.capacity() + ends_.capacity() * sizeof(std::size_t) +
                       numbers_.capacity() * sizeof(double) + fields_.capacity() * sizeof(std::string_view) +
                       not_numeric_.capacity() * sizeof(std::uint64_t);
-  for (const std::string& column : columns_) bytes += sizeof(column) + column.capacity();
-  for (const BadRow& row : reasons_) bytes += sizeof(row) + row.reason.capacity();
+  for (const std::string& column : columns_) bytes += sizeof(std::string) + column.capacity();
+  for (const BadRow& row : reasons_) bytes += sizeof(BadRow) + row.reason.capacity();
   return bytes;
 }
 

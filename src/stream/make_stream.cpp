@@ -37,9 +37,9 @@ struct Common {
 
   static Drift drift_of(Spec& spec, Drift otherwise) {
     const std::string name = spec.text("drift", drifts[static_cast<std::size_t>(otherwise)]);
-    const auto at = std::find(drifts.begin(), drifts.end(), name);
-    require(spec.name(), "drift", name, at != drifts.end(), listed(drifts));
-    return static_cast<Drift>(at - drifts.begin());
+    const auto at = static_cast<std::size_t>(std::find(drifts.begin(), drifts.end(), name) - drifts.begin());
+    require(spec.name(), "drift", name, at < drifts.size(), listed(drifts));
+    return static_cast<Drift>(at);
   }
 
   std::uint64_t n;
