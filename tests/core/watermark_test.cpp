@@ -27,6 +27,39 @@ TEST_CASE("One event from a far future does not move a watermark, and is counted
   CHECK(watermark.refused() == 1);
 }
 
+TEST_CASE("A first event from a far future is not believed against those that follow", "[core]") {
+  const Time start = from_unix_seconds(1'700'000'000);
+  for (const int wrong : {1, 2, 5}) {
+    Watermark watermark;
+    for (int i = 0; i < wrong; ++i) watermark.advance(start + days(20'000));
+    for (int i = 0; i < 100; ++i) watermark.advance(start + rtml::seconds(i));
+    CHECK(watermark.now() == start + rtml::seconds(99));
+    CHECK(watermark.refused() >= 1);
+  }
+}
+
+TEST_CASE("A watermark keeps up with a stream whose events lie days apart, and still believes no far future", "[core]") {
+  for (const int gap : {1, 3, 7, 40}) {
+    Watermark watermark;
+    const Time start = from_unix_seconds(1'000'000'000);
+    for (int i = 0; i < 16; ++i) watermark.advance(start + i * days(gap));
+    for (int i = 16; i < 300; ++i) {
+      CAPTURE(gap, i);
+      REQUIRE(watermark.advance(start + i * days(gap)) == start + i * days(gap));
+      const Time before = watermark.now();
+      REQUIRE(watermark.advance(start + days(30'000)) == before);
+    }
+    CHECK(watermark.refused() <= 300);
+  }
+}
+
+TEST_CASE("After many events time goes back for nobody", "[core]") {
+  Watermark watermark;
+  const Time start = from_unix_seconds(1'700'000'000);
+  for (int i = 0; i < 16; ++i) watermark.advance(start);
+  for (int i = 0; i < 100; ++i) CHECK(watermark.advance(start - days(300)) == start);
+}
+
 TEST_CASE("Sixteen events in a row that agree on a gap make it real", "[core]") {
   Watermark watermark;
   const Time start = from_unix_seconds(1'700'000'000);

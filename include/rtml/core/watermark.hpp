@@ -1,14 +1,16 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "rtml/core/time.hpp"
 
 namespace rtml {
 
-/// How far event time has come: the latest time seen, apart from clocks that are wrong. It never goes back, and one event from a far future
-/// does not drag everybody's time with it: a step of more than `largest_step` counts only when 16 events in a row agree that so much
-/// time has passed. O(1), a value type.
+/// How far event time has come: the latest time seen, apart from clocks that are wrong. One event from a far future does not drag everybody's
+/// time with it: a step of more than `largest_step`, or of more than 16 times what steps usually are, counts only when 16 events in a row
+/// agree that so much time has passed. It never goes back, but in the beginning: among the first 16 events an earlier time is believed
+/// before a later one that lies more than such a step ahead. O(1), a value type.
 class Watermark {
  public:
   static constexpr Duration largest_step = days(2);
@@ -24,12 +26,18 @@ class Watermark {
   /// Returns the time reached.
   Time advance(Time at) noexcept {
     at = limited(at);
-    if (!begun_ || at <= now_ + largest_step) {
-      now_ = !begun_ || at > now_ ? at : now_;
-      begun_ = true;
+    const Duration step = at - now_;
+    if (agreed_ == 0 || (agreed_ < witnesses && step < -believable())) {
+      if (agreed_ != 0) ++refused_;  // the one before was wrong
+      now_ = at;
+      agreed_ = 1;
+      ahead_ = 0;
+    } else if (step <= believable()) {
+      if (step > Duration(0)) pass(step, 1);
+      agreed_ = std::min(agreed_ + 1, witnesses);
       ahead_ = 0;
     } else if (++ahead_ >= witnesses) {
-      now_ = at;
+      pass(step, ahead_);
       ahead_ = 0;
     } else {
       ++refused_;
@@ -45,14 +53,25 @@ class Watermark {
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("Watermark", 1);
-    ar(self.now_, self.begun_, self.ahead_, self.refused_);
-    ar.check(limited(self.now_) == self.now_ && self.ahead_ < witnesses, "time");
+    ar(self.now_, self.usual_, self.agreed_, self.ahead_, self.refused_);
+    ar.check(limited(self.now_) == self.now_ && self.agreed_ <= witnesses && self.ahead_ < witnesses, "time");
+    ar.check(self.usual_ >= Duration(0) && self.usual_ <= 2 * longest, "usual step");
   }
 
  private:
+  Duration believable() const noexcept { return std::max(largest_step, 16 * usual_); }
+
+  /// Goes on by `step`, which took so many events.
+  void pass(Duration step, unsigned events) noexcept {
+    now_ += step;
+    usual_ += (step / events - usual_) / 16;
+    if (events > 1) usual_ = std::max(usual_, step / events);
+  }
+
   Time now_{};
-  bool begun_ = false;
-  unsigned ahead_ = 0;
+  Duration usual_{0};    // fading mean of the steps forward
+  unsigned agreed_ = 0;  // events that did not contradict the time, `witnesses` at most; 0 = none yet
+  unsigned ahead_ = 0;   // in a row
   std::uint64_t refused_ = 0;
 };
 

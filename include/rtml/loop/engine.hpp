@@ -54,7 +54,8 @@ struct LoopCounters {
   std::uint64_t publishes = 0;
   std::uint64_t checkpoints = 0;
   std::uint64_t checkpoint_failures = 0;
-  std::uint64_t callback_failures = 0;  ///< exceptions that on_event or log let out
+  std::uint64_t callback_failures = 0;  ///< exceptions that on_event, log or a host's signal let out
+  std::uint64_t work_failures = 0;      ///< exceptions that ended a round of the thread of start()
   std::uint64_t times_refused = 0;      ///< events too far ahead of all others to be believed (core/watermark.hpp)
 };
 
@@ -66,6 +67,7 @@ struct Serving {
   std::vector<AnyLearner> models;       // [arms]
   std::vector<std::uint32_t> versions;  // [arms] how often each was replaced
   std::uint64_t generation = 0;         // publishes that it has seen
+  bool taught = false;                  // learned from a label, or from history
 };
 
 /// The loop without its event type: whatever need not be compiled for each host struct. The request path is a few calls in the order in

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -23,11 +24,13 @@ struct Label {
 
 namespace detail {
 
-/// Bounded queue of labels: any number of threads push without waiting for one another, one pops. Full = push says false.
+/// Bounded queue of labels: any number of threads push without waiting for one another, one pops. Full = push says false. The capacity is
+/// rounded up to a power of two, 2 at least: with one cell, full and empty would look alike.
 /// Source: D. Vyukov, "Bounded MPMC queue" (1024cores.net).
 class LabelQueue {
  public:
-  explicit LabelQueue(std::size_t capacity) : mask_(std::bit_ceil(capacity) - 1), cells_(std::make_unique<Cell[]>(mask_ + 1)) {
+  explicit LabelQueue(std::size_t capacity)
+      : mask_(std::bit_ceil(std::max<std::size_t>(capacity, 2)) - 1), cells_(std::make_unique<Cell[]>(mask_ + 1)) {
     for (std::size_t i = 0; i <= mask_; ++i) cells_[i].turn.store(i, std::memory_order_relaxed);
   }
 

@@ -10,7 +10,7 @@ namespace rtml {
 
 /// Something that happened to a loop: told to the host from the thread that calls work(), and kept in Loop::events().
 struct LoopEvent {
-  enum class Kind : std::uint8_t { drift, retrain, checkpoint, checkpoint_failed, resume, state_refused };
+  enum class Kind : std::uint8_t { drift, retrain, checkpoint, checkpoint_failed, resume, state_refused, work_failed };
 
   Kind kind = Kind::drift;
   std::uint64_t event = 0;    ///< how many predictions were served before
@@ -24,12 +24,12 @@ struct LoopEvent {
   static void archive(Self& self, Ar& ar) {
     ar.header("LoopEvent", 1);
     ar(self.kind, self.event, self.at, self.what, self.detector, self.statistic, self.fresh);
-    ar.check(self.kind <= Kind::state_refused, "kind");
+    ar.check(self.kind <= Kind::work_failed, "kind");
   }
 };
 
 constexpr std::string_view name_of(LoopEvent::Kind kind) noexcept {
-  constexpr std::string_view names[] = {"drift", "retrain", "checkpoint", "checkpoint failed", "resume", "state refused"};
+  constexpr std::string_view names[] = {"drift", "retrain", "checkpoint", "checkpoint failed", "resume", "state refused", "work failed"};
   return names[static_cast<std::size_t>(kind)];
 }
 

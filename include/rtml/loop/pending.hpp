@@ -35,8 +35,8 @@ class PendingRing {
     std::size_t sparse = 0;   ///< most sparse features of one row
   };
 
-  /// `cold`: served before anything was learned, so that it says nothing of the model.
-  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4 };
+  /// `cold`: served before anything was learned, so that it says nothing of the model. `compared`: the shadows answered it too.
+  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4, compared = 8 };
 
   struct alignas(64) Header {
     SpinLock lock;
@@ -48,7 +48,9 @@ class PendingRing {
     std::uint32_t arm = 0;
     std::uint32_t version = 0;
     float threshold = 0.5F;
+    std::uint64_t generation = 0;  ///< of the models that served it
   };
+  static_assert(sizeof(Header) == 64);
 
   static constexpr std::uint64_t none = ~std::uint64_t{0};
 
@@ -270,7 +272,7 @@ class PendingRing {
     ar(header.flags, header.id, header.at, header.nnz, header.arm, header.version, header.threshold);
     ar.check(header.nnz <= self.shape_.sparse, "sparse features of a row");
     ar.check(header.arm < self.shape_.arms, "arm of a row");
-    ar.check(header.flags <= (labelled | refused | cold), "flags of a row");
+    ar.check(header.flags <= (labelled | refused | cold | compared), "flags of a row");
     ar.check(Watermark::limited(header.at) == header.at, "time of a row");
     ar.values(std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_));
     auto* sparse = self.sparse_.data() + self.slot(sequence) * self.shape_.sparse;
