@@ -43,11 +43,6 @@ class SignalValue {
   static void archive(Self& self, Ar& ar) {
     ar.header("SignalValue", 1);
     ar(self.metric_, self.detector_, self.alarmed_);
-  }
-
-  /// Apart from the rest, because it depends on the columns.
-  template <class Self, class Ar>
-  static void archive_distance(Self& self, Ar& ar) {
     bool present = self.distance_.has_value();
     ar(present);
     ar.check(present == self.distance_.has_value(), "signal (saved: another trigger)");
@@ -79,11 +74,6 @@ struct Arm {
     ar.check(name == self.name, "arm name (saved: other arms)");
     ar(self.scheduler, self.predictions, self.labels, self.right, self.series);
     for (auto& metric : self.whole) ar(metric);
-    for (auto& metric : self.window) ar(metric);
-    std::uint64_t count = self.signals.size();
-    ar(count);
-    ar.check(count == self.signals.size(), "signals (saved: another trigger)");
-    for (auto& signal : self.signals) ar(signal);
   }
 
   std::string name;

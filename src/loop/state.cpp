@@ -2,6 +2,8 @@
 #include <exception>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "rtml/core/finite.hpp"
 #include "worker.hpp"
 
@@ -53,18 +55,38 @@ void Engine::Worker::archive_arms(Self& self, Ar& ar) {
   ar(count);
   ar.check(count == self.arms.size(), "number of arms (saved: other arms)");
   for (auto& arm : self.arms) ar(arm);
-  ar(self.history, self.rehearser, self.error_detector, self.error_scale, self.events, self.clock, self.taught, self.observed);
+  ar(self.error_detector, self.error_scale, self.events, self.clock, self.taught, self.observed);
   ar.check(is_finite(self.error_scale) && self.error_scale >= 0.0, "error scale");
   ar.check(self.events.size() <= most_events, "events");
 }
 
-template <class Self, class Ar>
-void Engine::Worker::archive_columns(Self& self, Ar& ar) {
-  ar.header("LoopColumns", 1);
-  ar(self.monitor, self.watches);
-  ar.check(self.watches.size() == self.schema.dense_size(), "watched features");
-  for (auto& arm : self.arms)
-    for (auto& signal : arm.signals) SignalValue::archive_distance(signal, ar);
+/// What options give its shape: calls `part(section, what, definition, archive)` for each. A part is restored where its definition is what
+/// it was, and begins anew where an option changed.
+template <class Self, class Part>
+void Engine::Worker::each_part(Self& self, Part part) {
+  const LoopOptions& o = self.options;
+  part("rolling", "rolling metrics", to_text(o.metric_window), [&](auto& ar) {
+    for (auto& arm : self.arms)
+      for (auto& metric : arm.window) ar(metric);
+  });
+  const std::string drift =
+      fmt::format("{:016x} {} {} {} {}", self.schema.fingerprint(), o.drift.reference, o.drift.window, o.drift.bins, o.drift.categories);
+  part("columns", "drift of features", drift, [&](auto& ar) {
+    ar(self.monitor, self.watches);
+    ar.check(self.watches.size() == self.schema.dense_size(), "watched features");
+  });
+  std::string triggers = drift;
+  for (const auto& arm : self.arms) {
+    triggers += "; " + arm.scheduler.policy().when.text();
+    for (const Signal& signal : arm.scheduler.policy().when.signals()) triggers += " " + signal.name + " " + to_text(signal.window);
+  }
+  part("signals", "signals of retraining", triggers, [&](auto& ar) {
+    for (auto& arm : self.arms)
+      for (auto& signal : arm.signals) ar(signal);
+  });
+  part("history", "history", to_text(self.history.capacity()), [&](auto& ar) { ar(self.history); });
+  const ReplayBuffer& buffer = self.rehearser.buffer();
+  part("rehearsal", "rehearsal", std::string(buffer.kind()) + " " + to_text(buffer.capacity()), [&](auto& ar) { ar(self.rehearser); });
 }
 
 /// All gates closed, the host's callbacks put off until they are open again.
@@ -124,9 +146,12 @@ std::string Engine::Worker::checkpoint() {
   Writer learning;
   archive_arms(*this, learning);
   sections.push_back({"arms", learning.take()});
-  Writer by_column;
-  archive_columns(*this, by_column);
-  sections.push_back({"columns", by_column.take()});
+  each_part(*this, [&](std::string section_name, std::string_view /*what*/, const std::string& definition, auto archive) {
+    Writer writer;
+    writer(definition);
+    archive(writer);
+    sections.push_back({std::move(section_name), writer.take()});
+  });
   sections.push_back(section("latency", engine.predict_latency_, engine.label_latency_));
 
   std::string file = directory->save(sections);
@@ -196,14 +221,23 @@ void Engine::Worker::resume() {
     Reader reader(find(*loaded, "arms").bytes);
     archive_arms(*this, reader);
     reader.finish();
-    history.bind(schema);
-    rehearser.bind(schema);
   }
+  std::string anew;
+  each_part(*this, [&](std::string_view section_name, std::string_view what, const std::string& definition, auto archive) {
+    Reader reader(find(*loaded, section_name).bytes);
+    std::string saved_definition;
+    reader(saved_definition);
+    if (saved_definition == definition) {
+      archive(reader);
+      reader.finish();
+    } else {
+      anew += (anew.empty() ? "; begun anew, as what shapes it changed: " : ", ") + std::string(what);
+    }
+  });
+  history.bind(schema);
+  rehearser.bind(schema);
   if (same) {
     read(*loaded, "pending", engine.pending_);
-    Reader reader(find(*loaded, "columns").bytes);
-    archive_columns(*this, reader);
-    reader.finish();
     if (observed > engine.pending_.next()) raise(FormatError(loaded->file + ": more predictions observed than served"));
   } else {
     observed = 0;  // the ring begins anew
@@ -220,7 +254,8 @@ void Engine::Worker::resume() {
   engine.resumed_ = true;
   tell({.kind = LoopEvent::Kind::resume,
         .what = loaded->file +
-                (same ? "" : "; the features have gained columns: models, scaling and windows go on, what waited for labels does not")});
+                (same ? "" : "; the features have gained columns: models, scaling and windows go on, what waited for labels does not") +
+                anew});
 }
 
 }  // namespace rtml::detail

@@ -60,8 +60,8 @@ struct Engine::Worker {
   void resume();
   template <class Self, class Ar>
   static void archive_arms(Self& self, Ar& ar);
-  template <class Self, class Ar>
-  static void archive_columns(Self& self, Ar& ar);
+  template <class Self, class Part>
+  static void each_part(Self& self, Part part);
 
   // worker.cpp
   void bootstrap(Features x, std::span<const float> fit, float y, float weight, Time at);

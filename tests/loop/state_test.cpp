@@ -2,8 +2,11 @@
 #include <sys/wait.h>
 #include <csignal>
 #include <fstream>
+#include <functional>
 
+#include "rtml/drift/signals.hpp"
 #include "rtml/loop.hpp"
+#include "rtml/metrics/signals.hpp"
 #include "support.hpp"
 #include "support/catch.hpp"
 
@@ -248,4 +251,58 @@ TEST_CASE("A checkpoint of other arms or learners is refused by name", "[loop][s
 TEST_CASE("checkpoint() without a state directory says what is missing", "[loop][state]") {
   Loop<Trade> loop(trade_features(), LogisticRegression{});
   CHECK_THROWS_WITH(loop.checkpoint(), "LoopOptions: state is \"empty\", must be a directory, for checkpoint()");
+}
+
+TEST_CASE("A state survives other options: the model goes on, what they shape begins anew and is named", "[loop]") {
+  const auto rows = trades(3000);
+  rtml::LoopOptions before;
+  before.retrain = {.when = rtml::metrics::accuracy() < 0.1, .start = rtml::Start::warm, .on = rtml::Data::recent(std::size_t{200})};
+  before.history = 1000;
+  before.rehearse = rtml::Rehearsal(rtml::reservoir(100), 0.5);
+
+  struct Change {
+    std::string named;
+    std::function<void(rtml::LoopOptions&)> make;
+  };
+  const Change changes[] = {
+      {"history", [](auto& o) { o.history = 2000; }},
+      {"history", [](auto& o) { o.history = 500; }},
+      {"history", [](auto& o) { o.retrain = {}; }},
+      {"signals of retraining", [](auto& o) { o.retrain.when = rtml::metrics::accuracy() < 0.1 || rtml::drift::psi() > 5.0; }},
+      {"rolling metrics", [](auto& o) { o.metric_window = 100; }},
+      {"drift of features", [](auto& o) { o.drift.window = 500; }},
+      {"drift of features", [](auto& o) { o.drift.reference = 700; }},
+      {"rehearsal", [](auto& o) { o.rehearse = {}; }},
+      {"rehearsal", [](auto& o) { o.rehearse = rtml::Rehearsal(rtml::reservoir(50), 0.5); }},
+      {"rehearsal", [](auto& o) { o.rehearse = rtml::Rehearsal(rtml::class_balanced(100), 0.5); }},
+  };
+  for (const Change& change : changes) {
+    CAPTURE(change.named);
+    const TemporaryFolder folder;
+    rtml::LoopOptions options = before;
+    options.state = folder.path();
+    float served = 0.0F;
+    double whole = 0.0;
+    {
+      Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+      run(loop, rows, 0, 2500);
+      served = loop.score(rows[2500]).score;
+      whole = metric(loop, "accuracy");
+      loop.stop();
+    }
+    std::string resumed;
+    change.make(options);
+    options.on_event = [&](const rtml::LoopEvent& event) {
+      if (event.kind == rtml::LoopEvent::Kind::resume) resumed = event.what;
+    };
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+    CHECK(resumed.find("begun anew") != std::string::npos);
+    CHECK(resumed.find(change.named) != std::string::npos);
+    CHECK(loop.score(rows[2500]).score == served);
+    CHECK(metric(loop, "accuracy") == whole);
+    CHECK(loop.resume_offset() == 2500);
+    run(loop, rows, 2500, 3000);
+    CHECK(loop.counters().labels == 3000);
+    CHECK_NOTHROW(loop.checkpoint());
+  }
 }

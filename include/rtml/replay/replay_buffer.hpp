@@ -3,6 +3,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -28,6 +29,12 @@ class ReplayBuffer {
 
   /// False for none.
   explicit operator bool() const noexcept { return buffer_.index() != 0; }
+
+  /// none, reservoir, class_balanced or sliding.
+  std::string_view kind() const noexcept {
+    constexpr std::string_view names[] = {"none", "reservoir", "class_balanced", "sliding"};
+    return names[buffer_.index()];
+  }
 
   void bind(const Schema& schema) {
     visit([&](auto& buffer) { buffer.bind(schema); });
