@@ -7,5 +7,6 @@ namespace rtml_bench {
 
 void add_stream(CLI::App& app);
 void add_loop(CLI::App& app);
+void add_sparse(CLI::App& app);
 
 }  // namespace rtml_bench

@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   app.name("rtml-bench");
   rtml_bench::add_stream(app);
   rtml_bench::add_loop(app);
+  rtml_bench::add_sparse(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) return refuse("a subcommand is needed, one of " + subcommands_of(app));

@@ -19,6 +19,7 @@
 #include "rtml/core/features.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/core/hash.hpp"
+#include "rtml/core/huge_pages.hpp"
 #include "rtml/core/kernels.hpp"
 #include "rtml/core/math.hpp"
 #include "rtml/core/outcome.hpp"

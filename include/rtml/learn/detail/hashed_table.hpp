@@ -10,6 +10,7 @@
 
 #include "rtml/core/features.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/core/huge_pages.hpp"
 
 namespace rtml::detail {
 
@@ -75,7 +76,7 @@ class HashedTable {
   }
 
  private:
-  std::vector<Cell> cells_;
+  std::vector<Cell, HugePageAllocator<Cell>> cells_;
   std::uint32_t mask_ = 0;
 };
 

@@ -1,0 +1,124 @@
+// rtml-bench sparse: progressive validation of one binary learner on rows in memory, and what learning and predicting cost a value.
+// Costs are thread CPU time over whole passes (learn: the first, which also gives the losses; predict: the best of three after it); a value is a
+// feature or an intercept. Latencies are of single predictions, without the clock's own cost.
+
+#include <fmt/format.h>
+
+#include <time.h>
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench.hpp"
+#include "rtml/core/error.hpp"
+#include "rtml/learn/make_learner.hpp"
+#include "rtml/metrics/make_metric.hpp"
+#include "rtml/metrics/outcome_of.hpp"
+#include "sparse_rows.hpp"
+#include "stopwatch.hpp"
+
+namespace rtml_bench {
+namespace {
+
+struct Options {
+  std::string data;
+  std::string learner = "logistic";
+  unsigned bits = 18;
+  bool json = false;
+};
+
+double thread_cpu_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
+}
+
+/// Thread CPU time of `work`, in nanoseconds.
+template <class Work>
+double cpu_ns(Work work) {
+  const double began = thread_cpu_ns();
+  work();
+  return thread_cpu_ns() - began;
+}
+
+rtml::AnyLearner learner_of(const Options& options) {
+  const std::string separator = options.learner.find(':') == std::string::npos ? ":" : ",";
+  const bool sized = options.learner.find("bits=") != std::string::npos;
+  const std::string name = options.learner.substr(0, options.learner.find(':'));
+  const bool hashes = name == "logistic" || name == "softmax";
+  return rtml::make_learner(hashes && !sized ? options.learner + separator + "bits=" + std::to_string(options.bits) : options.learner,
+                            rtml::Task::binary);
+}
+
+void run(const Options& options) {
+  const SparseRows rows(options.data);
+  rtml::AnyLearner learner = learner_of(options);
+  learner.bind(rows.schema());
+  std::vector<float> scores(rows.size());
+  const double learn_ns = cpu_ns([&] {
+    for (std::size_t i = 0; i < rows.size(); ++i) learner.learn(rows[i], rows.label(i), 1.0F, std::span(scores).subspan(i, 1));
+  });
+
+  auto logloss = rtml::metrics::make_metric("log_loss", {}, rtml::Task::binary, 1);
+  auto auc = rtml::metrics::make_metric("roc_auc", {}, rtml::Task::binary, 1);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto outcome = rtml::Outcome::binary(scores[i], rows.label(i), learner.threshold());
+    logloss.update(outcome);
+    auc.update(outcome);
+  }
+
+  double predict_ns = std::numeric_limits<double>::infinity();
+  for (int pass = 0; pass < 3; ++pass)
+    predict_ns = std::min(predict_ns, cpu_ns([&] {
+                            for (std::size_t i = 0; i < rows.size(); ++i) learner.predict(rows[i], std::span(scores).subspan(i, 1));
+                          }));
+  Latencies latencies;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto began = Clock::now();
+    learner.predict(rows[i], std::span(scores).subspan(i, 1));
+    latencies.add(Clock::now() - began);
+  }
+
+  const auto values = static_cast<double>(rows.values());
+  nlohmann::ordered_json json;
+  json["n"] = rows.size();
+  json["logloss"] = logloss.value();
+  json["auc"] = auc.value();
+  json["examples_per_second"] = static_cast<double>(rows.size()) / (learn_ns * 1e-9);
+  json["learn_ns_per_feature"] = learn_ns / values;
+  json["predict_ns_per_feature"] = predict_ns / values;
+  json["predict_p50_ns"] = latencies.quantile(0.5);
+  json["predict_p99_ns"] = latencies.quantile(0.99);
+  json["memory_bytes"] = learner.memory_bytes();
+  json["refused"] = learner.refused();
+  if (options.json) {
+    fmt::print("{}\n", json.dump(2));
+    return;
+  }
+  fmt::print("{}: {} rows, {}\n\n", options.data, rows.size(), learner.name());
+  fmt::print("progressive log loss {:.6f}, AUC {:.4f}; {} refused\n", logloss.value(), auc.value(), learner.refused());
+  fmt::print("learn {:.2f} ns a value ({:.0f} examples/s), predict {:.2f} ns a value; predict p50 {:.0f} ns, p99 {:.0f} ns; {:.1f} MB\n",
+             learn_ns / values, json["examples_per_second"].get<double>(), predict_ns / values, latencies.quantile(0.5),
+             latencies.quantile(0.99), static_cast<double>(learner.memory_bytes()) * 1e-6);
+}
+
+}  // namespace
+
+void add_sparse(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto* command =
+      app.add_subcommand("sparse", "progressive validation on hashed rows (.svm, .bin), and what a value costs to learn and predict");
+  command->add_option("--data", options->data, "F.svm (label index:value ...) or F.bin (u32 rows, u32 k; u8 label, k u32 or f32 a row)")
+      ->required();
+  command->add_option("--learner", options->learner, "NAME[:k=v,...] of a binary learner")->capture_default_str();
+  command->add_option("--bits", options->bits, "2^bits hashed weights")->check(CLI::Range(1, 30))->capture_default_str();
+  command->add_flag("--json", options->json, "one JSON object on standard output");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace rtml_bench

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <new>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace rtml {
+
+/// Allocates big tables on huge pages, where the system has them: random reads then miss the address translation cache hardly ever. Below
+/// 4 MiB as std::allocator does.
+template <class T>
+struct HugePageAllocator {
+  using value_type = T;
+
+  static constexpr std::size_t page = std::size_t{2} << 20U;
+
+  HugePageAllocator() = default;
+  template <class U>
+  HugePageAllocator(const HugePageAllocator<U>& /*other*/) noexcept {}  // NOLINT(google-explicit-constructor): as allocators are
+
+  /// @throws std::bad_alloc
+  T* allocate(std::size_t n) {
+    if (n * sizeof(T) < 2 * page) return std::allocator<T>().allocate(n);
+    void* memory = ::operator new(n * sizeof(T), std::align_val_t(page));
+#if defined(__linux__)
+    ::madvise(memory, n * sizeof(T), MADV_HUGEPAGE);  // advice: without it, or refused, the pages are small ones
+#endif
+    return static_cast<T*>(memory);
+  }
+
+  void deallocate(T* memory, std::size_t n) noexcept {
+    if (n * sizeof(T) < 2 * page) {
+      std::allocator<T>().deallocate(memory, n);
+    } else {
+      ::operator delete(memory, std::align_val_t(page));
+    }
+  }
+
+  friend bool operator==(const HugePageAllocator& /*a*/, const HugePageAllocator& /*b*/) noexcept { return true; }
+};
+
+}  // namespace rtml
