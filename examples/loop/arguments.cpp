@@ -4,8 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "rtml/core/error.hpp"
-
 namespace rtml_loop {
 
 namespace {
@@ -14,6 +12,11 @@ rtml::Task task_of(const std::string& name) {
   for (const rtml::Task task : {rtml::Task::binary, rtml::Task::classes, rtml::Task::regression})
     if (name == rtml::name_of(task)) return task;
   rtml::raise(rtml::ConfigError("--task is \"" + name + "\", must be binary, classes or regression"));
+}
+
+void require_whole(std::string_view option, const std::string& text) {
+  const bool open_ended = !text.empty() && (text.back() == ':' || text.back() == ',');
+  rtml::require(option, "specification", text, !open_ended, "NAME or NAME:k=v,...");
 }
 
 }  // namespace
@@ -40,8 +43,9 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_option("--label-delay", arguments.label_delay, "rows (100) or event time (90m, 7d) until a row's label is known")
       ->capture_default_str();
   app.add_option("--learner", arguments.learner, "NAME[:k=v,...]; default: logistic, softmax or linear, by the task");
-  app.add_option("--challenger", arguments.challenger, "a second learner, served to a share of the units");
+  auto* challenger = app.add_option("--challenger", arguments.challenger, "a second learner, served to a share of the units");
   app.add_option("--split", arguments.split, "share of the units that the challenger serves; 0 = it runs in the shadow")
+      ->needs(challenger)
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   app.add_option(
@@ -69,6 +73,11 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
     return 2;
   }
   if (!task.empty()) arguments.task = task_of(task);
+  require_whole("--stream", arguments.stream);
+  require_whole("--learner", arguments.learner);
+  require_whole("--challenger", arguments.challenger);
+  require_whole("--rehearse", arguments.rehearse);
+  for (const std::string& policy : arguments.retrain) require_whole("--retrain", policy);
   arguments.limit = static_cast<std::uint64_t>(limit);
   arguments.seed = static_cast<std::uint64_t>(seed);
   if (!arguments.data.empty() && arguments.target.empty()) {

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "rtml/core/error.hpp"
 #include "rtml/core/task.hpp"
 
 namespace rtml_loop {
@@ -34,5 +36,15 @@ struct Arguments {
 
 /// Parses the command line, or prints help or one line that names what is wrong and returns the exit code.
 std::optional<int> parse(int argc, char** argv, Arguments& arguments);
+
+/// What `make` returns; a ConfigError of it gets the name of the option that it is about.
+template <class Make>
+auto of_option(std::string_view option, Make make) {
+  try {
+    return make();
+  } catch (const rtml::ConfigError& error) {
+    throw rtml::ConfigError(std::string(option) + ": " + error.what());
+  }
+}
 
 }  // namespace rtml_loop

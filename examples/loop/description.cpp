@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <span>
 #include <string_view>
-#include <vector>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -42,7 +43,7 @@ Json describe(const Arguments& arguments) {
   options["--split"] = fmt::format("{}", arguments.split);
   options["--retrain"] = fmt::format("{}", fmt::join(arguments.retrain, " --retrain "));
   options["--rehearse"] = arguments.rehearse;
-  return options;
+  return Json::parse(options.dump(-1, ' ', false, Json::error_handler_t::replace));  // as it will be read back
 }
 
 bool has_checkpoint(const std::string& folder) {
@@ -66,7 +67,7 @@ Json saved_description(const Arguments& arguments) {
 }
 
 std::string shown(std::string_view option, const std::string& value) {
-  return fmt::format(value.empty() ? "no {}" : "{} {}", option, value);
+  return value.empty() ? fmt::format("no {}", option) : fmt::format("{} {}", option, value);
 }
 
 /// "--seed 1, not --seed 2", or nothing when the option is the same.
@@ -101,14 +102,19 @@ std::string other_options(const Arguments& arguments) {
 void write_description(const Arguments& arguments) {
   auto& files = rtml::checkpoint::system_files();
   const std::string path = path_of(arguments);
-  const std::string text = describe(arguments).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  {
-    const auto file = files.create(path + ".tmp");
+  const std::string text = describe(arguments).dump(2) + "\n";
+  const std::string temporary = path + ".tmp";
+  try {
+    const auto file = files.create(temporary);
     auto bytes = std::as_bytes(std::span(text));
     while (!bytes.empty()) bytes = bytes.subspan(file->write(bytes));
     file->sync();
+    files.rename(temporary, path);
+  } catch (...) {
+    std::error_code harmless;
+    fs::remove(temporary, harmless);
+    throw;
   }
-  files.rename(path + ".tmp", path);
   files.sync_directory(arguments.state);
 }
 

@@ -28,8 +28,7 @@ std::size_t rows_that_wait(const Arguments& arguments, const rtml::stream::Delay
     while (waiting.pop(label)) {
     }
   }
-  if (read == most_read && read < limit) most *= 2;
-  return std::min(most + spare, most_waiting);
+  return (read == most_read ? 2 * most : most) + spare;
 }
 
 }  // namespace rtml_loop

@@ -1,10 +1,13 @@
 #include "output.hpp"
 
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <system_error>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -43,6 +46,35 @@ Json drifts(const std::vector<LoopEvent>& events) {
     if (event.kind == LoopEvent::Kind::drift)
       list.push_back({{"event", event.event}, {"what", event.what}, {"detector", event.detector}, {"statistic", number(event.statistic)}});
   return list;
+}
+
+Json retrains(const std::vector<LoopEvent>& events) {
+  std::vector<const LoopEvent*> sorted;
+  for (const LoopEvent& event : events)
+    if (event.kind == LoopEvent::Kind::retrain) sorted.push_back(&event);
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const LoopEvent* a, const LoopEvent* b) { return std::tie(a->event, a->what) < std::tie(b->event, b->what); });
+  Json list = Json::array();
+  for (const LoopEvent* event : sorted)
+    list.push_back(
+        {{"event", event->event}, {"trigger", event->detector}, {"start", event->fresh ? "fresh" : "warm"}, {"arm", event->what}});
+  return list;
+}
+
+/// Why a table has no figures.
+void print_unmeasured(const rtml::LoopCounters& counters) {
+  if (counters.labels > counters.labels_cold) return;
+  fmt::print("nothing was measured: {}\n",
+             counters.labels == 0 ? "no label met its prediction before the end of the rows (see --label-delay)"
+                                  : fmt::format("all {} labels are of rows served before anything was learned", counters.labels));
+}
+
+/// What had no room, came too late or could not be believed.
+void print_losses(const rtml::LoopCounters& counters) {
+  if (counters.evicted > 0) fmt::print("{} predictions made room before their label came, or had none\n", counters.evicted);
+  if (counters.labels_unknown > 0) fmt::print("{} labels came after their prediction had made room\n", counters.labels_unknown);
+  if (counters.labels_expired > 0) fmt::print("{} labels came too late\n", counters.labels_expired);
+  if (counters.times_refused > 0) fmt::print("{} times too far ahead of all others to be believed\n", counters.times_refused);
 }
 
 /// One line for each arm, with its first three metrics; what is said of two arms that serve follows.
@@ -91,17 +123,13 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
   json["baselines"] = std::move(baselines);
   const auto events = loop.events();
   json["drifts"] = drifts(events);
-  json["retrains"] = Json::array();
+  json["retrains"] = retrains(events);
   json["arms"] = Json::array();
   for (std::size_t i = 0; i < report.arms.size(); ++i) {
     const auto& arm = report.arms[i];
     Json metrics = Json::object();
     for (const auto& metric : arm.metrics) metrics[metric.name] = number(metric.value);
     json["arms"].push_back({{"name", arm.name}, {"policy", outcome.policies[i]}, {"predictions", arm.predictions}, {"metrics", metrics}});
-    for (const LoopEvent& event : events)
-      if (event.kind == LoopEvent::Kind::retrain && event.what == arm.name)
-        json["retrains"].push_back(
-            {{"event", event.event}, {"trigger", event.detector}, {"start", event.fresh ? "fresh" : "warm"}, {"arm", arm.name}});
   }
   if (!report.comparison.empty()) json["comparison"] = report.comparison;
   json["latency_ns"] = {{"predict", latency(report.predict)}, {"label", latency(report.label)}};
@@ -111,6 +139,10 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
   json["drifts_total"] = counters.drifts;  // the lists hold the newest 1024 events
   json["retrains_total"] = counters.retrainings;
   json["rejected"] = rejected(outcome, counters);
+  json["evicted"] = counters.evicted;
+  json["labels_unknown"] = counters.labels_unknown;
+  json["labels_expired"] = counters.labels_expired;
+  json["times_refused"] = counters.times_refused;
   json["memory_bytes"] = loop.memory_bytes();
   fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
 }
@@ -130,6 +162,7 @@ void print_table(const Outcome& outcome, const rtml::stream::Source& source) {
   if (std::isfinite(outcome.precision_at_50_per_day))
     fmt::print("{:<24}{:>10}   share of positives among the 50 highest scores of each day\n", "precision_at_50_per_day",
                shown(outcome.precision_at_50_per_day));
+  print_unmeasured(counters);
 
   if (report.arms.size() > 1) print_arms(outcome, report);
 
@@ -150,7 +183,18 @@ void print_table(const Outcome& outcome, const rtml::stream::Source& source) {
   for (const std::string& reason : outcome.bad_row_reasons) fmt::print("  {}\n", reason);
   if (outcome.not_numeric > 0) fmt::print("  {} fields of numeric columns were text, and so missing\n", outcome.not_numeric);
   if (outcome.without_time > 0) fmt::print("  {} rows had no readable time\n", outcome.without_time);
-  if (counters.evicted > 0) fmt::print("{} predictions made room before their label came\n", counters.evicted);
+  print_losses(counters);
+}
+
+void require_writable(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code unknown;
+  const bool there = fs::exists(path, unknown);
+  const std::string folder = fs::path(path).parent_path().string();
+  const std::string place = there ? path : (folder.empty() ? "." : folder) + "/.";
+  int code = ::access(place.c_str(), W_OK) == 0 ? 0 : errno;
+  if (there && fs::is_directory(path, unknown)) code = EISDIR;
+  if (code != 0) throw rtml::IoError("--report: cannot write " + path + ": " + std::generic_category().message(code), code);
 }
 
 void write_report(const Outcome& outcome, const std::string& path) {

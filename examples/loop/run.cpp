@@ -4,16 +4,20 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include "daily_precision.hpp"
+#include "description.hpp"
+#include "lookahead.hpp"
 #include "policies.hpp"
 #include "recipe.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/learn/make_learner.hpp"
+#include "rtml/metrics/make_metric.hpp"
 #include "rtml/stream/csv_source.hpp"
 #include "rtml/stream/delayed_labels.hpp"
 #include "rtml/stream/make_stream.hpp"
@@ -26,6 +30,7 @@ using RowLoop = rtml::Loop<rtml::Row>;
 
 constexpr std::uint32_t rows_partition = 0;
 constexpr std::uint32_t labels_partition = 1;
+constexpr std::size_t most_labels = std::size_t{1} << 32U;  // the queue grows to what waits: 32 bytes a row
 
 /// A label with the row that it belongs to.
 struct Known {
@@ -73,38 +78,118 @@ rtml::AnyLearner make_learner(std::string spec, const rtml::stream::Source& sour
   return rtml::make_learner(spec, source.task(), static_cast<int>(source.classes()));
 }
 
-std::size_t rows_that_wait(const Delay& delay) {
-  // A delay in time says nothing of rows: room for a quarter of a million, and what has to go is counted.
-  return delay.time.count() > 0 ? std::size_t{1} << 18U : static_cast<std::size_t>(delay.rows) + 1024;
-}
-
-rtml::LoopOptions options_for(const Arguments& arguments, const rtml::stream::Source& source, const Delay& delay, bool has_time,
-                              Outcome& outcome) {
-  rtml::LoopOptions options;
+/// Of each arm that the command line names: the champion's, the challenger's, the shadows'.
+std::vector<std::string> policies_of(const Arguments& arguments) {
   std::vector<std::string> policies = arguments.retrain;
   if (policies.empty()) policies.emplace_back("continual");
-  options.retrain = make_policy(policies[0], has_time);
-  outcome.policies.push_back(policies[0]);
-  if (!arguments.challenger.empty()) {
-    options.challengers.push_back(
-        {"challenger", make_learner(arguments.challenger, source), arguments.split, make_policy(policies[0], has_time)});
-    outcome.policies.push_back(policies[0]);
+  if (!arguments.challenger.empty()) policies.insert(policies.begin() + 1, policies[0]);
+  return policies;
+}
+
+/// What a loop is made of; each call makes it anew.
+class Parts {
+ public:
+  Parts(const Arguments& arguments, const rtml::stream::Source& source, const Delay& delay)
+      : arguments_(&arguments), source_(&source), entities_(arguments.entity) {
+    const bool embedded = arguments.data.empty() && source.name().substr(0, 8) == "payments";
+    has_time_ = !arguments.time.empty() || embedded;
+    rtml::require("--label-delay", "value", arguments.label_delay, has_time_ || delay.time.count() == 0,
+                  "a number of rows, as there is no --time");
+    rtml::require("--label-delay", "rows", delay.rows, delay.rows <= 10'000'000, "at most 10000000");
+    if (embedded && entities_.empty()) entities_.emplace_back("card");
+    pending_ = rows_that_wait(arguments, delay);
   }
-  for (std::size_t i = 1; i < policies.size(); ++i) {
-    options.challengers.push_back({policies[i], make_learner(arguments.learner, source), 0.0, make_policy(policies[i], has_time)});
-    outcome.policies.push_back(policies[i]);
+
+  bool has_time() const noexcept { return has_time_; }
+  const std::vector<std::string>& entities() const noexcept { return entities_; }
+
+  std::unique_ptr<RowLoop> make_loop(const std::string& state) const {
+    return std::make_unique<RowLoop>(make_features(*source_, has_time_, entities_, arguments_->nominal),
+                                     learner("--learner", arguments_->learner), options(state));
   }
-  options.rehearse = make_rehearsal(arguments.rehearse, arguments.seed);
-  options.state = arguments.state;
-  options.seed = arguments.seed;
-  options.pending = rows_that_wait(delay);
-  options.history = 20'000;
-  options.checkpoint_every = 50'000;
-  options.on_event = [](const rtml::LoopEvent& event) {
-    if (event.kind == rtml::LoopEvent::Kind::state_refused || event.kind == rtml::LoopEvent::Kind::checkpoint_failed)
-      fmt::print(stderr, "rtml-loop: {}: {}\n", rtml::name_of(event.kind), event.what);
-  };
-  return options;
+
+ private:
+  rtml::AnyLearner learner(std::string_view option, const std::string& spec) const {
+    return of_option(option, [&] { return make_learner(spec, *source_); });
+  }
+
+  rtml::Retrain policy(const std::string& spec) const {
+    return of_option("--retrain", [&] {
+      rtml::Retrain made = make_policy(spec, has_time_);
+      for (const rtml::Signal& signal : made.when.signals())
+        if (signal.source == rtml::Signal::Source::metric)
+          rtml::metrics::make_metric(signal.name, rtml::metrics::Window::last(signal.window), source_->task(), source_->classes());
+      const bool rehearses = !made.when.never() && made.on.what == rtml::Data::What::rehearsal;
+      rtml::require("retrain", "data", "rehearsal", !rehearses || !arguments_->rehearse.empty(), "used with --rehearse");
+      return made;
+    });
+  }
+
+  rtml::LoopOptions options(const std::string& state) const {
+    rtml::LoopOptions options;
+    const std::vector<std::string> policies = policies_of(*arguments_);
+    options.retrain = policy(policies[0]);
+    for (std::size_t i = 1; i < policies.size(); ++i) {
+      if (i == 1 && !arguments_->challenger.empty()) {
+        options.challengers.push_back(
+            {"challenger", learner("--challenger", arguments_->challenger), arguments_->split, policy(policies[i])});
+      } else {
+        options.challengers.push_back({policies[i], learner("--learner", arguments_->learner), 0.0, policy(policies[i])});
+      }
+    }
+    options.rehearse = of_option("--rehearse", [&] { return make_rehearsal(arguments_->rehearse, arguments_->seed); });
+    options.state = state;
+    options.seed = arguments_->seed;
+    options.pending = pending_;
+    options.history = 20'000;
+    options.checkpoint_every = 50'000;
+    options.on_event = [](const rtml::LoopEvent& event) {
+      using Kind = rtml::LoopEvent::Kind;
+      const bool in_part = event.kind == Kind::resume && event.what.find("; ") != std::string::npos;  // and why not as a whole
+      if (in_part || event.kind == Kind::state_refused || event.kind == Kind::checkpoint_failed)
+        fmt::print(stderr, "rtml-loop: {}: {}\n", rtml::name_of(event.kind), event.what);
+    };
+    return options;
+  }
+
+  const Arguments* arguments_;
+  const rtml::stream::Source* source_;
+  std::vector<std::string> entities_;
+  bool has_time_ = false;
+  std::size_t pending_ = 0;
+};
+
+/// With what --state holds, which only the same run may take up.
+std::unique_ptr<RowLoop> resumed_loop(const Arguments& arguments, const Parts& parts) {
+  require_same_run(arguments);
+  try {
+    return parts.make_loop(arguments.state);
+  } catch (const rtml::Error& error) {
+    parts.make_loop({});  // what is wrong without the state too is not the state's: that is said instead
+    const std::string others = other_options(arguments);
+    throw rtml::ConfigError("--state " + arguments.state + ": " + error.what() + (others.empty() ? "" : "; was begun with " + others));
+  }
+}
+
+/// The run's description, and the checkpoint; what went wrong, or nothing.
+std::string save_state(const Arguments& arguments, RowLoop& loop, bool described) {
+  try {
+    loop.stop();
+    if (!described) write_description(arguments);
+    return {};
+  } catch (const std::exception& error) {
+    return "--state " + arguments.state + ": the last checkpoint failed: " + error.what();
+  }
+}
+
+/// False when that failed: a full disk may be less full at the end of the run.
+bool describe_state(const Arguments& arguments) {
+  try {
+    write_description(arguments);
+    return true;
+  } catch (const rtml::IoError&) {
+    return false;
+  }
 }
 
 /// Teaches the labels that are known by `now`, those of rows before `from` apart. True when there was one.
@@ -134,7 +219,7 @@ std::unique_ptr<rtml::stream::Source> open(const Arguments& arguments) {
     std::string stream = arguments.stream;
     if (stream.find("seed=") == std::string::npos)
       stream += (stream.find(':') == std::string::npos ? ":" : ",") + fmt::format("seed={}", arguments.seed);
-    return rtml::stream::make_stream(stream);
+    return of_option("--stream", [&] { return rtml::stream::make_stream(stream); });
   }
   rtml::stream::CsvSource::Options options;
   options.target = arguments.target;
@@ -148,22 +233,18 @@ std::unique_ptr<rtml::stream::Source> open(const Arguments& arguments) {
 
 Outcome run(const Arguments& arguments, rtml::stream::Source& source) {
   Outcome outcome;
-  const Delay delay = Delay::parse(arguments.label_delay);
-  const bool embedded = arguments.data.empty() && source.name().substr(0, 8) == "payments";
-  const bool has_time = !arguments.time.empty() || embedded;
-  rtml::require("--label-delay", "value", arguments.label_delay, has_time || delay.time.count() == 0,
-                "a number of rows, as there is no --time");
-  rtml::require("--label-delay", "rows", delay.rows, delay.rows <= 10'000'000, "at most 10000000");
-  std::vector<std::string> entities = arguments.entity;
-  if (embedded && entities.empty()) entities.emplace_back("card");
-  outcome.loop =
-      std::make_unique<RowLoop>(make_features(source, has_time, entities, arguments.nominal), make_learner(arguments.learner, source),
-                                options_for(arguments, source, delay, has_time, outcome));
+  const Delay delay = of_option("--label-delay", [&] { return Delay::parse(arguments.label_delay); });
+  const Parts parts(arguments, source, delay);
+  const bool has_time = parts.has_time();
+  const std::vector<std::string>& entities = parts.entities();
+  outcome.policies = policies_of(arguments);
+  outcome.loop = arguments.state.empty() ? parts.make_loop({}) : resumed_loop(arguments, parts);
   RowLoop& loop = *outcome.loop;
+  const bool described = arguments.state.empty() || describe_state(arguments);
   outcome.resumed_from = loop.resume_offset(rows_partition);
   const std::uint64_t labels_from = loop.resume_offset(labels_partition);
 
-  rtml::stream::DelayedLabels<Known> waiting(delay, rows_that_wait(delay));
+  rtml::stream::DelayedLabels<Known> waiting(delay, most_labels);
   rtml::Watermark watermark;  // one row of a wrong clock must not hold back or set free the labels of all others
   DailyPrecision daily(50);
   const bool daily_applies = source.task() == rtml::Task::binary && has_time && outcome.resumed_from == 0;
@@ -182,14 +263,15 @@ Outcome run(const Arguments& arguments, rtml::stream::Source& source) {
       if (daily_applies && taught && !rtml::is_nan(y)) daily.add(row.at, prediction.score, y);
       ++outcome.served;
     }
-    waiting.push(watermark.advance(row.at), {at, y});
+    if (!waiting.push(watermark.advance(row.at), {at, y}))
+      rtml::raise(rtml::Error(fmt::format("--label-delay: more than {} labels wait at row {}", most_labels, at)));
     taught = teach_known(loop, waiting, labels_from, row.at) || taught;
     if (at >= outcome.resumed_from) {
       loop.work();
       progress.update(at, loop);
     }
   }
-  if (!arguments.state.empty()) loop.stop();
+  if (!arguments.state.empty()) outcome.state_error = save_state(arguments, loop, described);
   outcome.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   outcome.precision_at_50_per_day = daily_applies ? daily.value() : std::numeric_limits<double>::quiet_NaN();
   if (const auto* csv = dynamic_cast<const rtml::stream::CsvSource*>(&source)) note_unread(*csv, outcome);

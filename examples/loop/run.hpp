@@ -24,6 +24,7 @@ struct Outcome {
   std::uint64_t not_numeric = 0;         // fields of numeric columns that were text
   std::uint64_t without_time = 0;        // rows whose time could not be read
   double precision_at_50_per_day = 0.0;  // NaN when it was not measured
+  std::string state_error;               // why what came after the last checkpoint is not in --state; empty when all is
 };
 
 /// Opens the source that the command line names. @throws rtml::Error

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <system_error>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
@@ -24,9 +25,18 @@ bool comes_before(const std::string& a, const std::string& b) {
   return x.has_value() != y.has_value() ? x.has_value() : a < b;
 }
 
+/// A pipe is gone when it was read once, and to open one may take for ever.
+const std::filesystem::path& regular(const std::filesystem::path& path) {
+  std::error_code unknown;
+  const auto status = std::filesystem::status(path, unknown);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    raise(ConfigError(path.string() + ": is no regular file, which it must be to be read more than once"));
+  return path;
+}
+
 }  // namespace
 
-CsvSource::CsvSource(const std::filesystem::path& path, const Options& options) : reader_(path), name_(path.string()) {
+CsvSource::CsvSource(const std::filesystem::path& path, const Options& options) : reader_(regular(path)), name_(path.string()) {
   find_columns(path, options);
   if (task_ != Task::regression) find_labels(path);
 }
@@ -34,29 +44,32 @@ CsvSource::CsvSource(const std::filesystem::path& path, const Options& options) 
 void CsvSource::find_columns(const std::filesystem::path& path, const Options& options) {
   const std::vector<ColumnSummary> summaries = infer(path);
   target_ = reader_.column(options.target);
-  task_ = options.task.value_or(infer_task(summaries[target_]));
+  const ColumnSummary& label = summaries[target_];
+  if (label.numbers + label.texts + label.missing == 0) raise(FormatError(name_ + ": has no whole row below its header"));
+  task_ = options.task.value_or(infer_task(label));
   if (task_ == Task::regression) reader_.declare_numeric(target_);
   std::vector<bool> used(summaries.size(), true);
   used[target_] = false;
   if (!options.time.empty()) {
     time_ = reader_.column(options.time);
-    require("CsvSource", "time", options.time, *time_ != target_, "another column than the target");
+    require(name_, "time", options.time, *time_ != target_, "another column than the target");
     used[*time_] = false;
   }
   for (const std::string& name : options.ignore) {
     const std::size_t place = reader_.column(name);
-    require("CsvSource", "ignore", name, place != target_, "another column than the target");
+    require(name_, "ignore", name, place != target_, "another column than the target");
     used[place] = false;
   }
   std::vector<bool> nominal(summaries.size(), false);
   for (const std::string& name : options.nominal) {
     const std::size_t place = reader_.column(name);
-    require("CsvSource", "nominal", name, used[place], "a column that is not the target, the time or ignored");
+    require(name_, "nominal", name, used[place], "a column that is not the target, the time or ignored");
     nominal[place] = true;
   }
   for (std::size_t place = 0; place < summaries.size(); ++place) {
     if (!used[place]) continue;
     const ColumnSummary& summary = summaries[place];
+    if (summary.name.empty()) raise(FormatError(name_ + ", line 1: column " + to_text(place + 1) + " has no name"));
     const bool empty = summary.numbers + summary.texts == 0;
     SourceColumn::Kind kind = SourceColumn::Kind::text;
     if (empty || summary.numeric()) kind = nominal[place] ? SourceColumn::Kind::nominal : SourceColumn::Kind::numeric;
@@ -73,16 +86,16 @@ void CsvSource::find_labels(const std::filesystem::path& path) {
   while (whole.next()) {
     const std::string_view text = without_spaces(whole.row().text[target_]);
     if (text.empty() || std::find(labels_.begin(), labels_.end(), text) != labels_.end()) continue;
-    require("CsvSource", "target", whole.columns()[target_], labels_.size() < max_labels, "of at most 1024 labels for a task of classes");
+    require(name_, "target", whole.columns()[target_], labels_.size() < max_labels, "of at most 1024 labels for a task of classes");
     labels_.emplace_back(text);
   }
   std::sort(labels_.begin(), labels_.end(), comes_before);
   const bool zero_or_one = labels_.size() == 1 && (labels_[0] == "0" || labels_[0] == "1");
   if (zero_or_one) labels_ = {"0", "1"};
   if (task_ == Task::binary)
-    require("CsvSource", "target", whole.columns()[target_], labels_.size() == 2,
+    require(name_, "target", whole.columns()[target_], labels_.size() == 2,
             "of two labels for a binary task, has " + to_text(labels_.size()));
-  require("CsvSource", "target", whole.columns()[target_], labels_.size() >= 2, "of two labels at least");
+  require(name_, "target", whole.columns()[target_], labels_.size() >= 2, "of two labels at least");
 }
 
 float CsvSource::label_of(std::string_view text) const noexcept {

@@ -1,6 +1,7 @@
 // The contract of `rtml-loop`, run as scripts run it. RTML_LOOP is the program; without it these are skipped.
 
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -195,6 +196,12 @@ TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[progr
   if (program == nullptr) return;
   const TemporaryFile file(sales(20));
   const TemporaryFile nothing("");
+  const TemporaryFile header("x,y\n");
+  const TemporaryFile one_label("x,y\n1,a\n2,a\n");
+  const TemporaryFile unnamed("x,,y\n1,2,0\n2,3,1\n");
+  const TemporaryFolder folder;
+  const std::string pipe = folder.path() + "/pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   const std::string csv = "--data " + file.path().string() + " --target sold";
   const std::string columns = ", only at, shop, amount, kind, note, sold";
   const std::string learners = "majority, no_change, mean, logistic, linear, softmax, naive_bayes";
@@ -228,6 +235,7 @@ TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[progr
            {"--stream sea --retrain never", "\"never\", must be one of none, continual, cadence, drift, metric"},
            {"--stream sea --retrain continual --retrain never", "\"never\""},
            {"--stream sea --retrain 'metric:accurcy<0.9'", "\"accurcy\", must be one of accuracy, kappa"},
+           {"--stream sea --retrain 'metric:accurcy<0.9'", "--retrain"},
            {"--stream sea --retrain metric:accuracy", "\"accuracy\""},
            {"--stream sea --retrain drift:psi=high", "\"high\""},
            {"--stream sea --retrain drift:psy=1", "\"psy\", must be one of"},
@@ -235,11 +243,11 @@ TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[progr
            {"--stream sea --retrain cadence:every=0", "every"},
            {"--stream sea --retrain cadence:start=lukewarm", "\"lukewarm\", must be fresh or warm"},
            {"--stream sea --retrain cadence:data=old", "\"old\", must be recent, new or rehearsal"},
-           {"--stream sea --retrain cadence:data=rehearsal", "rehears"},
+           {"--stream sea --retrain cadence:data=rehearsal", "used with --rehearse"},
            {"--stream sea --rehearse cellar", "\"cellar\", must be one of reservoir, class_balanced, sliding"},
            {"--stream sea --rehearse reservoir:size=0", "size is 0"},
            {"--stream sea --rehearse reservoir:ratio=-1", "ratio is -1"},
-           {"--stream sea --label-delay soon", "\"soon\""},
+           {"--stream sea --label-delay soon", "--label-delay: Delay: delay is \"soon\""},
            {"--stream sea --label-delay -5", "-5"},
            {"--stream sea --limit 0", "--limit"},
            {"--stream sea --limit -1", "--limit"},
@@ -248,12 +256,27 @@ TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[progr
            {"--stream sea --split 2", "--split"},
            {"--stream sea --split half", "--split"},
            {"--stream sea --limit 5 --json --report /no/such/report.html", "/no/such/report.html"},
+           {"--stream sea --limit 5 --report " + folder.path(), "--report: cannot write " + folder.path()},
+           {"--stream sea --limit 5 --report " + file.path().string() + "/report.html", "--report: cannot write"},
+           {"--stream sea --learner logistic:", "--learner: specification is \"logistic:\""},
+           {"--stream sea --challenger logistic:", "--challenger: specification"},
+           {"--stream sea: --limit 5", "--stream: specification"},
+           {"--stream sea --retrain cadence:every=100,", "--retrain: specification"},
+           {"--stream sea --rehearse reservoir:", "--rehearse: specification"},
+           {"--stream sea --split 0.2", "--challenger"},
+           {"--data " + header.path().string() + " --target y", header.path().string() + ": has no whole row"},
+           {"--data " + one_label.path().string() + " --target y", one_label.path().string() + ": target is \"y\""},
+           {"--data " + unnamed.path().string() + " --target y", unnamed.path().string() + ", line 1: column 2 has no name"},
+           {"--data " + folder.path() + " --target y", folder.path() + ": is no regular file"},
+           {"--data " + pipe + " --target y", pipe + ": is no regular file"},
+           {"--data /dev/null --target y", "/dev/null: is no regular file"},
            {"--stream sea --limit 5 --state " + file.path().string(), file.path().string()},
        }) {
-    const Ran ran = run_loop(program, wrong.arguments + (wrong.arguments.find("--report") == std::string::npos ? " --report ''" : ""));
+    const std::string report = wrong.arguments.find("--report") == std::string::npos ? " --report ''" : "";
+    const Ran ran = run_loop("timeout 60 " + std::string(program), wrong.arguments + report);  // to wait for a pipe is to fail
     CAPTURE(wrong.arguments, ran.error);
     CHECK(ran.code == 2);
-    CHECK((ran.out.empty() || wrong.arguments.find("--report") != std::string::npos));
+    CHECK(ran.out.empty());
     CHECK(ran.error.find(wrong.named) != std::string::npos);
     CHECK(std::count(ran.error.begin(), ran.error.end(), '\n') == 1);
     CHECK(std::none_of(ran.error.begin(), ran.error.end(), [](char c) { return c != '\n' && c >= 0 && c < ' '; }));
@@ -384,9 +407,13 @@ TEST_CASE("rtml-loop refuses state of other features, of another learner, and da
     CHECK(ran.error.find(named) != std::string::npos);
     CHECK(std::count(ran.error.begin(), ran.error.end(), '\n') == 1);
   };
+  const std::string state = "rtml-loop: --state " + folder.path() + ": ";
   refused(" --time at --ignore note,amount", "\"amount\"");
+  refused(" --time at --ignore note,amount", state);
   refused(" --time at --ignore note --learner naive_bayes", "naive_bayes");
+  refused(" --time at --ignore note --learner naive_bayes", "not with --learner naive_bayes");
   refused(" --time at --ignore note --retrain continual --retrain none", "arm ");
+  refused(" --time at --ignore note --retrain never", "rtml-loop: --retrain: ");  // wrong with any state
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     if (entry.path().extension() == ".rtml") std::filesystem::resize_file(entry.path(), 1000);
   refused(" --time at --ignore note", folder.path());
@@ -420,6 +447,142 @@ TEST_CASE("rtml-loop runs several policies beside each other and reports one arm
   CHECK(retrained[4] >= 1);
   CHECK(report["arms"][0]["metrics"]["accuracy"] > report["arms"][1]["metrics"]["accuracy"].get<double>() + 0.1);  // it turned round
   CHECK(report["comparison"].is_string());
+}
+
+TEST_CASE("rtml-loop refuses to go on from state with the rows, the labels or the seed of another run", "[programs][state]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  const TemporaryFile file(sales(200));
+  const TemporaryFile other(sales(200));
+  const TemporaryFolder folder;
+  const auto csv = [&](const TemporaryFile& data) {
+    return "--data " + data.path().string() + " --target sold --time at --entity shop --ignore note --state " + folder.path();
+  };
+  const std::string same = " --label-delay 10 --seed 5";
+  CHECK(report_of(program, csv(file) + same + " --limit 100")["events"] == 100);
+  const auto refused = [&](const std::string& arguments, const std::string& was, const std::string& now) {
+    const Ran ran = run_loop(program, arguments + " --json");
+    CAPTURE(arguments, ran.error);
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK(ran.error == "rtml-loop: --state " + folder.path() + ": was begun with " + was + ", not with " + now + "\n");
+  };
+  const std::string name = file.path().filename().string();
+  refused(csv(other) + same, "--data " + name, "--data " + other.path().filename().string());
+  refused("--stream sea --state " + folder.path() + same, "--data " + name, "no --data");
+  refused(csv(file) + " --label-delay 10m --seed 5", "--label-delay 10", "--label-delay 10m");
+  refused(csv(file) + " --seed 5", "--label-delay 10", "--label-delay 0");
+  refused(csv(file) + " --label-delay 10", "--seed 5", "--seed 1");
+  refused("--data " + file.path().string() + " --target kind --time at --entity shop --ignore note --state " + folder.path() + same,
+          "--target sold", "--target kind");
+  refused("--data " + file.path().string() + " --target sold --state " + folder.path() + same, "--time at", "no --time");
+  const std::string page = folder.path() + "/report.html";
+  const auto resumed = report_of(program, csv(file) + same + " --report " + page);
+  CHECK(resumed["resumed_from"] == 100);
+  CHECK(resumed["events"] == 200);
+
+  const TemporaryFolder made;
+  const std::string state = " --limit 50 --state " + made.path();
+  report_of(program, "--stream sea:n=100" + state);
+  CHECK(run_loop(program, "--stream sea:n=200 --json" + state).code == 2);
+  std::filesystem::remove(made.path() + "/run.json");  // state of a program that wrote none
+  CHECK(report_of(program, "--stream sea:n=200" + state)["resumed_from"] == 50);
+  CHECK(std::filesystem::exists(made.path() + "/run.json"));
+}
+
+TEST_CASE("rtml-loop shows what it found when the last checkpoint cannot be written, and ends with 2", "[programs][state]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  const TemporaryFolder folder;
+  const std::string limited = "ulimit -f 1000; " + std::string(program);  // half a megabyte a file: the report has room
+  const std::string arguments = "--limit 3000 --state " + folder.path() + "/state";
+  const std::string failed = "rtml-loop: --state " + folder.path() + "/state: the last checkpoint failed: cannot write";
+
+  const Ran object = run_loop(limited, arguments + " --json");
+  CHECK(object.code == 2);
+  CHECK(object.error.find(failed) == 0);
+  CHECK(std::count(object.error.begin(), object.error.end(), '\n') == 1);
+  REQUIRE_FALSE(object.out.empty());
+  CHECK(Json::parse(object.out)["labels"] == 3000);
+
+  const std::string page = folder.path() + "/report.html";
+  const Ran table = run_loop(limited, arguments + " --report " + page);
+  CHECK(table.code == 2);
+  CHECK(table.error.find(failed) != std::string::npos);
+  CHECK(table.out.find("predict p50") != std::string::npos);
+  CHECK(rtml::testing::text_of(page).find("</html>") != std::string::npos);
+  CHECK_FALSE(has_checkpoint(folder.path() + "/state"));
+  CHECK(report_of(program, arguments)["events"] == 3000);  // what failed left nothing in the way
+}
+
+TEST_CASE("rtml-loop looks for a place for its report before it begins, and leaves nothing there when it fails", "[programs]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  const TemporaryFolder folder;
+  const Ran endless = run_loop("timeout 60 " + std::string(program), "--stream payments:n=1000000000 --report " + folder.path());
+  CHECK(endless.code == 2);
+  CHECK(endless.out.empty());
+  const std::string page = folder.path() + "/report.html";
+  CHECK(run_loop(program, "--limit 5 --learner nope --report " + page).code == 2);
+  CHECK_FALSE(std::filesystem::exists(page));
+}
+
+TEST_CASE("rtml-loop keeps as many rows as wait for their labels, however many", "[programs]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  constexpr int rows = 330'000;
+  constexpr int late = 75 * 3600;  // 270,000 rows a second apart: more than any round number of them
+  std::string text = "at,x,y\n";
+  for (int i = 0; i < rows; ++i) text += std::to_string(1'700'000'000 + i) + (i % 3 == 0 ? ",1,1\n" : ",2,0\n");
+  const TemporaryFile file(text);
+  const std::string arguments = "--data " + file.path().string() + " --target y --time at";
+  const auto report = report_of(program, arguments + " --label-delay 75h");
+  CHECK(report["events"] == rows);
+  CHECK(report["labels"] == rows - late);
+  for (const char* lost : {"evicted", "labels_unknown", "labels_expired", "rejected", "times_refused"}) {
+    CAPTURE(lost);
+    CHECK(report[lost] == 0);
+  }
+}
+
+TEST_CASE("rtml-loop counts rows that made room without a label, and clocks that nobody believes", "[programs]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  std::string text = "at,x,y\n";
+  for (int i = 0; i < 5000; ++i) {
+    const int at = i == 2000 ? 2'000'000'000 : 1'700'000'000 + i;
+    text += std::to_string(at) + "," + std::to_string(i % 7) + "," + (i % 10 == 0 ? "" : i % 7 < 3 ? "1" : "0") + "\n";
+  }
+  const TemporaryFile file(text);
+  const std::string arguments = "--data " + file.path().string() + " --target y --time at";
+  const auto report = report_of(program, arguments);
+  CHECK(report["labels"] == 4500);
+  CHECK(report["evicted"] > 0);
+  CHECK(report["evicted"] <= 500);
+  CHECK(report["labels_unknown"] == 0);
+  CHECK(report["times_refused"] == 1);
+  const Ran table = run_loop(program, arguments + " --report ''");
+  CHECK(table.out.find(report["evicted"].dump() + " predictions made room") != std::string::npos);
+  CHECK(table.out.find("1 times too far ahead") != std::string::npos);
+}
+
+TEST_CASE("rtml-loop says why there are no figures when no label was measured", "[programs]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  const auto table = [&](const std::string& arguments) { return run_loop(program, arguments + " --report ''").out; };
+  CHECK(table("--limit 100 --label-delay 7d").find("nothing was measured: no label met its prediction") != std::string::npos);
+  CHECK(table("--limit 1").find("nothing was measured: all 1 labels are of rows served before anything") != std::string::npos);
+  CHECK(table("--limit 100").find("nothing was measured") == std::string::npos);
+}
+
+TEST_CASE("The retrainings in rtml-loop's JSON are sorted by event, then by arm", "[programs]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  const auto report = report_of(program, "--limit 5000 --retrain cadence:every=1000 --challenger naive_bayes --retrain cadence:every=700");
+  std::vector<std::pair<std::uint64_t, std::string>> retrains;
+  for (const auto& retrain : report["retrains"]) retrains.emplace_back(retrain["event"], retrain["arm"]);
+  CHECK(retrains.size() > 10);
+  CHECK(std::is_sorted(retrains.begin(), retrains.end()));
 }
 
 TEST_CASE("The seed decides the made stream, and the same seed says the same", "[programs]") {

@@ -75,7 +75,7 @@ TEST_CASE("CsvSource numbers labels in order of their value", "[stream][csv]") {
   CsvSource regression(numbers.path(), {.target = "y", .task = Task::regression});
   CHECK(labels_from(regression) == std::vector<float>{10.0F, 9.0F, 1.0F, 9.0F});
   CHECK_THROWS_WITH(CsvSource(numbers.path(), {.target = "y", .task = Task::binary}),
-                    "CsvSource: target is \"y\", must be of two labels for a binary task, has 3");
+                    numbers.path().string() + ": target is \"y\", must be of two labels for a binary task, has 3");
 
   const TemporaryFile zeros("x,y\n1,1\n2,1\n");
   CsvSource binary(zeros.path(), {.target = "y"});
@@ -106,12 +106,24 @@ TEST_CASE("CsvSource names a column that is not there or has two parts to play",
   CHECK_THROWS_AS(CsvSource(file.path(), {.target = "label", .time = "when"}), rtml::ConfigError);
   CHECK_THROWS_AS(CsvSource(file.path(), {.target = "label", .nominal = {"when"}}), rtml::ConfigError);
   CHECK_THROWS_WITH(CsvSource(file.path(), {.target = "label", .ignore = {"label"}}),
-                    "CsvSource: ignore is \"label\", must be another column than the target");
+                    name + ": ignore is \"label\", must be another column than the target");
   CHECK_THROWS_WITH(CsvSource(file.path(), {.target = "label", .nominal = {"shop"}, .ignore = {"shop"}}),
-                    "CsvSource: nominal is \"shop\", must be a column that is not the target, the time or ignored");
+                    name + ": nominal is \"shop\", must be a column that is not the target, the time or ignored");
   CHECK_THROWS_AS(CsvSource("/no/such/file.csv", {.target = "y"}), rtml::IoError);
   const TemporaryFile one("x,y\n1,a\n2,a\n");
-  CHECK_THROWS_AS(CsvSource(one.path(), {.target = "y"}), rtml::ConfigError);
+  CHECK_THROWS_WITH(CsvSource(one.path(), {.target = "y"}),
+                    one.path().string() + ": target is \"y\", must be of two labels for a binary task, has 1");
+}
+
+TEST_CASE("CsvSource names a file without rows, a column without a name, and what cannot be read twice", "[stream][csv][bad input]") {
+  const TemporaryFile header("x,y\n1\n");
+  CHECK_THROWS_WITH(CsvSource(header.path(), {.target = "y"}), header.path().string() + ": has no whole row below its header");
+  CHECK_THROWS_AS(CsvSource(header.path(), {.target = "y", .task = Task::regression}), rtml::FormatError);
+  const TemporaryFile unnamed("x,,y\n1,2,0\n2,3,1\n");
+  CHECK_THROWS_WITH(CsvSource(unnamed.path(), {.target = "y"}), unnamed.path().string() + ", line 1: column 2 has no name");
+  CHECK_NOTHROW(CsvSource(unnamed.path(), {.target = "y", .ignore = {""}}));
+  CHECK_THROWS_WITH(CsvSource("/dev/null", {.target = "y"}), "/dev/null: is no regular file, which it must be to be read more than once");
+  CHECK_THROWS_AS(CsvSource(std::filesystem::temp_directory_path(), {.target = "y"}), rtml::ConfigError);
 }
 
 TEST_CASE("infer tells numbers from words, and tasks by their labels", "[stream][csv]") {

@@ -28,8 +28,9 @@ class CsvSource final : public Source {
     std::optional<Task> task = {};          ///< inferred from the label when not given
   };
 
-  /// @throws ConfigError for a column that is not there (lists those that are), one that is both target and ignored, or labels that do
-  /// not suit the task; and as CsvReader.
+  /// @throws ConfigError for a column that is not there (lists those that are), one that is both target and ignored, labels that do
+  /// not suit the task, or what is no regular file (it is read more than once); FormatError for a file without rows or a used column
+  /// without a name; and as CsvReader.
   RTML_API CsvSource(const std::filesystem::path& path, const Options& options);
 
   std::string_view name() const noexcept override { return name_; }
