@@ -84,7 +84,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
     fmt::print(stderr, "rtml-loop: --data needs --target, the column with the label\n");
     return 2;
   }
-  if (report->count() == 0 && !arguments.json) arguments.report = "report.html";
+  arguments.report_asked = report->count() > 0;
+  if (!arguments.report_asked && !arguments.json) arguments.report = "report.html";
   return std::nullopt;
 }
 

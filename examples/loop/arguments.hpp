@@ -29,7 +29,8 @@ struct Arguments {
   std::string rehearse;
   std::string state;
   std::string report;
-  std::uint64_t limit = 0;  // 0 = all
+  bool report_asked = false;  ///< else report.html is written where the folder allows it
+  std::uint64_t limit = 0;    // 0 = all
   std::uint64_t seed = 1;
   bool json = false;
 };

@@ -38,6 +38,18 @@ bool succeeds(Step step) {
   }
 }
 
+/// A report that was asked for must find its place before the run begins; the one by default is left out where it finds none.
+void settle_report(rtml_loop::Arguments& arguments) {
+  if (arguments.report.empty()) return;
+  try {
+    rtml_loop::require_writable(arguments.report);
+  } catch (const rtml::IoError& error) {
+    if (arguments.report_asked) throw;
+    fmt::print(stderr, "{}: no report then\n", error.what());
+    arguments.report.clear();
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -46,7 +58,7 @@ int main(int argc, char** argv) {
   try {
     if (const auto code = rtml_loop::parse(argc, argv, arguments)) return *code;
     const auto source = rtml_loop::open(arguments);
-    if (!arguments.report.empty()) rtml_loop::require_writable(arguments.report);
+    settle_report(arguments);
     const rtml_loop::Outcome outcome = rtml_loop::run(arguments, *source);
     // What can be shown is shown, whatever else fails.
     const bool printed = succeeds([&] { print(arguments, outcome, *source); });

@@ -191,6 +191,19 @@ TEST_CASE("rtml-loop without --json ends with a table and writes the report", "[
   CHECK(html.find("<script src") == std::string::npos);
 }
 
+TEST_CASE("rtml-loop runs where it cannot leave its report, and says so; one that was asked for it must leave", "[programs]") {
+  const char* program = loop_program();
+  if (program == nullptr) return;
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder.path() + "/report.html");  // a folder is in the report's place
+  const std::string there = "cd " + folder.path() + " && " + program;
+  const Ran ran = run_loop(there, "--stream sea --limit 500");
+  CHECK(ran.code == 0);
+  CHECK(ran.out.find("accuracy") != std::string::npos);
+  CHECK(ran.error.find("--report: cannot write report.html") != std::string::npos);
+  CHECK(run_loop(there, "--stream sea --limit 500 --report report.html").code == 2);
+}
+
 TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[programs][config]") {
   const char* program = loop_program();
   if (program == nullptr) return;

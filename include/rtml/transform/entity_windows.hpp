@@ -119,7 +119,7 @@ class EntityWindows {
 
   /// The shard's bit, for lock(): several entities are locked at once.
   std::uint64_t shard_bit(std::uint64_t entity) const noexcept { return std::uint64_t{1} << shard_of(entity); }
-  Lock lock(std::uint64_t shard_bits) const noexcept { return Lock(shards_.get(), shard_bits); }
+  Lock lock(std::uint64_t shard_bits) const noexcept { return {shards_.get(), shard_bits}; }
 
   /// A consistent cut over all entities: everybody else waits.
   Lock lock_all() const noexcept { return lock(shard_count_ == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shard_count_) - 1); }

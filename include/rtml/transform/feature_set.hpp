@@ -202,7 +202,7 @@ class FeatureSet {
   EntityWindows make_windows(const EntityWindows::Options& options) const {
     std::vector<EntityWindows::Key> keys;
     for (const auto& key : program_->keys) keys.push_back(key.shape);
-    return EntityWindows(std::move(keys), options);
+    return {std::move(keys), options};
   }
   EntityWindows make_windows() const { return make_windows(EntityWindows::Options{}); }
 
