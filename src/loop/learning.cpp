@@ -61,12 +61,12 @@ void Engine::Worker::compare_until(std::uint64_t sequence, const Serving* left) 
     const auto kept_sparse = pending.sparse(compared).first(header.nnz);
     dense.assign(kept_dense.begin(), kept_dense.end());
     sparse.assign(kept_sparse.begin(), kept_sparse.end());
-    const std::uint64_t generation = header.generation;
+    const std::uint64_t by = header.generation;
     const Time at = header.at;
     pending.release(compared);
 
-    const Serving* served = generation == published->generation ? &*published : left;
-    if (served == nullptr || served->generation != generation) continue;  // that version is gone: nobody is compared on this row
+    const Serving* served = by == published->generation ? &*published : left;
+    if (served == nullptr || served->generation != by) continue;  // that version is gone: nobody is compared on this row
     for (std::size_t arm = 0; arm < arms.size(); ++arm)
       if (arms[arm].shadow())
         served->models[arm].predict({dense, sparse}, std::span(scores).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});

@@ -114,7 +114,7 @@ TEST_CASE("A label queue of one holds a label", "[loop]") {
   }
   CHECK(loop.counters().labels == 10);
   std::size_t taken = 0;
-  for (int i = 0; i < 5; ++i) taken += loop.label(1, 1.0F) ? 1 : 0;
+  for (int i = 0; i < 5; ++i) taken += loop.label(1, 1.0F) ? 1U : 0U;
   CHECK(taken == 2);
   CHECK(loop.counters().labels_dropped == 3);
 }

@@ -143,6 +143,8 @@ TEST_CASE("State of other features is refused with the column that differs", "[l
   const auto other = feature_set<Trade>("trades-v1", &Trade::at, numeric("size", &Trade::size) | standardize(),
                                         numeric("spread", &Trade::spread) | standardize());
   CHECK_THROWS_AS(Loop<Trade>(other, LogisticRegression{}, {.state = folder.path()}), SchemaError);
+  CHECK_THROWS_WITH(Loop<Trade>(other, LogisticRegression{}, {.state = folder.path()}),
+                    "Loop: the state in " + folder.path() + " learned from other features: column \"size\" is ...");
 }
 
 TEST_CASE("A feature set that gains a column keeps its models, scaling and windows", "[loop][state]") {

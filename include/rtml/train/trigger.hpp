@@ -91,6 +91,7 @@ class Trigger {
     if (right.never()) return op == Op::either ? left : right;
     const std::size_t nodes = left.nodes_.size();
     const std::size_t signals = left.signals_.size();
+    left.nodes_.reserve(nodes + right.nodes_.size() + 1);
     for (Node node : right.nodes_) {
       node.left += nodes;
       node.right += nodes;
