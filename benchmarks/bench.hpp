@@ -8,5 +8,6 @@ namespace rtml_bench {
 void add_stream(CLI::App& app);
 void add_loop(CLI::App& app);
 void add_sparse(CLI::App& app);
+void add_linear(CLI::App& app);
 
 }  // namespace rtml_bench

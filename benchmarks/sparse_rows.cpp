@@ -12,6 +12,8 @@
 #include <string_view>
 
 #include "rtml/core/error.hpp"
+#include "rtml/core/hash.hpp"
+#include "rtml/core/rng.hpp"
 
 namespace rtml_bench {
 namespace {
@@ -110,6 +112,37 @@ void SparseRows::read_bin(const std::string& file, const std::string& bytes) {
     }
     begins_.push_back(sparse_.size());
   }
+}
+
+SparseRows SparseRows::made_sparse(std::size_t rows, std::size_t words) {
+  rtml::Rng rng(2);
+  SparseRows made;
+  made.begins_.push_back(0);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t word = 0; word < words; ++word) {
+      const double vocabulary = std::pow(10.0, 1.0 + 5.0 * static_cast<double>(word) / static_cast<double>(words));
+      const auto id = static_cast<std::uint64_t>(std::pow(vocabulary, rng.uniform()));
+      made.sparse_.push_back({static_cast<std::uint32_t>(rtml::hash_integer(id, word)), 1.0F});
+    }
+    made.begins_.push_back(made.sparse_.size());
+    made.labels_.push_back(rng.uniform() < 0.25 ? 1.0F : 0.0F);
+  }
+  return made;
+}
+
+SparseRows SparseRows::made_dense(std::size_t rows, std::size_t columns) {
+  rtml::Rng rng(1);
+  SparseRows made;
+  made.columns_ = columns;
+  for (std::size_t i = 0; i < rows; ++i) {
+    double margin = 0.0;
+    for (std::size_t j = 0; j < columns; ++j) {
+      made.dense_.push_back(static_cast<float>(rng.normal()));
+      margin += 0.1 * static_cast<double>(made.dense_.back());
+    }
+    made.labels_.push_back(rng.uniform() < 1.0 / (1.0 + std::exp(-margin)) ? 1.0F : 0.0F);
+  }
+  return made;
 }
 
 }  // namespace rtml_bench

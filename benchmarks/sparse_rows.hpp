@@ -18,6 +18,15 @@ class SparseRows {
   /// @throws rtml::Error that names the file and the line or row.
   explicit SparseRows(const std::string& file);
 
+  /// Made rows: `words` ids of vocabularies of 10 to a million each, of which the small ones are frequent (P(id) ~ 1 / id): most lines of a
+  /// big table are cold.
+  static SparseRows made_sparse(std::size_t rows, std::size_t words);
+
+  /// Made rows: standard normal columns, a logistic truth.
+  static SparseRows made_dense(std::size_t rows, std::size_t columns);
+
+  std::size_t columns() const noexcept { return columns_; }  ///< 0 of hashed rows
+
   std::size_t size() const noexcept { return labels_.size(); }
   float label(std::size_t i) const noexcept { return labels_[i]; }
   rtml::Features operator[](std::size_t i) const noexcept {
@@ -31,6 +40,8 @@ class SparseRows {
   rtml::Schema schema() const;
 
  private:
+  SparseRows() = default;
+
   void read_svm(const std::string& file, const std::string& text);
   void read_bin(const std::string& file, const std::string& bytes);
 

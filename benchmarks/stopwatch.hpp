@@ -1,5 +1,7 @@
 #pragma once
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -11,6 +13,19 @@ namespace rtml_bench {
 using Clock = std::chrono::steady_clock;
 
 inline double nanoseconds(Clock::duration span) { return std::chrono::duration<double, std::nano>(span).count(); }
+
+/// Thread CPU time of `work`, in nanoseconds.
+template <class Work>
+double thread_cpu_ns(Work work) {
+  const auto now = [] {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return 1e9 * static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec);
+  };
+  const double began = now();
+  work();
+  return now() - began;
+}
 
 /// What reading the clock costs by itself: the median distance of two readings.
 inline double clock_cost_ns() {

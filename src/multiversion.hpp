@@ -2,6 +2,7 @@
 // meet in one symbol.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 // Built with -mavx2 or -march=native, the library is for such machines only, and needs no choice.
@@ -15,8 +16,9 @@ namespace rtml {
 
 enum class Processor : std::uint8_t { any, avx2, avx512 };
 
-/// What this machine is, its system's support for the registers included.
-inline Processor processor() noexcept {
+namespace detail {
+
+inline Processor find_processor() noexcept {
 #if defined(RTML_HAS_VERSIONS)
   __builtin_cpu_init();
   const bool v3 =
@@ -27,6 +29,19 @@ inline Processor processor() noexcept {
   if (v3) return Processor::avx2;
 #endif
   return Processor::any;
+}
+
+}  // namespace detail
+
+/// What this machine is, its system's support for the registers included. Without a guarded static: it is asked before and after main too.
+inline Processor processor() noexcept {
+  static constinit std::atomic<int> known{-1};
+  int found = known.load(std::memory_order_relaxed);
+  if (found < 0) [[unlikely]] {
+    found = static_cast<int>(detail::find_processor());
+    known.store(found, std::memory_order_relaxed);
+  }
+  return static_cast<Processor>(found);
 }
 
 }  // namespace rtml

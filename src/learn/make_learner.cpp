@@ -9,7 +9,7 @@
 #include "rtml/learn/binary.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
-#include "rtml/learn/nag.hpp"
+#include "rtml/learn/optimizers.hpp"
 #include "rtml/learn/softmax.hpp"
 
 namespace rtml {

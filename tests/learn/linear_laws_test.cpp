@@ -1,7 +1,7 @@
 #include <concepts>
 
 #include "rtml/learn/linear.hpp"
-#include "rtml/learn/nag.hpp"
+#include "rtml/learn/optimizers.hpp"
 #include "support/catch.hpp"
 #include "support/learner_laws.hpp"
 

@@ -1,5 +1,5 @@
 #include "rtml/learn/linear.hpp"
-#include "rtml/learn/nag.hpp"
+#include "rtml/learn/optimizers.hpp"
 
 #include <Eigen/Cholesky>
 #include <Eigen/Core>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "rtml/learn/linear.hpp"
-#include "rtml/learn/nag.hpp"
+#include "rtml/learn/optimizers.hpp"
 
 namespace rtml::testing {
 

@@ -70,6 +70,9 @@ class AnyLearner {
     model_->learn(x, y, weight, before, context);
   }
 
+  /// Fetches what the learner will need of an example that comes soon; of learners to whom it makes no difference, does nothing.
+  void prefetch(Features x) const noexcept { model_->prefetch(x); }
+
   /// What each dense column and each sparse feature of `x` adds to the margin, for linear learners: false for others.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
   bool explain(Features x, std::span<float> dense, std::span<float> sparse, float& intercept) const noexcept {
@@ -111,6 +114,7 @@ class AnyLearner {
     virtual void bind(const Schema&) = 0;
     virtual void predict(Features, std::span<float>, const Context&) const noexcept = 0;
     virtual void learn(Features, float, float, std::span<float>, const Context&) noexcept = 0;
+    virtual void prefetch(Features) const noexcept = 0;
     virtual bool explain(Features, std::span<float>, std::span<float>, float&) const noexcept = 0;
     virtual std::uint64_t refused() const noexcept = 0;
     virtual std::size_t memory_bytes() const noexcept = 0;
@@ -180,6 +184,10 @@ class AnyLearner {
       } else {
         before[0] = learner.learn(x, y, weight);
       }
+    }
+
+    void prefetch([[maybe_unused]] Features x) const noexcept override {
+      if constexpr (requires { learner.prefetch(x); }) learner.prefetch(x);
     }
 
     bool explain([[maybe_unused]] Features x, [[maybe_unused]] std::span<float> dense, [[maybe_unused]] std::span<float> sparse,

@@ -33,13 +33,14 @@ constexpr bool is_usable(double value) noexcept {
 
 /// True when a learner may see `x`: dense values usable or NaN (missing), sparse values usable. O(d + nnz).
 inline bool is_usable(Features x) noexcept {
-  constexpr std::uint32_t limit = std::bit_cast<std::uint32_t>(largest_magnitude);
-  std::uint32_t refused = 0;  // no early exit: the loop vectorises, and a refused row is the rare one
-  for (const float value : x.dense) {
-    const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(value) & 0x7fffffffU;
-    refused |= static_cast<std::uint32_t>(magnitude > limit) & static_cast<std::uint32_t>(magnitude <= 0x7f800000U);
-  }
-  for (const SparseFeature& feature : x.sparse) refused |= static_cast<std::uint32_t>(!is_usable(feature.value));
+  constexpr auto limit = std::bit_cast<std::int32_t>(largest_magnitude);
+  constexpr auto infinity = std::int32_t{0x7f800000};
+  const auto magnitude = [](float value) { return std::bit_cast<std::int32_t>(value) & 0x7fffffff; };
+  // Signed, and no early exit: so the loops vectorise on any processor, and a refused row is the rare one.
+  std::int32_t refused = 0;
+  for (const float value : x.dense)
+    refused |= static_cast<std::int32_t>(magnitude(value) > limit) & static_cast<std::int32_t>(magnitude(value) <= infinity);
+  for (const SparseFeature& feature : x.sparse) refused |= static_cast<std::int32_t>(magnitude(feature.value) > limit);
   return refused == 0;
 }
 

@@ -9,7 +9,8 @@
 namespace rtml::math {
 
 // Transcendental functions in float, without libm: the same bits on every machine for one build of the code, branch-light so that loops
-// over them vectorise. Accurate to a few units in the last place of float (tests/core/math_test.cpp).
+// over them vectorise, and [[gnu::const]], so that what was computed once is not computed again. Accurate to a few units in the last place
+// of float (tests/core/math_test.cpp).
 
 namespace detail {
 
@@ -29,14 +30,14 @@ inline double log_positive(double x) noexcept {
 }  // namespace detail
 
 /// ln(x) for x > 0, infinity for infinity; NaN for NaN and for x <= 0.
-inline float log(float x) noexcept {
+[[gnu::const]] inline float log(float x) noexcept {
   if (is_nan(x) || x <= 0.0F) return std::bit_cast<float>(0x7fc00000U);
   if (!is_finite(x)) return x;
   return static_cast<float>(detail::log_positive(static_cast<double>(x)));
 }
 
 /// ln(1 + x) for x > -1, infinity for infinity; NaN for NaN and for x <= -1.
-inline float log1p(float x) noexcept {
+[[gnu::const]] inline float log1p(float x) noexcept {
   if (is_nan(x) || x <= -1.0F) return std::bit_cast<float>(0x7fc00000U);
   if (!is_finite(x)) return x;
   if (x < 1e-5F && x > -1e-5F) return x - 0.5F * x * x;
@@ -44,7 +45,7 @@ inline float log1p(float x) noexcept {
 }
 
 /// e^x, saturating at e^-87 and e^88; NaN for NaN.
-inline float exp(float value) noexcept {
+[[gnu::const]] inline float exp(float value) noexcept {
   // A NaN goes with the smallest: its cast to an integer would be undefined.
   const float x = is_nan(value) || value < -87.0F ? -87.0F : (value > 88.0F ? 88.0F : value);
   const float scaled = x * 1.44269504F;
@@ -56,9 +57,9 @@ inline float exp(float value) noexcept {
 }
 
 /// 1 / (1 + e^-x).
-inline float sigmoid(float x) noexcept { return 1.0F / (1.0F + exp(-x)); }
+[[gnu::const]] inline float sigmoid(float x) noexcept { return 1.0F / (1.0F + exp(-x)); }
 
 /// ln(1 + e^x), without overflow.
-inline float softplus(float x) noexcept { return (x > 0.0F ? x : 0.0F) + log1p(exp(x > 0.0F ? -x : x)); }
+[[gnu::const]] inline float softplus(float x) noexcept { return (x > 0.0F ? x : 0.0F) + log1p(exp(x > 0.0F ? -x : x)); }
 
 }  // namespace rtml::math

@@ -7,9 +7,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,17 +19,18 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/core/kernels.hpp"
 #include "rtml/learn/detail/column_scale.hpp"
+#include "rtml/learn/detail/gathered_weights.hpp"
 #include "rtml/learn/detail/hashed_table.hpp"
 #include "rtml/learn/detail/label_scale.hpp"
+#include "rtml/learn/detail/merged.hpp"
 #include "rtml/learn/detail/nominal_codes.hpp"
 #include "rtml/learn/losses.hpp"
-#include "rtml/learn/multi_rate.hpp"
 #include "rtml/learn/optimizers.hpp"
 
 namespace rtml {
 
 /// A linear model of dense and hashed features that learns one example at a time, for any pair of a loss (losses.hpp) and an optimizer
-/// (optimizers.hpp, multi_rate.hpp). As constructed it needs no tuning: see LogisticRegression and LinearRegression.
+/// (optimizers.hpp). As constructed it needs no tuning: see LogisticRegression and LinearRegression.
 ///
 /// - Dense columns are scaled inside, by their root mean square: their unit does not matter. Missing (NaN) values contribute nothing.
 ///   Nominal dense columns are hashed, code by code, into the table.
@@ -48,7 +51,8 @@ class Linear {
   static constexpr std::size_t fields = Optimizer::fields;
   static constexpr std::size_t rate_count = Optimizer::rate_count;
   using Cell = std::array<float, fields>;
-  using Rates = std::array<float, rate_count>;
+  using Kernels = detail::LinearKernels<Optimizer>;
+  using Block = detail::WeightBlock<Optimizer>;
   using Sensitivity = detail::Sensitivity<rate_count>;
   using Margins = std::array<float, lanes>;
 
@@ -103,6 +107,12 @@ class Linear {
     return before.prediction;
   }
 
+  /// Fetches the weights of an example that will be learned or predicted soon: of big tables, most of the cost is to wait for memory.
+  void prefetch(Features x) const noexcept {
+    if (table_.empty()) return;
+    for (const SparseFeature& feature : x.sparse) table_.prefetch(feature.index);
+  }
+
   /// What each dense column and sparse feature adds to the margin; returns the intercept. The margin is then cut to what the loss allows.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
   float contributions(Features x, std::span<float> dense, std::span<float> sparse) const noexcept {
@@ -123,8 +133,8 @@ class Linear {
     std::size_t bytes = sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() +
                         merged_.memory_bytes() + nominal_.memory_bytes() + codes_.capacity() * sizeof(SparseFeature);
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
-    for (const auto& pull : pull_) bytes += pull.capacity() * sizeof(float);
-    return bytes;
+    for (const auto& pull : pulls_) bytes += pull.capacity() * sizeof(float);
+    return bytes + relative_.capacity() * sizeof(float) + gathered_.memory_bytes();
   }
 
   template <class Self, class Ar>
@@ -170,7 +180,8 @@ class Linear {
   /// What follows from the schema.
   void set_up() {
     for (auto& column : dense_) column.resize(schema_.dense_size(), 0.0F);
-    for (auto& pull : pull_) pull.assign(schema_.dense_size(), 0.0F);
+    for (auto& pull : pulls_) pull.assign(schema_.dense_size(), 0.0F);
+    if (Optimizer::scales_itself) relative_.assign(schema_.dense_size(), 0.0F);
     nominal_.bind(schema_);
     codes_.clear();
     codes_.reserve(nominal_.size());
@@ -222,11 +233,8 @@ class Linear {
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
     for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = intercept_[k] + kernels::dot_present(dense_[k].data(), x.dense.data(), d);
     if (!table_.empty()) {
+      add_margins(x.sparse, e.margins);
       const bool lazily = penalised();
-      for (const SparseFeature& feature : x.sparse) {
-        const Cell& cell = table_[feature.index];
-        for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k], lazily) * feature.value;
-      }
       nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) {
         const Cell& cell = table_[index];
         for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k], lazily);
@@ -236,6 +244,35 @@ class Linear {
     e.margin = mixture_.mix(e.margins);
     e.prediction = Loss::predict(e.margin);
     return e;
+  }
+
+  /// Adds what hashed features give; four sums side by side, as an addition need not wait for the one before.
+  void add_margins(std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
+    const std::size_t n = sparse.size();
+    if (penalised()) {
+      for (const SparseFeature& feature : sparse) {
+        const Cell& cell = table_[feature.index];
+        for (std::size_t k = 0; k < lanes; ++k) margins[k] += now(cell[k], true) * feature.value;
+      }
+    } else {
+      // All fields of a cell of four at once: what is no weight is summed for nothing.
+      using Sum = std::conditional_t<fields == 4 && lanes != 1, kernels::detail::Quad, Margins>;
+      std::array<Sum, 4> sums{};
+      const auto add = [&](Sum& sum, const SparseFeature& feature) {
+        Sum weights;  // NOLINT(cppcoreguidelines-pro-type-member-init): copied into
+        std::memcpy(&weights, table_[feature.index].data(), sizeof(Sum));
+        if constexpr (std::same_as<Sum, Margins>) {
+          for (std::size_t k = 0; k < lanes; ++k) sum[k] += weights[k] * feature.value;
+        } else {
+          sum += weights * feature.value;
+        }
+      };
+      std::size_t i = 0;
+      for (; i + 4 <= n; i += 4)
+        for (std::size_t side = 0; side < 4; ++side) add(sums[side], sparse[i + side]);
+      for (; i < n; ++i) add(sums[i % 4], sparse[i]);
+      for (std::size_t k = 0; k < lanes; ++k) margins[k] += (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]);
+    }
   }
 
   void update(Features x, float y, float weight, const Evaluation& before) noexcept {
@@ -270,26 +307,21 @@ class Linear {
     const Optimizer& optimizer = options_.optimizer;
     const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
     const auto sparse = sparse_of(x);
+    const Block dense = dense_block(x);
+    const Block gathered = gather(sparse);
 
-    Sensitivity s = accumulate_dense(x, energy, example.dispersion);
-    const bool lazily = penalised();
-    for (const SparseFeature& feature : sparse) {
-      Cell& cell = table_[feature.index];
-      if (lazily) wake(cell);
-      optimizer.accumulate(cell, feature.value, energy);
-      s.add(optimizer.rates(cell, example.dispersion), feature.value, optimizer.square(cell, feature.value));
+    Sensitivity s;
+    for (const Block* block : {&dense, &gathered}) {
+      if (block->n == 0) continue;
+      Kernels::accumulate(optimizer, *block, energy, example.dispersion);
+      for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] += kernels::dot(block->pulls[r], block->z, block->n);
+      const float* size = Optimizer::scales_itself ? block->relative : block->z;
+      s.plain += kernels::dot(size, size, block->n);
     }
-    optimizer.accumulate(intercept_, 1.0F, energy);
-    s.add(optimizer.rates(intercept_, example.dispersion), 1.0F, optimizer.square(intercept_, 1.0F));
-
     const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2}, mixture_);
-    apply_dense(plan);
-    for (const SparseFeature& feature : sparse) {
-      Cell& cell = table_[feature.index];
-      optimizer.apply(cell, feature.value, detail::times(optimizer.rates(cell, example.dispersion), feature.value), plan, true);
-      if (lazily) lay_down(cell);
-    }
-    optimizer.apply(intercept_, 1.0F, optimizer.rates(intercept_, example.dispersion), plan, false);
+    for (const Block* block : {&dense, &gathered})
+      if (block->n != 0) Kernels::apply(optimizer, *block, plan);
+    scatter(sparse);
   }
 
   /// The example's sparse features, each index once, and the codes of its nominal columns.
@@ -300,102 +332,34 @@ class Linear {
     return merged_(x.sparse, codes_, table_.mask());
   }
 
-  /// Scales the dense values and counts their gradients; leaves the weights in terms of scaled values, for apply_dense.
-  Sensitivity accumulate_dense(Features x, float energy, float dispersion) noexcept {
+  Block dense_block(Features x) noexcept {
+    Block block;
+    block.n = block.penalised = scale_.size();
     if constexpr (Optimizer::scales_itself) {
       scale_.pass(x.dense.data());
+      block.relative = relative_.data();
     } else {
       scale_.observe(x.dense.data());
+      block.before = scale_.before();
+      block.inverse = scale_.inverse();
     }
-    const std::size_t d = scale_.size();
-    float* value = scale_.values();
-    nominal_.blank(value);
-    const Optimizer optimizer = options_.optimizer;  // a local, which stores to weights cannot change
-    Lane squares{};
-    for (std::size_t begin = 0; begin < d; begin += tile) {
-      Tile t = load(begin);
-      const Lane before = load(scale_.before(), begin);
-      const Lane z = load(value, begin);
-      Pulls pull{};
-      for (std::size_t i = 0; i < tile; ++i) {
-        Cell cell = cell_of(t, i);
-        for (std::size_t k = 0; k < lanes; ++k) cell[k] *= before[i];
-        optimizer.accumulate(cell, z[i], energy);
-        const Rates rates = optimizer.rates(cell, dispersion);
-        for (std::size_t r = 0; r < rate_count; ++r) pull[r][i] = rates[r] * z[i];
-        squares[i] += optimizer.square(cell, z[i]);
-        put(t, i, cell);
-      }
-      store(begin, t);
-      for (std::size_t r = 0; r < rate_count; ++r) store(pull[r], pull_[r].data(), begin);
-    }
-    Sensitivity s;
-    for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] = kernels::dot(pull_[r].data(), value, d);
-    for (const float square : squares) s.plain += square;
-    return s;
+    nominal_.blank(scale_.values());
+    block.z = scale_.values();
+    for (std::size_t k = 0; k < fields; ++k) block.fields[k] = dense_[k].data();
+    for (std::size_t r = 0; r < rate_count; ++r) block.pulls[r] = pulls_[r].data();
+    return block;
   }
 
-  void apply_dense(const typename Optimizer::Plan& plan) noexcept {
-    const std::size_t d = scale_.size();
-    const Optimizer optimizer = options_.optimizer;
-    for (std::size_t begin = 0; begin < d; begin += tile) {
-      Tile t = load(begin);
-      const Lane z = load(scale_.values(), begin);
-      Pulls pull;
-      for (std::size_t r = 0; r < rate_count; ++r) pull[r] = load(pull_[r].data(), begin);
-      const Lane inverse = load(scale_.inverse(), begin);
-      for (std::size_t i = 0; i < tile; ++i) {
-        Cell cell = cell_of(t, i);
-        Rates pulls;
-        for (std::size_t r = 0; r < rate_count; ++r) pulls[r] = pull[r][i];
-        optimizer.apply(cell, z[i], pulls, plan, true);
-        for (std::size_t k = 0; k < lanes; ++k) cell[k] = detail::clamp_weight(cell[k] * inverse[i]);
-        put(t, i, cell);
-      }
-      store(begin, t);
-    }
+  Block gather(std::span<const SparseFeature> sparse) noexcept {
+    if (penalised())
+      for (const SparseFeature& feature : sparse) wake(table_[feature.index]);
+    return gathered_.gather(table_, sparse, intercept_);
   }
 
-  // Dense columns are worked on sixteen at a time, in local arrays, which the compiler knows not to overlap.
-  static constexpr std::size_t tile = 16;
-  using Lane = std::array<float, tile>;
-  using Pulls = std::array<Lane, rate_count>;
-  using Tile = std::array<Lane, fields>;
-
-  Lane load(const float* from, std::size_t begin) const noexcept {
-    Lane lane;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-    const std::size_t n = scale_.size() - begin;
-    if (n >= tile) {
-      std::copy_n(from + begin, tile, lane.begin());
-    } else {
-      lane.fill(0.0F);
-      std::copy_n(from + begin, n, lane.begin());
-    }
-    return lane;
-  }
-  void store(const Lane& lane, float* to, std::size_t begin) const noexcept {
-    const std::size_t n = scale_.size() - begin;
-    if (n >= tile) {
-      std::copy_n(lane.begin(), tile, to + begin);
-    } else {
-      std::copy_n(lane.begin(), n, to + begin);
-    }
-  }
-  Tile load(std::size_t begin) const noexcept {
-    Tile t;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-    for (std::size_t k = 0; k < fields; ++k) t[k] = load(dense_[k].data(), begin);
-    return t;
-  }
-  void store(std::size_t begin, const Tile& t) noexcept {
-    for (std::size_t k = 0; k < fields; ++k) store(t[k], dense_[k].data(), begin);
-  }
-  static Cell cell_of(const Tile& t, std::size_t i) noexcept {
-    Cell cell{};
-    for (std::size_t k = 0; k < fields; ++k) cell[k] = t[k][i];
-    return cell;
-  }
-  static void put(Tile& t, std::size_t i, const Cell& cell) noexcept {
-    for (std::size_t k = 0; k < fields; ++k) t[k][i] = cell[k];
+  void scatter(std::span<const SparseFeature> sparse) noexcept {
+    gathered_.scatter(table_, sparse, intercept_);
+    if (penalised())
+      for (const SparseFeature& feature : sparse) lay_down(table_[feature.index]);
   }
 
   /// Dense weights now, hashed ones when they are next looked at.
@@ -403,9 +367,9 @@ class Linear {
     const float time = example.weight * options_.optimizer.penalty_rate();
     const float kept = math::exp(-options_.l2 * time);
     const float cut = options_.l1 * time * example.unit;
-    const float* inverse = scale_.inverse();
     for (std::size_t k = 0; k < lanes; ++k)
-      for (std::size_t j = 0; j < scale_.size(); ++j) dense_[k][j] = soft(dense_[k][j] * kept, cut * inverse[j]);
+      for (std::size_t j = 0; j < scale_.size(); ++j)
+        dense_[k][j] = soft(dense_[k][j] * kept, Optimizer::scales_itself ? cut : cut * scale_.inverse()[j]);
     if (table_.empty()) return;
     shrink_ = std::max(shrink_ * kept, 1e-30F);
     gravity_ = std::min(gravity_ + cut / shrink_, detail::largest_weight);
@@ -434,7 +398,9 @@ class Linear {
   detail::NominalCodes nominal_;
   detail::Merged merged_;  // the rest is scratch of learn
   std::vector<SparseFeature> codes_;
-  std::array<std::vector<float>, rate_count> pull_;
+  detail::GatheredWeights<Optimizer> gathered_;
+  std::array<std::vector<float>, rate_count> pulls_;  // [d], as relative_
+  std::vector<float> relative_;
 };
 
 /// P(y = 1) of labels 0 and 1. See docs of Linear; needs no tuning.

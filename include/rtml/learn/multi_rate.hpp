@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <string_view>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/core/math.hpp"
-#include "rtml/learn/optimizers.hpp"
+#include "rtml/learn/detail/optimizer.hpp"
 
 namespace rtml {
 
@@ -73,7 +74,7 @@ class MultiRate {
     void learn(const std::array<float, lanes>& slope, float energy, float weight, const MultiRate& optimizer) noexcept {
       weight = std::min(weight, 100.0F);
       energy_ = std::min(energy_ + weight * energy, detail::largest_energy);
-      const float step = optimizer.options_.mixing * weight * detail::inverse_sqrt(1.0F + energy_);
+      const float step = optimizer.options_.mixing * weight / std::sqrt(1.0F + energy_);
       for (std::size_t k = 0; k < lanes; ++k) logit_[k] -= step * slope[k];
       normalise();
     }
@@ -136,10 +137,8 @@ class MultiRate {
     cell[3] = detail::clamp_energy(cell[3] + energy * (z * z));
   }
   std::array<float, rate_count> rates(const std::array<float, fields>& cell, float dispersion) const noexcept {
-    return {dispersion / (dispersion * dispersion / options_.prior + cell[3]), 1.0F / (1.0F + detail::square_root(cell[3]))};
+    return {dispersion / (dispersion * dispersion / options_.prior + cell[3]), 1.0F / (1.0F + std::sqrt(cell[3]))};
   }
-
-  static constexpr float square(const std::array<float, fields>& /*cell*/, float z) noexcept { return z * z; }
 
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<rate_count>& s,
@@ -170,5 +169,9 @@ class MultiRate {
  private:
   Options options_;
 };
+
+namespace detail {
+RTML_COMPILED_KERNELS(MultiRate)
+}
 
 }  // namespace rtml

@@ -7,7 +7,7 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
-#include "rtml/learn/optimizers.hpp"
+#include "rtml/learn/detail/optimizer.hpp"
 
 namespace rtml {
 
@@ -40,7 +40,7 @@ class Nag {
     float count(float norm, float weight) noexcept {
       examples_ += static_cast<double>(weight);
       norms_ += static_cast<double>(weight) * static_cast<double>(norm);
-      return norms_ > 0.0 ? static_cast<float>(std::sqrt(examples_ / norms_)) : 0.0F;
+      return norms_ > 0.0 ? std::sqrt(static_cast<float>(examples_ / norms_)) : 0.0F;
     }
 
     template <class Self, class Ar>
@@ -81,11 +81,7 @@ class Nag {
     return {1.0F / detail::larger(std::sqrt(cell[1]) * cell[2], least)};
   }
 
-  /// What the value is to those before, squared.
-  static float square(const std::array<float, fields>& cell, float z) noexcept {
-    const float share = z / detail::larger(cell[2], least);
-    return share * share;
-  }
+  static float relative(const std::array<float, fields>& cell, float z) noexcept { return z / detail::larger(cell[2], least); }
 
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& s,
@@ -114,5 +110,9 @@ class Nag {
 
   Options options_;
 };
+
+namespace detail {
+RTML_COMPILED_KERNELS(Nag)
+}
 
 }  // namespace rtml

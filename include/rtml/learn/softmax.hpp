@@ -15,6 +15,7 @@
 #include "rtml/core/math.hpp"
 #include "rtml/learn/detail/column_scale.hpp"
 #include "rtml/learn/detail/hashed_table.hpp"
+#include "rtml/learn/detail/merged.hpp"
 #include "rtml/learn/detail/nominal_codes.hpp"
 #include "rtml/learn/multi_rate.hpp"
 
@@ -223,15 +224,15 @@ class Softmax {
       Cell cell = dense_cell(c, j);
       MultiRate::accumulate(cell, value[j], energy_[c]);
       dense_[c * fields + lanes][j] = cell[lanes];
-      s.add(optimizer.rates(cell, 1.0F), value[j], value[j] * value[j]);
+      s.add(optimizer.rates(cell, 1.0F), value[j]);
     }
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_.row(feature.index, classes_)[c].fields;
       MultiRate::accumulate(cell, feature.value, energy_[c]);
-      s.add(optimizer.rates(cell, 1.0F), feature.value, feature.value * feature.value);
+      s.add(optimizer.rates(cell, 1.0F), feature.value);
     }
     MultiRate::accumulate(intercept_[c], 1.0F, energy_[c]);
-    s.add(optimizer.rates(intercept_[c], 1.0F), 1.0F, 1.0F);
+    s.add(optimizer.rates(intercept_[c], 1.0F), 1.0F);
 
     const MultiRate::Options& rates = optimizer.options();
     const float* g = gradient_.data() + c * lanes;
@@ -241,16 +242,22 @@ class Softmax {
                  -std::min(rates.fast * weight, largest_step) * g[2] / s.plain};
     for (std::size_t j = 0; j < d; ++j) {
       Cell cell = dense_cell(c, j);
-      const auto pull = detail::times(optimizer.rates(cell, 1.0F), value[j]);
+      const auto pull = pulls_of(cell, value[j]);
       for (std::size_t k = 0; k < lanes; ++k) cell[k] *= before[j];
       MultiRate::apply(cell, value[j], pull, plan, true);
       for (std::size_t k = 0; k < lanes; ++k) dense_[c * fields + k][j] = detail::clamp_weight(cell[k] * inverse[j]);
     }
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_.row(feature.index, classes_)[c].fields;
-      MultiRate::apply(cell, feature.value, detail::times(optimizer.rates(cell, 1.0F), feature.value), plan, true);
+      MultiRate::apply(cell, feature.value, pulls_of(cell, feature.value), plan, true);
     }
-    MultiRate::apply(intercept_[c], 1.0F, optimizer.rates(intercept_[c], 1.0F), plan, false);
+    MultiRate::apply(intercept_[c], 1.0F, pulls_of(intercept_[c], 1.0F), plan, false);
+  }
+
+  std::array<float, MultiRate::rate_count> pulls_of(const Cell& cell, float z) const noexcept {
+    auto pulls = options_.optimizer.rates(cell, 1.0F);
+    for (float& pull : pulls) pull *= z;
+    return pulls;
   }
 
   Cell dense_cell(std::size_t c, std::size_t j) const noexcept {

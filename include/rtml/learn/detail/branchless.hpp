@@ -6,8 +6,7 @@
 
 namespace rtml::detail {
 
-// Float arithmetic on the bits, for loops that must vectorise: compilers turn comparisons of floats and std::sqrt (which may set errno)
-// into branches, and then give up. Arguments are finite.
+// Float arithmetic on the bits, for loops that must vectorise: compilers turn comparisons of floats into branches, and then give up. Arguments are finite.
 
 inline std::int32_t bits_of(float x) noexcept { return std::bit_cast<std::int32_t>(x); }
 inline float magnitude(float x) noexcept { return std::bit_cast<float>(bits_of(x) & 0x7fffffff); }
@@ -26,17 +25,5 @@ inline std::int32_t mask_of(bool holds) noexcept { return -static_cast<std::int3
 inline float choose(std::int32_t mask, float yes, float no) noexcept {
   return std::bit_cast<float>((bits_of(yes) & mask) | (bits_of(no) & ~mask));
 }
-
-/// 1 / sqrt(x) for x >= 0 to a few units in the last place; a large number for 0, so that x times it is 0.
-/// Source: C. Lomont, "Fast inverse square root" (2003), with three of Newton's steps.
-inline float inverse_sqrt(float x) noexcept {
-  float y = std::bit_cast<float>(0x5f375a86U - (std::bit_cast<std::uint32_t>(x) >> 1U));
-  const float half = 0.5F * x;
-  y = y * (1.5F - half * y * y);
-  y = y * (1.5F - half * y * y);
-  return y * (1.5F - half * y * y);
-}
-
-inline float square_root(float x) noexcept { return x * inverse_sqrt(x); }
 
 }  // namespace rtml::detail

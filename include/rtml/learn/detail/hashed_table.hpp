@@ -8,8 +8,6 @@
 #include <span>
 #include <vector>
 
-#include "rtml/core/features.hpp"
-#include "rtml/core/finite.hpp"
 #include "rtml/core/huge_pages.hpp"
 
 namespace rtml::detail {
@@ -37,6 +35,13 @@ class HashedTable {
   /// The first cell of a row. @pre !empty()
   Cell* row(std::uint32_t index, std::size_t width) noexcept { return cells_.data() + width * (index & mask_); }
   const Cell* row(std::uint32_t index, std::size_t width) const noexcept { return cells_.data() + width * (index & mask_); }
+
+  /// Fetches the cell of an index into the cache. @pre !empty()
+  void prefetch(std::uint32_t index) const noexcept {
+#if defined(__GNUC__)
+    __builtin_prefetch(&cells_[index & mask_]);
+#endif
+  }
 
   std::uint32_t mask() const noexcept { return mask_; }
   std::span<Cell> cells() noexcept { return cells_; }
@@ -78,53 +83,6 @@ class HashedTable {
  private:
   std::vector<Cell, HugePageAllocator<Cell>> cells_;
   std::uint32_t mask_ = 0;
-};
-
-/// Adds up what repeats in sparse features, so that a learner moves each weight once. Keeps its buffer.
-class Merged {
- public:
-  Merged() { buffer_.reserve(256); }
-
-  /// `sparse` itself when no index repeats under `mask`; else its sums, by index. `extra` features are appended first.
-  std::span<const SparseFeature> operator()(std::span<const SparseFeature> sparse, std::span<const SparseFeature> extra,
-                                            std::uint32_t mask) noexcept {
-    if (extra.empty() && !may_repeat(sparse, mask)) return sparse;
-    buffer_.assign(sparse.begin(), sparse.end());
-    buffer_.insert(buffer_.end(), extra.begin(), extra.end());
-    for (SparseFeature& feature : buffer_) feature.index &= mask;
-    if (!may_repeat(buffer_, mask)) return buffer_;
-    std::sort(buffer_.begin(), buffer_.end(), [](const SparseFeature& a, const SparseFeature& b) {
-      return a.index != b.index ? a.index < b.index : a.value < b.value;  // a total order: the sum does not depend on the input's
-    });
-    std::size_t kept = 0;
-    for (const SparseFeature& feature : buffer_) {
-      if (kept > 0 && buffer_[kept - 1].index == feature.index) {
-        buffer_[kept - 1].value = std::clamp(buffer_[kept - 1].value + feature.value, -largest_magnitude, largest_magnitude);
-      } else {
-        buffer_[kept++] = feature;
-      }
-    }
-    buffer_.resize(kept);
-    return buffer_;
-  }
-
-  std::size_t memory_bytes() const noexcept { return buffer_.capacity() * sizeof(SparseFeature); }
-
- private:
-  /// A Bloom filter of 8192 bits with one hash: false alarms only cost the sort.
-  static bool may_repeat(std::span<const SparseFeature> sparse, std::uint32_t mask) noexcept {
-    std::array<std::uint64_t, 128> seen{};
-    std::uint64_t repeats = 0;
-    for (const SparseFeature& feature : sparse) {
-      const std::uint32_t hash = ((feature.index & mask) * 0x9e3779b1U) >> 19U;
-      const std::uint64_t bit = std::uint64_t{1} << (hash % 64);
-      repeats |= seen[hash / 64] & bit;
-      seen[hash / 64] |= bit;
-    }
-    return repeats != 0;
-  }
-
-  std::vector<SparseFeature> buffer_;
 };
 
 }  // namespace rtml::detail

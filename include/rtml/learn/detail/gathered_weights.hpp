@@ -1,0 +1,120 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include "rtml/core/features.hpp"
+#include "rtml/core/kernels.hpp"
+#include "rtml/learn/detail/hashed_table.hpp"
+#include "rtml/learn/detail/linear_kernels.hpp"
+
+namespace rtml::detail {
+
+/// The weights of an example's hashed features, each index once, and of the intercept behind them: gathered from all over a table to lie
+/// side by side for the kernels, and scattered back. Keeps its buffer.
+template <class Optimizer>
+class GatheredWeights {
+  static constexpr std::size_t fields = Optimizer::fields;
+  using Table = HashedTable<fields>;
+  using Cell = std::array<float, fields>;
+
+ public:
+  GatheredWeights() { make_room(usual); }
+
+  /// Allocates when there were never so many features, beyond 256. O(nnz).
+  WeightBlock<Optimizer> gather(const Table& table, std::span<const SparseFeature> sparse, const Cell& intercept) {
+    const std::size_t n = sparse.size();
+    if (n + 1 > room_) make_room(n + 1);
+    float* z = column(fields);
+    std::size_t i = 0;
+    if constexpr (sizeof(typename Table::Cell) == sizeof(Quad))
+      for (; i + 4 <= n; i += 4) gather_four(table, sparse.data() + i, i);
+    for (; i < n; ++i) {
+      const Cell& cell = table[sparse[i].index];
+      for (std::size_t k = 0; k < fields; ++k) column(k)[i] = cell[k];
+      z[i] = sparse[i].value;
+    }
+    for (std::size_t k = 0; k < fields; ++k) column(k)[n] = intercept[k];
+    z[n] = 1.0F;
+
+    WeightBlock<Optimizer> block;
+    block.n = padded(n + 1);
+    std::fill(z + n + 1, z + block.n, 0.0F);
+    block.penalised = n;
+    for (std::size_t k = 0; k < fields; ++k) block.fields[k] = column(k);
+    block.z = z;
+    for (std::size_t r = 0; r < Optimizer::rate_count; ++r) block.pulls[r] = column(fields + 1 + r);
+    if (Optimizer::scales_itself) block.relative = column(fields + 1 + Optimizer::rate_count);
+    return block;
+  }
+
+  /// @pre the table and features of the last gather
+  void scatter(Table& table, std::span<const SparseFeature> sparse, Cell& intercept) noexcept {
+    const std::size_t n = sparse.size();
+    std::size_t i = 0;
+    if constexpr (sizeof(typename Table::Cell) == sizeof(Quad))
+      for (; i + 4 <= n; i += 4) scatter_four(table, sparse.data() + i, i);
+    for (; i < n; ++i) {
+      Cell& cell = table[sparse[i].index];
+      for (std::size_t k = 0; k < fields; ++k) cell[k] = column(k)[i];
+    }
+    for (std::size_t k = 0; k < fields; ++k) intercept[k] = column(k)[n];
+  }
+
+  std::size_t memory_bytes() const noexcept { return columns_.capacity() * sizeof(float); }
+
+ private:
+  using Quad = kernels::detail::Quad;
+
+  static constexpr std::size_t usual = 257;
+  static constexpr std::size_t width = fields + 1 + Optimizer::rate_count + (Optimizer::scales_itself ? 1 : 0);
+
+  static constexpr std::size_t padded(std::size_t n) noexcept { return (n + 15) / 16 * 16; }
+
+  void make_room(std::size_t n) {
+    room_ = padded(n);
+    columns_.assign(width * room_, 0.0F);
+  }
+
+  float* column(std::size_t at) noexcept { return columns_.data() + at * room_; }
+
+  // Four cells of four floats are a square, which turned is four columns. A cell of three has a fourth float for its alignment.
+
+  void gather_four(const Table& table, const SparseFeature* features, std::size_t at) noexcept {
+    std::array<Quad, 4> square;
+    for (std::size_t i = 0; i < 4; ++i) std::memcpy(&square[i], table.row(features[i].index, 1), sizeof(Quad));
+    turn(square);
+    for (std::size_t k = 0; k < fields; ++k) std::memcpy(column(k) + at, &square[k], sizeof(Quad));
+    Quad left;  // pairs of index and value
+    Quad right;
+    std::memcpy(&left, features, sizeof(Quad));
+    std::memcpy(&right, features + 2, sizeof(Quad));
+    const Quad values = __builtin_shufflevector(left, right, 1, 3, 5, 7);
+    std::memcpy(column(fields) + at, &values, sizeof(Quad));
+  }
+
+  void scatter_four(Table& table, const SparseFeature* features, std::size_t at) noexcept {
+    std::array<Quad, 4> square{};
+    for (std::size_t k = 0; k < fields; ++k) std::memcpy(&square[k], column(k) + at, sizeof(Quad));
+    turn(square);
+    for (std::size_t i = 0; i < 4; ++i) std::memcpy(static_cast<void*>(table.row(features[i].index, 1)), &square[i], sizeof(Quad));
+  }
+
+  static void turn(std::array<Quad, 4>& s) noexcept {
+    const Quad low_left = __builtin_shufflevector(s[0], s[1], 0, 4, 1, 5);
+    const Quad low_right = __builtin_shufflevector(s[2], s[3], 0, 4, 1, 5);
+    const Quad high_left = __builtin_shufflevector(s[0], s[1], 2, 6, 3, 7);
+    const Quad high_right = __builtin_shufflevector(s[2], s[3], 2, 6, 3, 7);
+    s = {__builtin_shufflevector(low_left, low_right, 0, 1, 4, 5), __builtin_shufflevector(low_left, low_right, 2, 3, 6, 7),
+         __builtin_shufflevector(high_left, high_right, 0, 1, 4, 5), __builtin_shufflevector(high_left, high_right, 2, 3, 6, 7)};
+  }
+
+  std::vector<float> columns_;  // [width, room_]: fields, values, pulls, relative values
+  std::size_t room_ = 0;
+};
+
+}  // namespace rtml::detail
