@@ -98,12 +98,14 @@ class Linear {
   float predict(Features x) const noexcept { return evaluate(x).prediction; }
 
   float learn(Features x, float y, float weight = 1.0F) noexcept {
-    const Evaluation before = evaluate(x);
     if (!is_usable(x, y, weight) || !Loss::accepts(y) || x.dense.size() != schema_.dense_size()) {
       ++refused_;
-    } else if (weight > 0.0F) {
-      update(x, y, weight, before);
+      return predict(x);
     }
+    if (weight == 0.0F) return predict(x);
+    const Step step = prepare(x);  // before the margin, whose arithmetic then goes on beside what this stores
+    const Evaluation before = evaluate(x);
+    update(step, y, weight, before);
     return before.prediction;
   }
 
@@ -175,6 +177,13 @@ class Linear {
     float prediction = 0.0F;
   };
 
+  /// Every weight of an example, made ready to move.
+  struct Step {
+    std::span<const SparseFeature> sparse;
+    Block gathered;  // theirs and the intercept's
+    Block dense;
+  };
+
   bool needs_table() const noexcept { return schema_.has_hashed() || !nominal_.empty(); }
 
   /// What follows from the schema.
@@ -231,7 +240,8 @@ class Linear {
   [[gnu::noinline]] Evaluation evaluate(Features x) const noexcept {
     Evaluation e;
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
-    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = intercept_[k] + kernels::dot_present(dense_[k].data(), x.dense.data(), d);
+    for (std::size_t k = 0; k < lanes; ++k)
+      e.margins[k] = intercept_[k] + (d == 0 ? 0.0F : kernels::dot_present(dense_[k].data(), x.dense.data(), d));
     if (!table_.empty()) {
       add_margins(x.sparse, e.margins);
       const bool lazily = penalised();
@@ -275,7 +285,7 @@ class Linear {
     }
   }
 
-  void update(Features x, float y, float weight, const Evaluation& before) noexcept {
+  void update(const Step& step, float y, float weight, const Evaluation& before) noexcept {
     detail::LinearExample<lanes> example;
     example.weight = weight;
     example.margins = before.margins;
@@ -297,21 +307,29 @@ class Linear {
     }
     example.margin = mixture_.mix(example.margins);
     example.gradient = options_.loss.gradient(example.margin, example.y);
-    descend(x, example);
+    descend(step, example);
     mixture_.learn(example, options_.optimizer);
     if (penalised()) penalise(example);
   }
 
-  /// One step of every weight that the example has.
-  void descend(Features x, const detail::LinearExample<lanes>& example) noexcept {
+  Step prepare(Features x) noexcept {
+    const auto sparse = sparse_of(x);
+    return {sparse, gather(sparse), dense_block(x)};
+  }
+
+  Block gather(std::span<const SparseFeature> sparse) noexcept {
+    Block block = gathered_.gather(table_, sparse, intercept_);
+    if (penalised())
+      for (std::size_t k = 0; k < lanes; ++k)
+        for (std::size_t i = 0; i < sparse.size(); ++i) block.fields[k][i] = now(block.fields[k][i], true);
+    return block;
+  }
+
+  void descend(const Step& step, const detail::LinearExample<lanes>& example) noexcept {
     const Optimizer& optimizer = options_.optimizer;
     const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
-    const auto sparse = sparse_of(x);
-    const Block dense = dense_block(x);
-    const Block gathered = gather(sparse);
-
     Sensitivity s;
-    for (const Block* block : {&dense, &gathered}) {
+    for (const Block* block : {&step.dense, &step.gathered}) {
       if (block->n == 0) continue;
       Kernels::accumulate(optimizer, *block, energy, example.dispersion);
       for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] += kernels::dot(block->pulls[r], block->z, block->n);
@@ -319,9 +337,11 @@ class Linear {
       s.plain += kernels::dot(size, size, block->n);
     }
     const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2}, mixture_);
-    for (const Block* block : {&dense, &gathered})
+    for (const Block* block : {&step.dense, &step.gathered})
       if (block->n != 0) Kernels::apply(optimizer, *block, plan);
-    scatter(sparse);
+    gathered_.scatter(table_, step.sparse, intercept_);
+    if (penalised())
+      for (const SparseFeature& feature : step.sparse) lay_down(table_[feature.index]);
   }
 
   /// The example's sparse features, each index once, and the codes of its nominal columns.
@@ -348,18 +368,6 @@ class Linear {
     for (std::size_t k = 0; k < fields; ++k) block.fields[k] = dense_[k].data();
     for (std::size_t r = 0; r < rate_count; ++r) block.pulls[r] = pulls_[r].data();
     return block;
-  }
-
-  Block gather(std::span<const SparseFeature> sparse) noexcept {
-    if (penalised())
-      for (const SparseFeature& feature : sparse) wake(table_[feature.index]);
-    return gathered_.gather(table_, sparse, intercept_);
-  }
-
-  void scatter(std::span<const SparseFeature> sparse) noexcept {
-    gathered_.scatter(table_, sparse, intercept_);
-    if (penalised())
-      for (const SparseFeature& feature : sparse) lay_down(table_[feature.index]);
   }
 
   /// Dense weights now, hashed ones when they are next looked at.

@@ -71,18 +71,17 @@ struct Logistic {
   static float predict(float margin) noexcept { return math::sigmoid(margin); }
   static float gradient(float margin, float y) noexcept { return y > 0.5F ? -math::sigmoid(-margin) : math::sigmoid(margin); }
 
-  /// The positive root d of d + e^q (e^d - 1) = time, where q is the margin towards the label. A short way, as most are: one of Halley's
-  /// steps from the root of its second order. Else three of Newton's from above.
+  /// The positive root d of d + e^q (e^d - 1) = time, where q is the margin towards the label. For a short way, as most are: the root of the
+  /// second order, and one of Newton's steps for the orders beyond, to 2e-5. Else three of Newton's from above.
   static float flow(float margin, float y, float time) noexcept {
     const float e = math::exp(y > 0.5F ? margin : -margin);
     const float slope = 1.0F + e;
     float d = time / slope;
     if (d < 0.25F) {
       d = 2.0F * time / (slope + std::sqrt(slope * slope + 2.0F * e * time));
-      const float grown = e * detail::exp_minus_one(d);
-      const float over = d + grown - time;
-      const float steep = slope + grown;
-      d = std::max(d - 2.0F * over * steep / (2.0F * steep * steep - over * (e + grown)), 0.0F);
+      const float ed = e * d;
+      const float square = d * d;
+      d -= ed * square * (0.16666667F + d * 0.041666668F + square * 0.0083333333F) / (slope + ed + 0.5F * ed * d);
     } else {
       d = std::min(d, math::log1p(time / e));
       for (int i = 0; i < 3; ++i) {
