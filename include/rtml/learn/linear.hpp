@@ -43,13 +43,14 @@ namespace rtml {
 ///   lazily, with the same result. FTRL has its own, from its source. Penalties act on scaled columns and in the label's unit.
 /// - A label outside the loss's domain is refused and counted. Weights stay finite for ever.
 ///
-/// Cost: O(d + nnz) both; neither allocates (learn grows one buffer when an example of more than 256 sparse features repeats an index).
+/// Cost: O(d + nnz) both; neither allocates (learn grows its buffers when an example has more than 256 sparse features, and more than all before).
 /// Thread safety: `predict` and `contributions` from any number of threads while nobody learns.
 template <class Loss, class Optimizer = MultiRate>
 class Linear {
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t fields = Optimizer::fields;
   static constexpr std::size_t rate_count = Optimizer::rate_count;
+  static constexpr std::size_t usual_features = 256;  // of an example, for which there is room from the beginning
   using Cell = std::array<float, fields>;
   using Kernels = detail::LinearKernels<Optimizer>;
   using Block = detail::WeightBlock<Optimizer>;
@@ -133,7 +134,7 @@ class Linear {
 
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() +
-                        merged_.memory_bytes() + nominal_.memory_bytes() + codes_.capacity() * sizeof(SparseFeature);
+                        merged_.memory_bytes() + nominal_.memory_bytes();
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
     for (const auto& pull : pulls_) bytes += pull.capacity() * sizeof(float);
     return bytes + relative_.capacity() * sizeof(float) + gathered_.memory_bytes();
@@ -192,9 +193,10 @@ class Linear {
     for (auto& pull : pulls_) pull.assign(schema_.dense_size(), 0.0F);
     if (Optimizer::scales_itself) relative_.assign(schema_.dense_size(), 0.0F);
     nominal_.bind(schema_);
-    codes_.clear();
-    codes_.reserve(nominal_.size());
     if (needs_table()) table_.allocate(options_.bits);
+    const std::size_t usual = needs_table() ? usual_features + nominal_.size() : 0;
+    merged_.reserve(usual);
+    gathered_.reserve(usual);
     bound_margins();
   }
 
@@ -347,9 +349,7 @@ class Linear {
   /// The example's sparse features, each index once, and the codes of its nominal columns.
   std::span<const SparseFeature> sparse_of(Features x) noexcept {
     if (table_.empty()) return {};
-    codes_.clear();
-    nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { codes_.push_back({index, 1.0F}); });
-    return merged_(x.sparse, codes_, table_.mask());
+    return merged_(x.sparse, nominal_.features(x.dense), table_.mask());
   }
 
   Block dense_block(Features x) noexcept {
@@ -405,7 +405,6 @@ class Linear {
   float center_ = 0.0F;
   detail::NominalCodes nominal_;
   detail::Merged merged_;  // the rest is scratch of learn
-  std::vector<SparseFeature> codes_;
   detail::GatheredWeights<Optimizer> gathered_;
   std::array<std::vector<float>, rate_count> pulls_;  // [d], as relative_
   std::vector<float> relative_;

@@ -97,7 +97,7 @@ class Softmax {
     std::size_t bytes = sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() +
                         nominal_.memory_bytes() + merged_.memory_bytes() + intercept_.capacity() * sizeof(Cell) +
                         (margins_.capacity() + gradient_.capacity() + energy_.capacity()) * sizeof(float) +
-                        codes_.capacity() * sizeof(SparseFeature) + dense_.capacity() * sizeof(std::vector<float>);
+                        dense_.capacity() * sizeof(std::vector<float>);
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
     return bytes;
   }
@@ -138,10 +138,10 @@ class Softmax {
     dense_.resize(classes_ * fields);
     for (auto& column : dense_) column.resize(schema_.dense_size(), 0.0F);
     nominal_.bind(schema_);
-    codes_.clear();
-    codes_.reserve(nominal_.size());
     energy_.assign(classes_, 0.0F);
-    if (needs_table()) table_.allocate(options_.bits, classes_);
+    if (!needs_table()) return;
+    table_.allocate(options_.bits, classes_);
+    merged_.reserve(256 + nominal_.size());
   }
 
   /// Calls use(class, lane, margin) for every one of them, cut to what a margin may be.
@@ -182,12 +182,8 @@ class Softmax {
 
     scale_.observe(x.dense.data());
     nominal_.blank(scale_.values());
-    codes_.clear();
     std::span<const SparseFeature> sparse;
-    if (!table_.empty()) {
-      nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { codes_.push_back({index, 1.0F}); });
-      sparse = merged_(x.sparse, codes_, table_.mask());
-    }
+    if (!table_.empty()) sparse = merged_(x.sparse, nominal_.features(x.dense), table_.mask());
     for (std::size_t c = 0; c < classes_; ++c) descend(c, weight, sparse);
   }
 
@@ -277,8 +273,7 @@ class Softmax {
   std::uint64_t refused_ = 0;
 
   detail::NominalCodes nominal_;
-  detail::Merged merged_;  // the rest is scratch of learn
-  std::vector<SparseFeature> codes_;
+  detail::Merged merged_;        // the rest is scratch of learn
   std::vector<float> margins_;   // [classes, lanes]
   std::vector<float> gradient_;  // [classes, lanes]
   std::vector<float> energy_;    // [classes]

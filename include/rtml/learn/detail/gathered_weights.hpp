@@ -23,12 +23,15 @@ class GatheredWeights {
   using Cell = std::array<float, fields>;
 
  public:
-  GatheredWeights() { make_room(usual); }
+  /// Makes room for so many features, so that `gather` need not.
+  void reserve(std::size_t features) {
+    if (features + 1 > room_) make_room(features + 1);
+  }
 
-  /// Allocates when there were never so many features, beyond 256. O(nnz).
+  /// Allocates when there are more features than ever. O(nnz).
   WeightBlock<Optimizer> gather(const Table& table, std::span<const SparseFeature> sparse, const Cell& intercept) {
     const std::size_t n = sparse.size();
-    if (n + 1 > room_) make_room(n + 1);
+    reserve(n);
     float* z = column(fields);
     std::size_t i = 0;
     if constexpr (sizeof(typename Table::Cell) == sizeof(Quad))
@@ -70,7 +73,6 @@ class GatheredWeights {
  private:
   using Quad = kernels::detail::Quad;
 
-  static constexpr std::size_t usual = 257;
   static constexpr std::size_t width = fields + 1 + Optimizer::rate_count + (Optimizer::scales_itself ? 1 : 0);
 
   static constexpr std::size_t padded(std::size_t n) noexcept { return (n + 15) / 16 * 16; }

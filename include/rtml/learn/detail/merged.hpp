@@ -15,32 +15,36 @@ namespace rtml::detail {
 /// Adds up what repeats in sparse features, so that a learner moves each weight once. O(nnz); keeps its buffers.
 class Merged {
  public:
-  Merged() : slots_(512) { buffer_.reserve(slots_.size() / 2); }
+  /// Makes room for so many features, so that merging need not.
+  void reserve(std::size_t features) {
+    if (features <= sums_.size()) return;
+    sums_.resize(features);
+    slots_.assign(std::bit_ceil(2 * features), Slot{});
+  }
 
   /// `sparse` itself when no index repeats under `mask`; else its sums, in the order of first appearance. `extra` features come last.
   std::span<const SparseFeature> operator()(std::span<const SparseFeature> sparse, std::span<const SparseFeature> extra,
                                             std::uint32_t mask) noexcept {
-    const std::size_t n = sparse.size() + extra.size();
-    if (n > slots_.size() / 2) slots_.assign(std::bit_ceil(2 * n), Slot{});
+    reserve(sparse.size() + extra.size());
     if (extra.empty() && are_distinct(sparse, mask)) return sparse;
-    buffer_.clear();
     next_stamp();
     const Finder find(slots_, stamp_);
+    std::size_t n = 0;
     for (const auto features : {sparse, extra}) {
       for (const SparseFeature& feature : features) {
         const std::uint32_t index = feature.index & mask;
-        const std::size_t place = find(index, buffer_.size(), [&](std::size_t at) { return buffer_[at].index; });
-        if (place == buffer_.size()) {
-          buffer_.push_back({index, feature.value});
+        const std::size_t place = find(index, n, [&](std::size_t at) { return sums_[at].index; });
+        if (place == n) {
+          sums_[n++] = {index, feature.value};
         } else {
-          buffer_[place].value = std::clamp(buffer_[place].value + feature.value, -largest_magnitude, largest_magnitude);
+          sums_[place].value = std::clamp(sums_[place].value + feature.value, -largest_magnitude, largest_magnitude);
         }
       }
     }
-    return buffer_;
+    return std::span(sums_).first(n);
   }
 
-  std::size_t memory_bytes() const noexcept { return buffer_.capacity() * sizeof(SparseFeature) + slots_.capacity() * sizeof(Slot); }
+  std::size_t memory_bytes() const noexcept { return sums_.capacity() * sizeof(SparseFeature) + slots_.capacity() * sizeof(Slot); }
 
  private:
   /// An open hash table from index to place, emptied by a new stamp.
@@ -83,12 +87,12 @@ class Merged {
   };
 
   void next_stamp() noexcept {
-    if (++stamp_ != 0) return;
+    if (++stamp_ != 0) return;  // a wrapped stamp must not meet an old one
     std::fill(slots_.begin(), slots_.end(), Slot{});
     stamp_ = 1;
   }
 
-  std::vector<SparseFeature> buffer_;
+  std::vector<SparseFeature> sums_;
   std::vector<Slot> slots_;
   std::uint32_t stamp_ = 0;
 };

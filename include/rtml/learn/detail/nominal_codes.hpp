@@ -20,6 +20,7 @@ class NominalCodes {
     columns_.clear();
     for (std::size_t place = 0; place < schema.dense_size(); ++place)
       if (schema.dense(place).kind == Column::Kind::nominal) columns_.push_back({place, hash_bytes(schema.dense(place).name)});
+    features_.resize(columns_.size());
   }
 
   bool empty() const noexcept { return columns_.empty(); }
@@ -34,13 +35,20 @@ class NominalCodes {
     }
   }
 
+  /// The codes of `dense`, each of value 1, until the next call.
+  std::span<const SparseFeature> features(std::span<const float> dense) noexcept {
+    std::size_t n = 0;
+    each(dense, [&](std::size_t /*place*/, std::uint32_t index) { features_[n++] = {index, 1.0F}; });
+    return std::span(features_).first(n);
+  }
+
   /// Takes codes out of what is treated as numbers.
   void blank(float* values) const noexcept {
     for (const Salted& column : columns_) values[column.place] = 0.0F;
   }
 
   std::size_t size() const noexcept { return columns_.size(); }
-  std::size_t memory_bytes() const noexcept { return columns_.capacity() * sizeof(Salted); }
+  std::size_t memory_bytes() const noexcept { return columns_.capacity() * sizeof(Salted) + features_.capacity() * sizeof(SparseFeature); }
 
  private:
   struct Salted {
@@ -48,6 +56,7 @@ class NominalCodes {
     std::uint64_t salt;
   };
   std::vector<Salted> columns_;
+  std::vector<SparseFeature> features_;
 };
 
 }  // namespace rtml::detail
