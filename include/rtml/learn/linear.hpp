@@ -93,6 +93,7 @@ class Linear {
   /// @throws SchemaError when `schema` lost or changed a column; ConfigError when it has no column that `interactions` name.
   void bind(const Schema& schema) {
     if (auto missing = schema.missing_from(schema_)) raise(SchemaError(std::string(name) + " learned from other features: " + *missing));
+    interactions_.bind(options_.interactions, schema);
     for (auto& column : dense_) column = detail::moved_to(schema, schema_, column);
     scale_.bind(schema, schema_);
     schema_ = schema;
@@ -149,6 +150,41 @@ class Linear {
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
     for (const auto& pull : pulls_) bytes += pull.capacity() * sizeof(float);
     return bytes;
+  }
+
+  /// Joins what another learned of other examples: each weight is the mean of both by the squared gradients that it met, which add up. So a
+  /// weight that one of them hardly knows is the other's. Order-free up to rounding. Of optimizers that count squared gradients: the
+  /// others have nothing to weigh by, and no merge.
+  /// @throws SchemaError when the other learned from other columns, ConfigError when its options are others.
+  void merge(const Linear& other) requires detail::WeighsGradients<Optimizer> {
+    other.schema_.require_equal(schema_, name);
+    require(name, "bits of what is merged", other.options_.bits, other.options_.bits == options_.bits, to_text(options_.bits));
+    require(name, "interactions of what is merged", other.options_.interactions.size(),
+            other.options_.interactions == options_.interactions, "equal");
+    const auto join = [&](Cell& mine, Cell theirs) {
+      for (std::size_t k = 0; k < lanes; ++k) {
+        mine[k] = now(mine[k]);
+        theirs[k] = other.now(theirs[k]);
+      }
+      options_.optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+    };
+    front_.merge(other.front_, options_.optimizer);
+    for (std::size_t j = 0; j < schema_.dense_size(); ++j) {
+      Cell mine;
+      Cell theirs;
+      for (std::size_t k = 0; k < fields; ++k) {
+        mine[k] = dense_[k][j];
+        theirs[k] = other.dense_[k][j];
+      }
+      options_.optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+      for (std::size_t k = 0; k < fields; ++k) dense_[k][j] = mine[k];
+    }
+    scale_.merge(other.scale_);
+    if (!table_.empty())
+      for (std::uint32_t i = 0; i <= table_.mask(); ++i) join(table_[i], other.table_[i]);
+    shrink_ = 1.0F;
+    gravity_ = 0.0F;
+    refused_ += other.refused_;
   }
 
   template <class Self, class Ar>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -50,6 +52,19 @@ class ColumnScale {
   float* values() noexcept { return value_.data(); }                 ///< x over its scale, within reach; 0 = missing
   const float* before() const noexcept { return before_.data(); }    ///< the scales before this example
   const float* inverse() const noexcept { return inverse_.data(); }  ///< 1 / the scales now; 0 where nothing was seen
+
+  /// As if both had seen one stream, but for values that were cut.
+  void merge(const ColumnScale& other) noexcept {
+    for (std::size_t j = 0; j < scale_.size(); ++j) {
+      const double all = static_cast<double>(count_[j]) + static_cast<double>(other.count_[j]);
+      if (all == 0.0) continue;
+      const double share = static_cast<double>(other.count_[j]) / all;
+      const double mine = static_cast<double>(scale_[j]);
+      const double theirs = static_cast<double>(other.scale_[j]);
+      scale_[j] = static_cast<float>(std::sqrt((1.0 - share) * mine * mine + share * theirs * theirs));
+      count_[j] = static_cast<float>(std::min(all, static_cast<double>(most_counted)));
+    }
+  }
 
   // What lasts, for who shares it.
   std::vector<float>& scales() noexcept { return scale_; }

@@ -49,6 +49,17 @@ class LinearFront {
     return true;
   }
 
+  /// One unit of the label, in its own measure.
+  float unit() const noexcept { return Loss::scaled ? static_cast<float>(labels_.unit()) : 1.0F; }
+
+  void merge(const LinearFront& other, const Optimizer& optimizer) noexcept {
+    labels_.merge(other.labels_);
+    largest_count_ = std::max(largest_count_, other.largest_count_);
+    bound_margins();
+    optimizer.merge(intercept, other.intercept, unit(), {});
+    mixture.merge(other.mixture);
+  }
+
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar(self.intercept, self.mixture, self.labels_, self.largest_count_);
