@@ -76,8 +76,9 @@ class FtrlProximal {
   /// The mean weight, and the total that belongs to it: totals themselves do not add up, as each has its own weights in it.
   void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float unit,
              const detail::Penalty& penalty) const noexcept {
-    const float weight = detail::weighted_mean(mine[0], mine[2], theirs[0], theirs[2]);
-    const float total = detail::weighted_mean(mine[1], mine[2], theirs[1], theirs[2]);
+    const auto reached = [&](float energy) { return detail::reached_by_roots(options_.alpha, options_.beta, energy); };
+    const float weight = detail::joined(mine[0], mine[2], theirs[0], theirs[2], reached);
+    const float total = detail::joined(mine[1], mine[2], theirs[1], theirs[2], reached);
     const float n = detail::clamp_energy(mine[2] + theirs[2]);
     const float root = std::sqrt(n);
     const float beyond = weight * (penalty.l2 + (options_.beta + root) / options_.alpha);

@@ -81,10 +81,13 @@ class MultiRate {
 
     /// The mean by what each learned from.
     void merge(const State& other) noexcept {
-      for (std::size_t k = 0; k < lanes; ++k) logit_[k] = detail::weighted_mean(logit_[k], energy_, other.logit_[k], other.energy_);
+      const auto mean = [](float mine, float my_weight, float theirs, float their_weight) {
+        return detail::joined(mine, my_weight, theirs, their_weight, [](float /*weight*/) { return 1.0F; });
+      };
+      for (std::size_t k = 0; k < lanes; ++k) logit_[k] = mean(logit_[k], energy_, other.logit_[k], other.energy_);
       normalise();
       energy_ = std::min(energy_ + other.energy_, detail::largest_energy);
-      dispersion_ = detail::weighted_mean(dispersion_, seen_, other.dispersion_, other.seen_);
+      dispersion_ = mean(dispersion_, seen_, other.dispersion_, other.seen_);
       seen_ = std::min(seen_ + other.seen_, longest);
     }
 
@@ -166,9 +169,12 @@ class MultiRate {
     cell[2] = detail::clamp_weight(cell[2] + plan.step[2] * z);
   }
 
-  static void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
-                    const detail::Penalty& /*penalty*/) noexcept {
-    for (std::size_t k = 0; k < lanes; ++k) mine[k] = detail::weighted_mean(mine[k], mine[3], theirs[k], theirs[3]);
+  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
+             const detail::Penalty& /*penalty*/) const noexcept {
+    const auto join = [&](std::size_t k, auto reached) { mine[k] = detail::joined(mine[k], mine[3], theirs[k], theirs[3], reached); };
+    join(0, [&](float energy) { return energy / (1.0F / options_.prior + energy); });
+    join(1, [&](float energy) { return detail::reached_by_roots(options_.bold, 1.0F, energy); });
+    join(2, [](float /*energy*/) { return 1.0F; });
     mine[3] = detail::clamp_energy(mine[3] + theirs[3]);
   }
 

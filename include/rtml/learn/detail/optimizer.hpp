@@ -1,10 +1,12 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/core/math.hpp"
 #include "rtml/learn/detail/branchless.hpp"
 #include "rtml/learn/detail/linear_kernels.hpp"
 
@@ -64,12 +66,24 @@ concept WeighsGradients = requires(const Optimizer& optimizer, std::array<float,
   optimizer.merge(mine, theirs, 1.0F, penalty);
 };
 
-/// The mean of two weights by what each learned from.
-inline float weighted_mean(float mine, float my_energy, float theirs, float their_energy) noexcept {
-  const double all = static_cast<double>(my_energy) + static_cast<double>(their_energy);
-  if (all == 0.0) return mine != 0.0F ? mine : theirs;
-  const double share = static_cast<double>(their_energy) / all;
-  return clamp_weight(static_cast<float>(static_cast<double>(mine) * (1.0 - share) + static_cast<double>(theirs) * share));
+/// Two weights joined, each learned from examples of so much `energy` (the sum of their squared gradients: their information on the weight)
+/// and therefore so far on its way from 0, `reached(energy)` in [0, 1], to where they draw it: the mean of the two ends by information, as
+/// far on the way as the sum of both leads. For rates that fall as 1/n that is the product of two posteriors over their common prior.
+template <class Reached>
+float joined(float mine, float my_energy, float theirs, float their_energy, Reached reached) noexcept {
+  const auto end = [&](float weight, float energy) {
+    const float part = reached(energy);
+    return part > 0.0F ? static_cast<double>(weight) * static_cast<double>(energy / part) : 0.0;
+  };
+  const float all = clamp_energy(my_energy + their_energy);
+  if (!(all > 0.0F)) return mine != 0.0F ? mine : theirs;
+  return clamp_weight(static_cast<float>((end(mine, my_energy) + end(theirs, their_energy)) * static_cast<double>(reached(all) / all)));
+}
+
+/// How far rates of rate / (beta + sqrt(energy)) lead: 1 - e^-t, where t is their integral over the energy.
+inline float reached_by_roots(float rate, float beta, float energy) noexcept {
+  const float root = std::sqrt(energy);
+  return 1.0F - math::exp(-2.0F * rate * (root - beta * math::log1p(root / beta)));
 }
 
 /// The state of optimizers that have one lane: nothing to mix.
