@@ -46,6 +46,8 @@
 #include "rtml/drift/two_sample.hpp"
 #include "rtml/learn/baselines.hpp"
 #include "rtml/learn/binary.hpp"
+#include "rtml/learn/factorization_machine.hpp"
+#include "rtml/learn/field_aware_factorization_machine.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
 #include "rtml/learn/losses.hpp"

@@ -7,6 +7,8 @@
 #include "rtml/core/spec.hpp"
 #include "rtml/learn/baselines.hpp"
 #include "rtml/learn/binary.hpp"
+#include "rtml/learn/factorization_machine.hpp"
+#include "rtml/learn/field_aware_factorization_machine.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
 #include "rtml/learn/optimizers.hpp"
@@ -117,6 +119,44 @@ AnyLearner naive_bayes(Spec& spec, const Stream& stream) {
   return of_classes(spec, stream, GaussianNaiveBayes({.classes = classes_of(spec, stream)}));
 }
 
+template <class Options>
+Options factor_options(Spec& spec) {
+  Options options;
+  options.factors = static_cast<unsigned>(spec.integer("factors", options.factors, 1, 64));
+  options.bits = static_cast<unsigned>(spec.integer("bits", options.bits, 1, 28));
+  options.rate = real(spec, "rate", options.rate);
+  options.l2 = real(spec, "l2", options.l2);
+  options.seed = static_cast<std::uint64_t>(spec.integer("seed", static_cast<std::int64_t>(options.seed), 0));
+  return options;
+}
+
+template <class Loss>
+AnyLearner fm(Spec& spec) {
+  const auto options = factor_options<typename FactorizationMachine<Loss>::Options>(spec);
+  spec.finish();
+  return AnyLearner(FactorizationMachine<Loss>(options), spec.whole());
+}
+
+template <class Loss>
+AnyLearner ffm(Spec& spec) {
+  auto options = factor_options<typename FieldAwareFactorizationMachine<Loss>::Options>(spec);
+  options.fields = static_cast<unsigned>(spec.integer("fields", options.fields, 1, 1024));
+  spec.finish();
+  return AnyLearner(FieldAwareFactorizationMachine<Loss>(options), spec.whole());
+}
+
+AnyLearner fm(Spec& spec, const Stream& stream) {
+  if (stream.task == Task::regression) return fm<Squared>(spec);
+  require(spec.name(), "task", name_of(stream.task), stream.task == Task::binary, "binary or regression");
+  return fm<Logistic>(spec);
+}
+
+AnyLearner ffm(Spec& spec, const Stream& stream) {
+  if (stream.task == Task::regression) return ffm<Squared>(spec);
+  require(spec.name(), "task", name_of(stream.task), stream.task == Task::binary, "binary or regression");
+  return ffm<Logistic>(spec);
+}
+
 AnyLearner majority(Spec& spec, const Stream& stream) {
   const int classes = classes_of(spec, stream);
   if (stream.task == Task::classes) return of_classes(spec, stream, Majority({.classes = classes}));
@@ -142,13 +182,15 @@ struct Entry {
   AnyLearner (*make)(Spec&, const Stream&);
 };
 
-constexpr std::array<Entry, 7> entries = {{{"majority", majority},
+constexpr std::array<Entry, 9> entries = {{{"majority", majority},
                                            {"no_change", no_change},
                                            {"mean", mean},
                                            {"logistic", logistic},
                                            {"linear", regression},
                                            {"softmax", softmax},
-                                           {"naive_bayes", naive_bayes}}};
+                                           {"naive_bayes", naive_bayes},
+                                           {"fm", fm},
+                                           {"ffm", ffm}}};
 
 AnyLearner make(Spec& spec, const Stream& stream) {
   std::string known = "one of";

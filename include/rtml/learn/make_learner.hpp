@@ -19,6 +19,8 @@ namespace rtml {
 /// |                       | beta (adagrad, ftrl), prior, bold, fast, mixing (multirate)                                            |
 /// | softmax               | classes, bits, prior, bold, fast, mixing                                                               |
 /// | naive_bayes           | classes                                                                                                |
+/// | fm                    | factors, bits, rate, l2, seed                                                                          |
+/// | ffm                   | factors, bits, rate, l2, seed, fields                                                                  |
 /// | majority, no_change   | classes                                                                                                |
 /// | mean                  |                                                                                                        |
 ///
@@ -27,8 +29,8 @@ namespace rtml {
 /// learner that cannot do the task.
 RTML_API AnyLearner make_learner(std::string_view spec, Task task, int classes = 2);
 
-/// The same for the task that the name itself says: binary for logistic, regression for linear and mean, else as `classes=` says, binary
-/// without it.
+/// The same for the task that the name itself says: binary for logistic, fm and ffm, regression for linear and mean, else as `classes=`
+/// says, binary without it.
 RTML_API AnyLearner make_learner(std::string_view spec);
 
 /// The names that make_learner knows.

@@ -1,0 +1,414 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rtml/core/features.hpp"
+#include "rtml/core/finite.hpp"
+#include "rtml/core/hash.hpp"
+#include "rtml/core/math.hpp"
+#include "rtml/core/schema.hpp"
+#include "rtml/learn/detail/branchless.hpp"
+#include "rtml/learn/detail/column_scale.hpp"
+#include "rtml/learn/detail/factor_rows.hpp"
+#include "rtml/learn/detail/label_scale.hpp"
+#include "rtml/learn/detail/nominal_codes.hpp"
+#include "rtml/learn/losses.hpp"
+#include "rtml/learn/optimizers.hpp"
+
+namespace rtml::detail {
+
+/// From where a binary prediction says 1: 0 for a margin (hinge, which has no probability), else 1/2.
+template <class Loss>
+inline constexpr float threshold_of = std::same_as<Loss, Hinge> ? 0.0F : 0.5F;
+
+/// One feature that an example has: of a dense column, a nominal code or a hashed index.
+struct Active {
+  std::size_t row;      ///< of the table
+  float value;          ///< of a dense column over the column's scale
+  std::uint32_t field;  ///< 0 where there are no fields
+};
+
+/// A Bloom filter of 8192 bits with one hash: false alarms only cost a closer look.
+class RepeatFilter {
+ public:
+  /// True when `row` may have been asked for before.
+  bool seen(std::size_t row) noexcept {
+    const std::uint32_t hash = (static_cast<std::uint32_t>(row) * 0x9e3779b1U) >> 19U;
+    const std::uint64_t bit = std::uint64_t{1} << (hash % 64);
+    const bool before = (bits_[hash / 64] & bit) != 0;
+    bits_[hash / 64] |= bit;
+    return before;
+  }
+
+ private:
+  std::array<std::uint64_t, 128> bits_{};
+};
+
+/// What factorization machines have in common, which is all but their interactions: features and their rows, the linear half with its
+/// optimizer, the label's unit, the size of a step.
+template <class Loss, class Optimizer>
+class FactorModel {
+ public:
+  static constexpr std::size_t lanes = Optimizer::lanes;
+  static constexpr std::size_t most_factors = 64;
+  using Cell = std::array<float, Optimizer::fields>;
+  using Margins = std::array<float, lanes>;
+  using Rows = FactorRows<Optimizer::fields>;
+  using Fields = std::span<const std::uint32_t>;
+
+  struct Settings {
+    Loss loss = {};
+    Optimizer optimizer = {};
+    unsigned factors = 8;
+    unsigned bits = 18;
+    unsigned fields = 0;  ///< of hashed features; each dense column is one more. 0 = every feature has one vector, for all
+    float rate = 1.0F;
+    float l2 = 0.0F;
+    std::uint64_t seed = 0;
+  };
+
+  struct Evaluation {
+    Margins margins{};  ///< of the linear half, the interactions added to each
+    float margin = 0.0F;
+    float prediction = 0.0F;
+  };
+
+  /// An example as it is learned from.
+  struct Example {
+    LinearExample<lanes> linear;
+    std::span<const Active> active;
+    float energy = 0.0F;  ///< weighted squared gradient of the loss
+    float size = 1.0F;    ///< sum of the squared values, at least 1
+  };
+
+  /// @throws ConfigError when an option is outside the range that both machines document.
+  FactorModel(std::string_view type, const Settings& settings)
+      : settings_(settings), padded_((settings.factors + 3) / 4 * 4), rows_(0, fields_of(schema_) * padded_) {
+    require(type, "factors", settings.factors, settings.factors >= 1 && settings.factors <= most_factors, "in [1, 64]");
+    require(type, "rate", settings.rate, settings.rate > 0.0F && settings.rate <= 1e6F, "in (0, 1e6]");
+    require(type, "l2", settings.l2, settings.l2 >= 0.0F && settings.l2 <= 1e3F, "in [0, 1000]");
+  }
+
+  /// @throws SchemaError when `schema` lost or changed a column.
+  void bind(std::string_view who, const Schema& schema) {
+    if (auto missing = schema.missing_from(schema_)) raise(SchemaError(std::string(who) + " learned from other features: " + *missing));
+    if (schema != schema_) rows_ = moved_to(schema);
+    inverse_ = detail::moved_to(schema, schema_, inverse_);
+    scale_.bind(schema, schema_);
+    schema_ = schema;
+    set_up();
+  }
+
+  const Schema& schema() const noexcept { return schema_; }
+  const Settings& settings() const noexcept { return settings_; }
+  std::uint64_t refused() const noexcept { return refused_; }
+  void refuse() noexcept { ++refused_; }
+
+  const Rows& rows() const noexcept { return rows_; }
+  Rows& rows() noexcept { return rows_; }
+
+  /// Floats of one vector of factors: a multiple of 4, those beyond `factors` are 0 for ever.
+  std::size_t padded() const noexcept { return padded_; }
+
+  /// So many features of an example cost no allocation.
+  static std::size_t usual_features(const Schema& schema) noexcept { return schema.dense_size() + 256; }
+
+  /// Calls use(Active) for each numeric dense column of `x` that is present and not 0.
+  template <class Use>
+  void each_dense(Features x, Use use) const noexcept {
+    const std::size_t d = std::min(x.dense.size(), inverse_.size());
+    for (std::size_t j = 0; j < d; ++j) {
+      const float value = is_nan(x.dense[j]) ? 0.0F : cut(x.dense[j] * inverse_[j], ColumnScale::reach);
+      if (value != 0.0F) use(Active{j, value, field_of_dense(j)});
+    }
+  }
+
+  /// The same for nominal codes and hashed features, repeated ones as they come.
+  template <class Use>
+  void each_hashed(Features x, Fields fields, Use use) const noexcept {
+    if (!hashes_) return;
+    const std::size_t d = inverse_.size();
+    nominal_.each(x.dense, [&](std::size_t place, std::uint32_t index) { use(Active{d + (index & mask_), 1.0F, field_of_dense(place)}); });
+    for (std::size_t i = 0; i < x.sparse.size(); ++i) {
+      const SparseFeature& feature = x.sparse[i];
+      if (feature.value == 0.0F) continue;
+      std::uint32_t field = 0;
+      if (settings_.fields != 0) field = (i < fields.size() ? fields[i] : static_cast<std::uint32_t>(i)) % settings_.fields;
+      use(Active{d + (feature.index & mask_), feature.value, field});
+    }
+  }
+
+  /// Asks for the beginnings of the hashed rows, which lie anywhere in memory.
+  void prefetch(Features x) const noexcept {
+    if (!hashes_) return;
+    for (const SparseFeature& feature : x.sparse) rows_.prefetch(inverse_.size() + (feature.index & mask_));
+  }
+
+  Margins intercept() const noexcept {
+    Margins margins;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+    std::copy_n(intercept_.begin(), lanes, margins.begin());
+    return margins;
+  }
+
+  /// Adds what the weights of a feature say.
+  void add(Margins& margins, const Active& a) const noexcept {
+    const float* weights = rows_.row(a.row);
+    for (std::size_t k = 0; k < lanes; ++k) margins[k] += weights[k] * a.value;
+  }
+
+  Evaluation finish(const Margins& linear, float interactions) const noexcept {
+    Evaluation e;
+    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = bounded(linear[k] + unit() * interactions);
+    e.margin = mixture_.mix(e.margins);
+    e.prediction = Loss::predict(e.margin);
+    return e;
+  }
+
+  bool usable(Features x, float y, float weight) const noexcept {
+    return is_usable(x, y, weight) && Loss::accepts(y) && x.dense.size() == schema_.dense_size();
+  }
+
+  /// Takes an example in: scales, the label's unit, its active features (repeated ones of one field added up), its gradient. False while
+  /// all labels were equal: the intercept is that, and there is nothing to learn.
+  bool open(Features x, Fields fields, float y, float weight, const Evaluation& before, Example& example) noexcept {
+    gather(x, fields);
+    example.active = active_;
+    float size = 0.0F;
+    for (const Active& a : active_) size += a.value * a.value;
+    example.size = std::max(size, 1.0F);
+    LinearExample<lanes>& linear = example.linear;
+    linear.weight = weight;
+    linear.margins = before.margins;
+    linear.y = y;
+    if constexpr (Loss::scaled) {
+      if (labels_.empty()) settings_.optimizer.start(intercept_, y);
+      labels_.observe(y);
+      bound_margins();
+      if (labels_.unit() <= 0.0) return false;
+      const auto in_units = [&](float value) { return static_cast<float>((static_cast<double>(value) - labels_.mean()) / labels_.unit()); };
+      for (float& margin : linear.margins) margin = in_units(margin);
+      linear.y = in_units(y);
+      linear.unit = unit();
+      if constexpr (Loss::dispersed) linear.dispersion = mixture_.dispersion();
+    }
+    if constexpr (Loss::counts) {
+      largest_count_ = std::max(largest_count_, y);
+      bound_margins();
+    }
+    linear.margin = mixture_.mix(linear.margins);
+    linear.gradient = settings_.loss.gradient(linear.margin, linear.y);
+    example.energy = std::min(weight * linear.gradient * linear.gradient, largest_energy);
+    return true;
+  }
+
+  /// Draws the factors of a vector that was never learned from: +-0.05 / sqrt(size), at random, so that interactions begin small whatever
+  /// the number of features.
+  void wake(float* factors, std::size_t row, std::size_t field, float size) const noexcept {
+    if (factors[0] != 0.0F) return;
+    const std::size_t d = inverse_.size();
+    const std::uint64_t feature = row < d ? hash_bytes(schema_.dense(row).name) : row - d;
+    const std::uint64_t other = is_hashed(field) ? field : hash_bytes(schema_.dense(field - settings_.fields).name);
+    const std::uint64_t key = hash_combine(hash_combine(settings_.seed, feature), other);
+    const float reach = 0.05F * inverse_sqrt(size);
+    for (std::size_t f = 0; f < settings_.factors; ++f) {
+      const std::uint64_t bits = hash_integer(key, f);
+      const float share = static_cast<float>((bits >> 41U) + 1) * 0x1.0p-23F;  // in (0, 1]
+      factors[f] = (bits & 1U) != 0 ? reach * share : -reach * share;
+    }
+  }
+
+  /// How far to go along each factor's own rate times its slope, where `sensitivity` is how much that moves the margin: a flow (losses.hpp)
+  /// of time `rate` for an example of size 1.
+  float step(const Example& example, float sensitivity) const noexcept {
+    if (!(sensitivity > 1e-30F && sensitivity < 1e35F)) return 0.0F;
+    const float time = settings_.rate * (sensitivity / example.size);
+    return settings_.loss.flow(example.linear.margin, example.linear.y, std::min(time * example.linear.weight, 1e30F)) / sensitivity;
+  }
+
+  /// By how much L2 shrinks a factor of rate 1.
+  float shrinkage(const Example& example) const noexcept { return settings_.l2 * settings_.rate * example.linear.weight / example.size; }
+
+  /// One step of the linear half.
+  void descend(const Example& example) noexcept {
+    const Optimizer& optimizer = settings_.optimizer;
+    const float dispersion = example.linear.dispersion;
+    Sensitivity<Optimizer::rate_count> s;
+    const auto accumulate = [&](Cell& cell, float z) {
+      optimizer.accumulate(cell, z, example.energy);
+      s.add(optimizer.rates(cell, dispersion), z, optimizer.square(cell, z));
+    };
+    for (const Active& a : example.active) {
+      Cell cell = rows_.cell(a.row);
+      accumulate(cell, a.value);
+      rows_.put(a.row, cell);
+    }
+    accumulate(intercept_, 1.0F);
+    const auto plan = optimizer.plan(settings_.loss, example.linear, s, {}, mixture_);
+    for (const Active& a : example.active) {
+      Cell cell = rows_.cell(a.row);
+      optimizer.apply(cell, a.value, times(optimizer.rates(cell, dispersion), a.value), plan, true);
+      rows_.put(a.row, cell);
+    }
+    optimizer.apply(intercept_, 1.0F, optimizer.rates(intercept_, dispersion), plan, false);
+    mixture_.learn(example.linear, optimizer);
+  }
+
+  /// Beyond the model itself.
+  std::size_t memory_bytes() const noexcept {
+    return schema_.memory_bytes() - sizeof(schema_) + rows_.memory_bytes() + scale_.memory_bytes() + nominal_.memory_bytes() +
+           inverse_.capacity() * sizeof(float) + active_.capacity() * sizeof(Active);
+  }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    std::string loss(Loss::name);
+    std::string optimizer(Optimizer::name);
+    ar(loss, optimizer);
+    ar.check(loss == Loss::name && optimizer == Optimizer::name, "loss or optimizer (saved: of another learner)");
+    auto& s = self.settings_;
+    unsigned factors = s.factors;
+    unsigned bits = s.bits;
+    unsigned fields = s.fields;
+    ar(s.loss, s.optimizer, factors, bits, fields, s.rate, s.l2, s.seed);
+    ar.check(factors == s.factors && bits == s.bits && fields == s.fields, "factors, bits or fields (saved: a table of another size)");
+    ar.check(s.rate > 0.0F && s.rate <= 1e6F && s.l2 >= 0.0F && s.l2 <= 1e3F, "rate or l2");
+    ar(self.schema_, self.intercept_, self.inverse_, self.scale_);
+    Rows::archive(self.rows_, ar, Optimizer::sound, self.rows_of(self.schema_), self.fields_of(self.schema_) * self.padded_);
+    ar(self.mixture_, self.labels_, self.largest_count_, self.refused_);
+    if constexpr (Ar::reading) {
+      const std::size_t d = self.schema_.dense_size();
+      ar.check(Optimizer::sound(self.intercept_), "intercept");
+      ar.check(self.inverse_.size() == d && self.scale_.size() == d, "scales");
+      for (const float inverse : self.inverse_) ar.check(is_finite(inverse) && inverse >= 0.0F, "scale");
+      ar.check(is_usable(self.largest_count_) && self.largest_count_ >= 0.0F, "largest count");
+      self.set_up();
+    }
+  }
+
+ private:
+  std::size_t fields_of(const Schema& schema) const noexcept { return settings_.fields == 0 ? 1 : settings_.fields + schema.dense_size(); }
+
+  std::size_t rows_of(const Schema& schema) const {
+    NominalCodes nominal;
+    nominal.bind(schema);
+    const bool hashes = schema.has_hashed() || !nominal.empty();
+    return schema.dense_size() + (hashes ? std::size_t{1} << settings_.bits : 0);
+  }
+
+  /// True for the fields of hashed features, and for the one field of all.
+  bool is_hashed(std::size_t field) const noexcept { return settings_.fields == 0 || field < settings_.fields; }
+
+  std::uint32_t field_of_dense(std::size_t place) const noexcept {
+    return settings_.fields == 0 ? 0 : static_cast<std::uint32_t>(settings_.fields + place);
+  }
+
+  /// One unit of interactions, in the margin's own measure.
+  float unit() const noexcept {
+    if constexpr (Loss::scaled) {
+      return static_cast<float>(labels_.unit());
+    } else {
+      return 1.0F;
+    }
+  }
+
+  /// The rows as `now` lays them out: dense columns, and their fields, go by name.
+  Rows moved_to(const Schema& now) const {
+    Rows moved(rows_of(now), fields_of(now) * padded_);
+    const std::size_t d = schema_.dense_size();
+    const auto place = [&](std::size_t i) { return now.dense_place(schema_.dense(i).name).value_or(i); };
+    std::vector<std::size_t> fields(fields_of(schema_));
+    for (std::size_t f = 0; f < fields.size(); ++f) fields[f] = is_hashed(f) ? f : settings_.fields + place(f - settings_.fields);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      const std::size_t to = i < d ? place(i) : now.dense_size() + (i - d);
+      moved.put(to, rows_.cell(i));
+      for (std::size_t f = 0; f < fields.size(); ++f) {
+        std::copy_n(rows_.factors(i) + f * padded_, padded_, moved.factors(to) + fields[f] * padded_);
+        std::copy_n(rows_.energies(i) + f * padded_, padded_, moved.energies(to) + fields[f] * padded_);
+      }
+    }
+    return moved;
+  }
+
+  /// What follows from the schema.
+  void set_up() {
+    nominal_.bind(schema_);
+    hashes_ = rows_.size() > schema_.dense_size();
+    mask_ = static_cast<std::uint32_t>((std::size_t{1} << settings_.bits) - 1);
+    active_.reserve(usual_features(schema_));
+    bound_margins();
+  }
+
+  void gather(Features x, Fields fields) noexcept {
+    scale_.observe(x.dense.data());
+    std::copy_n(scale_.inverse(), inverse_.size(), inverse_.begin());
+    nominal_.blank(inverse_.data());
+    active_.clear();
+    each_dense(x, [this](const Active& a) { active_.push_back(a); });
+    const auto dense = static_cast<std::ptrdiff_t>(active_.size());
+    RepeatFilter filter;
+    bool repeats = false;
+    each_hashed(x, fields, [&](const Active& a) {
+      active_.push_back(a);
+      repeats = filter.seen(a.row) || repeats;
+    });
+    if (repeats) merge(active_.begin() + dense);
+  }
+
+  void merge(std::vector<Active>::iterator kept) noexcept {
+    std::sort(kept, active_.end(), [](const Active& a, const Active& b) {
+      if (a.row != b.row) return a.row < b.row;
+      return a.field != b.field ? a.field < b.field : a.value < b.value;  // a total order: the sum does not depend on the input's
+    });
+    for (auto from = kept; from != active_.end(); ++kept) {
+      *kept = *from;
+      for (++from; from != active_.end() && from->row == kept->row && from->field == kept->field; ++from)
+        kept->value = std::clamp(kept->value + from->value, -largest_magnitude, largest_magnitude);
+    }
+    active_.erase(kept, active_.end());
+  }
+
+  void bound_margins() noexcept {
+    center_ = 0.0F;
+    lowest_ = -Loss::largest_margin;
+    highest_ = Loss::largest_margin;
+    if constexpr (Loss::counts) highest_ = std::min(highest_, math::log1p(largest_count_) + 1.0F);  // e times what was ever seen
+    if constexpr (Loss::scaled) {
+      const double reach = static_cast<double>(Loss::largest_margin) * labels_.unit();
+      center_ = static_cast<float>(labels_.mean());
+      lowest_ = static_cast<float>(labels_.mean() - reach);
+      highest_ = static_cast<float>(labels_.mean() + reach);
+    }
+  }
+
+  float bounded(float margin) const noexcept { return is_finite(margin) ? std::clamp(margin, lowest_, highest_) : center_; }
+
+  Settings settings_;
+  Schema schema_;
+  std::size_t padded_ = 0;
+  Cell intercept_{};
+  std::vector<float> inverse_;  // [d] 1 / the scales of numeric columns as of the last example, 0 of nominal ones
+  ColumnScale scale_;
+  Rows rows_;  // of dense columns, then the hashed ones
+  typename Optimizer::State mixture_;
+  LabelScale labels_;
+  float largest_count_ = 0.0F;  // of labels that are counts
+  std::uint64_t refused_ = 0;
+
+  float lowest_ = 0.0F;  // what margins are cut to, and stand for when they are not finite
+  float highest_ = 0.0F;
+  float center_ = 0.0F;
+  NominalCodes nominal_;
+  bool hashes_ = false;
+  std::uint32_t mask_ = 0;
+  std::vector<Active> active_;  // scratch of learn
+};
+
+}  // namespace rtml::detail
