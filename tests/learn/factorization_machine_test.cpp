@@ -1,6 +1,8 @@
 #include "rtml/learn/factorization_machine.hpp"
 
 #include <cmath>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "plain_factorization.hpp"
@@ -20,7 +22,7 @@ Schema fm_hashed_schema() { return Schema({{.name = "words", .kind = Column::Kin
 /// Columns x0, x1, ... and hashed features.
 Schema fm_schema(std::size_t dense) {
   std::vector<Column> columns(dense);
-  for (std::size_t i = 0; i < dense; ++i) columns[i].name = "x" + to_text(i);
+  for (std::size_t i = 0; i < dense; ++i) columns[i].name = std::string("x").append(to_text(i));
   columns.push_back({.name = "words", .kind = Column::Kind::hashed});
   return Schema(std::move(columns));
 }

@@ -1,7 +1,7 @@
 #include "rtml/learn/field_aware_factorization_machine.hpp"
 
 #include <array>
-#include <cmath>
+#include <string>
 #include <vector>
 
 #include "plain_factorization.hpp"
@@ -20,7 +20,7 @@ using PlainFfmFields = std::vector<std::uint32_t>;
 
 Schema ffm_schema(std::size_t dense) {
   std::vector<Column> columns(dense);
-  for (std::size_t i = 0; i < dense; ++i) columns[i].name = "x" + to_text(i);
+  for (std::size_t i = 0; i < dense; ++i) columns[i].name = std::string("x").append(to_text(i));
   columns.push_back({.name = "words", .kind = Column::Kind::hashed});
   return Schema(std::move(columns));
 }
@@ -79,7 +79,7 @@ TEST_CASE("FieldAwareFactorizationMachine sums the pairs of a row of several blo
     plain.learn(example.x, static_cast<double>(example.y), 1.0);
   }
   Rng rng(6);
-  for (const std::size_t nnz : {60, 61, 62, 63, 64, 65, 126, 127, 128, 200}) {
+  for (const std::size_t nnz : {60U, 61U, 62U, 63U, 64U, 65U, 126U, 127U, 128U, 200U}) {
     FeatureVector x({0.5F, -1.0F});
     for (std::size_t j = 0; j < nnz; ++j)
       x.sparse().push_back({static_cast<std::uint32_t>(hash_integer(rng.below(64))), static_cast<float>(0.1 * rng.normal())});

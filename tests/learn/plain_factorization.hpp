@@ -75,14 +75,14 @@ class PlainFactorization {
     std::vector<Feature> all;
     for (std::uint32_t j = 0; j < shape_.dense; ++j) {
       const double raw = static_cast<double>(x.dense[j]);
-      const std::string name = "x" + std::to_string(j);
+      const std::string name = std::string("x").append(std::to_string(j));
       if (!std::isnan(raw) && scale_[j] > 0.0)
         all.push_back({name, hash_bytes(name), shape_.fields == 0 ? 0 : shape_.fields + j, std::clamp(raw / scale_[j], -reach, reach)});
     }
     for (std::uint32_t i = 0; i < x.sparse.size(); ++i) {
       const std::uint32_t row = x.sparse[i].index % shape_.rows;
       const std::uint32_t field = shape_.fields == 0 ? 0 : (fields.empty() ? i : fields[i]) % shape_.fields;
-      const std::string name = "#" + std::to_string(row);
+      const std::string name = std::string("#").append(std::to_string(row));
       const auto known = std::find_if(all.begin(), all.end(), [&](const Feature& f) { return f.name == name && f.field == field; });
       if (known != all.end()) {
         known->z += static_cast<double>(x.sparse[i].value);
@@ -150,7 +150,7 @@ class PlainFactorization {
   void draw(const Feature& feature, const Feature& other, double size) {
     Vector& vector = v_[key(feature, other)];
     if (!vector.empty()) return;
-    const std::string column = "x" + std::to_string(other.field - shape_.fields);
+    const std::string column = std::string("x").append(std::to_string(other.field - shape_.fields));
     const std::uint64_t field = shape_.fields == 0 ? 0 : (other.field < shape_.fields ? other.field : hash_bytes(column));
     const std::uint64_t seed = hash_combine(hash_combine(shape_.seed, feature.identity), field);
     for (std::size_t f = 0; f < shape_.factors; ++f) {
