@@ -53,7 +53,7 @@ struct Difference {
   std::vector<SparseFeature> sparse;
   float y;
 };
-Difference difference(Rng& rng) {
+Difference draw_difference(Rng& rng) {
   const auto a = static_cast<std::uint32_t>(rng.below(2));
   const auto b = static_cast<std::uint32_t>(rng.below(2));
   return {{{100 + a, 1.0F}, {200 + b, 1.0F}}, a != b ? 1.0F : 0.0F};
@@ -65,7 +65,7 @@ double accuracy_on_differences(Model model) {
   Rng rng(11);
   int right = 0;
   for (int i = 0; i < 3000; ++i) {
-    const Difference d = difference(rng);
+    const Difference d = draw_difference(rng);
     const bool said = model.learn({{}, d.sparse}, d.y) > 0.5F;
     right += static_cast<int>(i >= 1000 && said == (d.y > 0.5F));
   }
@@ -160,7 +160,7 @@ TEST_CASE("a feature that FactorizationMachine never learned from says nothing",
   model.bind(fm_hashed_schema());
   Rng rng(9);
   for (int i = 0; i < 500; ++i) {
-    const Difference d = difference(rng);
+    const Difference d = draw_difference(rng);
     model.learn({{}, d.sparse}, d.y);
   }
   const std::vector<SparseFeature> known = {{100, 1.0F}, {200, 1.0F}};
@@ -204,7 +204,7 @@ TEST_CASE("rows that FactorizationMachine never learned from cost its archive no
   model.bind(fm_hashed_schema());
   Rng rng(9);
   for (int i = 0; i < 100; ++i) {
-    const Difference d = difference(rng);
+    const Difference d = draw_difference(rng);
     model.learn({{}, d.sparse}, d.y);
   }
   CHECK(save(model).size() < 2000);
