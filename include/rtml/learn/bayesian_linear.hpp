@@ -14,7 +14,6 @@
 
 #include "rtml/core/concepts.hpp"
 #include "rtml/core/finite.hpp"
-#include "rtml/learn/detail/branchless.hpp"
 #include "rtml/learn/detail/ud_covariance.hpp"
 
 namespace rtml {
@@ -29,7 +28,7 @@ namespace rtml {
 /// - A missing (NaN) value is its column's mean so far and contributes nothing. Hashed features are ignored. Nominal columns are refused:
 ///   make them one_hot().
 /// - Once a column had 30 values, one outside their range and more than ten standard deviations from their mean is cut there: a wrong
-///   reading neither throws a prediction far off nor becomes the unit. What is said of exactness is so of examples as they are taken.
+///   reading neither throws a prediction far off nor becomes the unit. What this page calls exact is so for examples as they are taken.
 /// - Importance: weight w is the example w times, exactly.
 /// - Forgetting f: an example k examples ago weighs f^k, in the weights as in the noise variance and the degrees of freedom. The prior does
 ///   not fade with them, so that a column that does not vary for long keeps a bounded variance (no wind-up): what a prior loses is put back
@@ -284,17 +283,18 @@ class BayesianLinear {
       count = std::min(count + other.count, settled);
     }
 
-    void add(double off, double more) noexcept {
-      const double before = weight;
-      weight += more;
-      spread += off * off * more * (before / weight);
+    /// What was before counts `kept` of itself.
+    void add(double off, double more, double kept) noexcept {
+      const double before = weight * kept;
+      weight = before + more;
+      spread = spread * kept + off * off * more * (before / weight);
       count = std::min(count + 1, settled);
     }
 
     bool sound() const noexcept {
       if (seen() ? !(is_usable(low) && is_usable(high) && low <= high) : !is_nan(high)) return false;
       const double due = seen() && high > low ? power_above(high - low) : 0.0;
-      if (unit != due || !(prior >= 1e-12 && prior <= 1e12) || count > settled) return false;
+      if (unit != due || (unit > 0.0 && unit < 1e-46) || !(prior >= 1e-12 && prior <= 1e12) || count > settled) return false;
       return weight >= 0.0 && bounded(weight, most_squares) && spread >= 0.0 && bounded(spread, most_squares) && (weight > 0.0) == seen();
     }
 
@@ -383,12 +383,7 @@ class BayesianLinear {
     weight_ *= f;
     squares_ *= f;
     covariance_.inflate(1.0 / f);
-    const double of_spread = std::max(f, 1.0 - 1.0 / settled);  // a deviation of fewer values would be a chance
-    for (ColumnState& column : columns_) {
-      column.prior *= f;
-      column.weight *= of_spread;
-      column.spread *= of_spread;
-    }
+    for (ColumnState& column : columns_) column.prior *= f;
     const auto renewed = std::min(d, 1 + static_cast<std::size_t>(2.0 * static_cast<double>(d) * (1.0 - f)));
     for (std::size_t i = 0; i < renewed; ++i) {
       renew_prior(static_cast<std::size_t>(turn_));
@@ -400,7 +395,7 @@ class BayesianLinear {
   double take(std::size_t j, double value, double weight) noexcept {
     widen(j, value, value);
     const double off = value - center_[j];
-    columns_[j].add(off, weight);
+    columns_[j].add(off, weight, std::max(options_.forgetting, 1.0 - 1.0 / settled));  // of fewer values, a deviation would be chance
     find_limits(j);
     return off * inverse_[j];
   }
