@@ -113,6 +113,9 @@ TEST_CASE("OneVsRest refuses labels that are no class, once", "[learn]") {
   CHECK(model.refused() == 3);
   model.learn({x, {}}, 1, -1.0F);
   CHECK(model.refused() == 4);
+  auto restored = one_vs_rest_of<Logistic>(3);
+  load(restored, save(model));
+  CHECK(restored.refused() == 4);
 }
 
 TEST_CASE("OneVsRest names the option that is out of range", "[learn][config]") {
