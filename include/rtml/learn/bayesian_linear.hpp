@@ -22,8 +22,9 @@ namespace rtml {
 ///
 /// y = intercept + w' x + noise of unknown variance s2. A priori w[j] ~ N(0, s2 prior / unit[j]^2) given s2, with unit[j] the power of two
 /// above the column's range (largest less smallest value) so far: a column's scale and offset do not matter, and by default the prior
-/// weighs about as much as one example. Intercept and ln s2 have flat priors. The posterior is then normal-inverse-gamma, the prediction
-/// Student's t, and both are those of one batch solution over all examples, in any order: when a range grows, the prior follows exactly.
+/// weighs about as much as one example (take more where noise is below a hundredth of the label's range and memory short). Intercept and
+/// ln s2 have flat priors. The posterior is then normal-inverse-gamma, the prediction Student's t, and both are those of one batch solution
+/// over all examples, in any order: when a range grows, the prior follows exactly.
 ///
 /// - A missing (NaN) value is its column's mean so far and contributes nothing. Hashed features are ignored. Nominal columns are refused:
 ///   make them one_hot().

@@ -30,7 +30,7 @@ class OneVsRest {
   static constexpr int most_classes = 256;
 
   struct Options {
-    int classes = 2;       ///< in [2, 256]
+    int classes = 2;    ///< in [2, 256]
     Learner learner{};  ///< binary, as constructed: each class has its copy
   };
 
