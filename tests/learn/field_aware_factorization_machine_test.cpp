@@ -233,6 +233,19 @@ TEST_CASE("FieldAwareFactorizationMachine refuses an archive of other fields", "
   CHECK_THROWS_WITH(load(other, save(model)), Catch::Contains("factors, bits or fields"));
 }
 
+TEST_CASE("more dense columns than fields that FieldAwareFactorizationMachine has are refused, in a file before they cost memory",
+          "[learn][archive][config]") {
+  Ffm model({.fields = 3, .bits = 1});
+  CHECK_NOTHROW(model.bind(Schema::numeric(1024)));
+  CHECK_THROWS_WITH(model.bind(Schema::numeric(1025)), "FieldAwareFactorizationMachine: number of dense columns is 1025, must be <= 1024");
+
+  Writer hostile;
+  hostile.header("FieldAwareFactorizationMachine", 1);
+  hostile(std::string(Logistic::name), std::string(MultiRate::name), Logistic{}, MultiRate{}, 4U, 1U, 3U, 1.5F, 0.0F, std::uint64_t{1});
+  hostile(Schema::numeric(1025));
+  CHECK_THROWS_WITH(load(model, hostile.bytes()), Catch::Contains("number of dense columns"));
+}
+
 TEST_CASE("FieldAwareFactorizationMachine names the option that is out of range", "[learn][config]") {
   CHECK_THROWS_WITH(Ffm({.fields = 0}), "FieldAwareFactorizationMachine: fields is 0, must be in [1, 1024]");
   CHECK_THROWS_WITH(Ffm({.fields = 1025}), "FieldAwareFactorizationMachine: fields is 1025, must be in [1, 1024]");

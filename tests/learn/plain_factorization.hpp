@@ -196,7 +196,15 @@ class PlainFactorization {
   void learn_weights(const std::vector<Feature>& all, double m, double y, double h, double energy) {
     double sensitivity = 0.0;
     const auto rate = [&](const std::string& name) { return 1.0 / (1.0 + std::sqrt(energy_[name])); };
-    std::vector<Feature> with = all;
+    std::vector<Feature> with;
+    for (const Feature& feature : all) {  // what is in several fields is one weight
+      const auto known = std::find_if(with.begin(), with.end(), [&](const Feature& f) { return f.name == feature.name; });
+      if (known == with.end()) {
+        with.push_back(feature);
+      } else {
+        known->z += feature.z;
+      }
+    }
     with.push_back({"", 0, 0, 1.0});
     for (const Feature& feature : with) {
       energy_[feature.name] += energy * feature.z * feature.z;

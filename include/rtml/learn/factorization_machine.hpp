@@ -98,6 +98,9 @@ class FactorizationMachine {
     return before.prediction;
   }
 
+  /// Asks for what of an example's weights lies anywhere in memory: for one that will be learned or predicted soon.
+  void prefetch(Features x) const noexcept { model_.prefetch(x); }
+
   std::size_t memory_bytes() const noexcept {
     return sizeof(*this) + model_.memory_bytes() + (slope_.capacity() + pull_.capacity()) * sizeof(float);
   }
@@ -123,10 +126,10 @@ class FactorizationMachine {
       model_.add(margins, a);
       add(model_.rows().factors(a.row), a.value, sum.data(), square.data(), k);
     };
-    model_.each_dense(x, take);
+    model_.features().each_dense(x, take);
     detail::RepeatFilter filter;
     std::size_t taken = 0;
-    model_.each_hashed(x, {}, [&](const detail::Active& a) {
+    model_.features().each_hashed(x, {}, [&](const detail::Active& a) {
       take(a);
       if (filter.seen(a.row)) add_repeated(x, a, taken, square);
       ++taken;
@@ -148,7 +151,7 @@ class FactorizationMachine {
   void add_repeated(Features x, const detail::Active& again, std::size_t before, Sums& square) const noexcept {
     float earlier = 0.0F;
     std::size_t place = 0;
-    model_.each_hashed(x, {}, [&](const detail::Active& a) {
+    model_.features().each_hashed(x, {}, [&](const detail::Active& a) {
       if (place++ < before && a.row == again.row) earlier += a.value;
     });
     const float* v = model_.rows().factors(again.row);
@@ -201,7 +204,7 @@ class FactorizationMachine {
   }
 
   void reserve() {
-    slope_.reserve(Model::usual_features(schema()) * model_.padded());
+    slope_.reserve(model_.features().usual() * model_.padded());
     pull_.reserve(slope_.capacity());
   }
 

@@ -70,8 +70,11 @@ class FieldAwareFactorizationMachine {
   }
 
   /// Sizes the model; again with a schema that gained columns, keeps what was learned, by name.
-  /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) { model_.bind(name, schema); }
+  /// @throws SchemaError when `schema` lost or changed a column, ConfigError when it has more than 1024 dense ones.
+  void bind(const Schema& schema) {
+    require("FieldAwareFactorizationMachine", "number of dense columns", schema.dense_size(), model_.has_room_for(schema), "<= 1024");
+    model_.bind(name, schema);
+  }
 
   const Schema& schema() const noexcept { return model_.schema(); }
   std::uint64_t fingerprint() const noexcept { return schema().fingerprint(); }
@@ -88,6 +91,9 @@ class FieldAwareFactorizationMachine {
 
   float learn(Features x, float y, float weight = 1.0F) noexcept { return learn(x, {}, y, weight); }
   float learn(Features x, float y, float weight, const Context& context) noexcept { return learn(x, context.fields, y, weight); }
+
+  /// Asks for what of an example's weights lies anywhere in memory: for one that will be learned or predicted soon.
+  void prefetch(Features x) const noexcept { model_.prefetch(x); }
 
   std::size_t memory_bytes() const noexcept { return sizeof(*this) + model_.memory_bytes(); }
 
@@ -140,8 +146,8 @@ class FieldAwareFactorizationMachine {
     const auto take = [&](const detail::Active& a) {
       if (place++ >= begin && count < block.size()) block[count++] = a;
     };
-    model_.each_dense(x, take);
-    model_.each_hashed(x, fields, take);
+    model_.features().each_dense(x, take);
+    model_.features().each_hashed(x, fields, take);
     return std::span<const detail::Active>(block).first(count);
   }
 

@@ -13,44 +13,22 @@
 #include "rtml/core/features.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/core/hash.hpp"
+#include "rtml/core/kernels.hpp"
 #include "rtml/core/math.hpp"
 #include "rtml/core/schema.hpp"
-#include "rtml/learn/detail/branchless.hpp"
-#include "rtml/learn/detail/column_scale.hpp"
+#include "rtml/learn/detail/factor_features.hpp"
 #include "rtml/learn/detail/factor_rows.hpp"
+#include "rtml/learn/detail/gathered_rows.hpp"
 #include "rtml/learn/detail/label_scale.hpp"
-#include "rtml/learn/detail/nominal_codes.hpp"
+#include "rtml/learn/detail/linear_kernels.hpp"
+#include "rtml/learn/detail/optimizer.hpp"
 #include "rtml/learn/losses.hpp"
-#include "rtml/learn/optimizers.hpp"
 
 namespace rtml::detail {
 
 /// From where a binary prediction says 1: 0 for a margin (hinge, which has no probability), else 1/2.
 template <class Loss>
 inline constexpr float threshold_of = std::same_as<Loss, Hinge> ? 0.0F : 0.5F;
-
-/// One feature that an example has: of a dense column, a nominal code or a hashed index.
-struct Active {
-  std::size_t row;      ///< of the table
-  float value;          ///< of a dense column over the column's scale
-  std::uint32_t field;  ///< 0 where there are no fields
-};
-
-/// A Bloom filter of 8192 bits with one hash: false alarms only cost a closer look.
-class RepeatFilter {
- public:
-  /// True when `row` may have been asked for before.
-  bool seen(std::size_t row) noexcept {
-    const std::uint32_t hash = (static_cast<std::uint32_t>(row) * 0x9e3779b1U) >> 19U;
-    const std::uint64_t bit = std::uint64_t{1} << (hash % 64);
-    const bool before = (bits_[hash / 64] & bit) != 0;
-    bits_[hash / 64] |= bit;
-    return before;
-  }
-
- private:
-  std::array<std::uint64_t, 128> bits_{};
-};
 
 /// What factorization machines have in common, which is all but their interactions: features and their rows, the linear half with its
 /// optimizer, the label's unit, the size of a step.
@@ -59,10 +37,11 @@ class FactorModel {
  public:
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t most_factors = 64;
+  static constexpr std::size_t most_fielded = 1024;  // dense columns that are a field each
   using Cell = std::array<float, Optimizer::fields>;
   using Margins = std::array<float, lanes>;
   using Rows = FactorRows<Optimizer::fields>;
-  using Fields = std::span<const std::uint32_t>;
+  using Fields = FactorFeatures::Fields;
 
   struct Settings {
     Loss loss = {};
@@ -91,7 +70,10 @@ class FactorModel {
 
   /// @throws ConfigError when an option is outside the range that both machines document.
   FactorModel(std::string_view type, const Settings& settings)
-      : settings_(settings), padded_((settings.factors + 3) / 4 * 4), rows_(0, fields_of(schema_) * padded_) {
+      : settings_(settings),
+        features_(settings.bits, settings.fields),
+        padded_((settings.factors + 3) / 4 * 4),
+        rows_(0, width_of(schema_)) {
     require(type, "factors", settings.factors, settings.factors >= 1 && settings.factors <= most_factors, "in [1, 64]");
     require(type, "rate", settings.rate, settings.rate > 0.0F && settings.rate <= 1e6F, "in (0, 1e6]");
     require(type, "l2", settings.l2, settings.l2 >= 0.0F && settings.l2 <= 1e3F, "in [0, 1000]");
@@ -101,11 +83,13 @@ class FactorModel {
   void bind(std::string_view who, const Schema& schema) {
     if (auto missing = schema.missing_from(schema_)) raise(SchemaError(std::string(who) + " learned from other features: " + *missing));
     if (schema != schema_) rows_ = moved_to(schema);
-    inverse_ = detail::moved_to(schema, schema_, inverse_);
-    scale_.bind(schema, schema_);
+    features_.bind(schema, schema_);
     schema_ = schema;
     set_up();
   }
+
+  /// False when the table would be too large to be meant: its size grows with the square of what a file may claim.
+  bool has_room_for(const Schema& schema) const noexcept { return settings_.fields == 0 || schema.dense_size() <= most_fielded; }
 
   const Schema& schema() const noexcept { return schema_; }
   const Settings& settings() const noexcept { return settings_; }
@@ -118,38 +102,12 @@ class FactorModel {
   /// Floats of one vector of factors: a multiple of 4, those beyond `factors` are 0 for ever.
   std::size_t padded() const noexcept { return padded_; }
 
-  /// So many features of an example cost no allocation.
-  static std::size_t usual_features(const Schema& schema) noexcept { return schema.dense_size() + 256; }
-
-  /// Calls use(Active) for each numeric dense column of `x` that is present and not 0.
-  template <class Use>
-  void each_dense(Features x, Use use) const noexcept {
-    const std::size_t d = std::min(x.dense.size(), inverse_.size());
-    for (std::size_t j = 0; j < d; ++j) {
-      const float value = is_nan(x.dense[j]) ? 0.0F : cut(x.dense[j] * inverse_[j], ColumnScale::reach);
-      if (value != 0.0F) use(Active{j, value, field_of_dense(j)});
-    }
-  }
-
-  /// The same for nominal codes and hashed features, repeated ones as they come.
-  template <class Use>
-  void each_hashed(Features x, Fields fields, Use use) const noexcept {
-    if (!hashes_) return;
-    const std::size_t d = inverse_.size();
-    nominal_.each(x.dense, [&](std::size_t place, std::uint32_t index) { use(Active{d + (index & mask_), 1.0F, field_of_dense(place)}); });
-    for (std::size_t i = 0; i < x.sparse.size(); ++i) {
-      const SparseFeature& feature = x.sparse[i];
-      if (feature.value == 0.0F) continue;
-      std::uint32_t field = 0;
-      if (settings_.fields != 0) field = (i < fields.size() ? fields[i] : static_cast<std::uint32_t>(i)) % settings_.fields;
-      use(Active{d + (feature.index & mask_), feature.value, field});
-    }
-  }
+  const FactorFeatures& features() const noexcept { return features_; }
 
   /// Asks for the beginnings of the hashed rows, which lie anywhere in memory.
   void prefetch(Features x) const noexcept {
-    if (!hashes_) return;
-    for (const SparseFeature& feature : x.sparse) rows_.prefetch(inverse_.size() + (feature.index & mask_));
+    if (!features_.hashes()) return;
+    for (const SparseFeature& feature : x.sparse) rows_.prefetch(features_.row_of(feature.index));
   }
 
   Margins intercept() const noexcept {
@@ -179,10 +137,9 @@ class FactorModel {
   /// Takes an example in: scales, the label's unit, its active features (repeated ones of one field added up), its gradient. False while
   /// all labels were equal: the intercept is that, and there is nothing to learn.
   bool open(Features x, Fields fields, float y, float weight, const Evaluation& before, Example& example) noexcept {
-    gather(x, fields);
-    example.active = active_;
+    example.active = features_.gather(x, fields);
     float size = 0.0F;
-    for (const Active& a : active_) size += a.value * a.value;
+    for (const Active& a : example.active) size += a.value * a.value;
     example.size = std::max(size, 1.0F);
     LinearExample<lanes>& linear = example.linear;
     linear.weight = weight;
@@ -213,16 +170,11 @@ class FactorModel {
   /// the number of features.
   void wake(float* factors, std::size_t row, std::size_t field, float size) const noexcept {
     if (factors[0] != 0.0F) return;
-    const std::size_t d = inverse_.size();
+    const std::size_t d = features_.dense_size();
     const std::uint64_t feature = row < d ? hash_bytes(schema_.dense(row).name) : row - d;
-    const std::uint64_t other = is_hashed(field) ? field : hash_bytes(schema_.dense(field - settings_.fields).name);
+    const std::uint64_t other = features_.is_hashed(field) ? field : hash_bytes(schema_.dense(field - settings_.fields).name);
     const std::uint64_t key = hash_combine(hash_combine(settings_.seed, feature), other);
-    const float reach = 0.05F * inverse_sqrt(size);
-    for (std::size_t f = 0; f < settings_.factors; ++f) {
-      const std::uint64_t bits = hash_integer(key, f);
-      const float share = static_cast<float>((bits >> 41U) + 1) * 0x1.0p-23F;  // in (0, 1]
-      factors[f] = (bits & 1U) != 0 ? reach * share : -reach * share;
-    }
+    draw_factors(factors, settings_.factors, key, 0.05F * inverse_sqrt(size));
   }
 
   /// How far to go along each factor's own rate times its slope, where `sensitivity` is how much that moves the margin: a flow (losses.hpp)
@@ -239,32 +191,20 @@ class FactorModel {
   /// One step of the linear half.
   void descend(const Example& example) noexcept {
     const Optimizer& optimizer = settings_.optimizer;
-    const float dispersion = example.linear.dispersion;
+    const auto block = gathered_.gather(rows_, example.active, intercept_);
+    LinearKernels<Optimizer>::accumulate(optimizer, block, example.energy, example.linear.dispersion);
     Sensitivity<Optimizer::rate_count> s;
-    const auto accumulate = [&](Cell& cell, float z) {
-      optimizer.accumulate(cell, z, example.energy);
-      s.add(optimizer.rates(cell, dispersion), z, optimizer.square(cell, z));
-    };
-    for (const Active& a : example.active) {
-      Cell cell = rows_.cell(a.row);
-      accumulate(cell, a.value);
-      rows_.put(a.row, cell);
-    }
-    accumulate(intercept_, 1.0F);
-    const auto plan = optimizer.plan(settings_.loss, example.linear, s, {}, mixture_);
-    for (const Active& a : example.active) {
-      Cell cell = rows_.cell(a.row);
-      optimizer.apply(cell, a.value, times(optimizer.rates(cell, dispersion), a.value), plan, true);
-      rows_.put(a.row, cell);
-    }
-    optimizer.apply(intercept_, 1.0F, optimizer.rates(intercept_, dispersion), plan, false);
+    for (std::size_t r = 0; r < Optimizer::rate_count; ++r) s.adaptive[r] = kernels::dot(block.pulls[r], block.z, block.n);
+    const float* size = Optimizer::scales_itself ? block.relative : block.z;
+    s.plain = kernels::dot(size, size, block.n);
+    LinearKernels<Optimizer>::apply(optimizer, block, optimizer.plan(settings_.loss, example.linear, s, {}, mixture_));
+    gathered_.scatter(rows_, intercept_);
     mixture_.learn(example.linear, optimizer);
   }
 
   /// Beyond the model itself.
   std::size_t memory_bytes() const noexcept {
-    return schema_.memory_bytes() - sizeof(schema_) + rows_.memory_bytes() + scale_.memory_bytes() + nominal_.memory_bytes() +
-           inverse_.capacity() * sizeof(float) + active_.capacity() * sizeof(Active);
+    return schema_.memory_bytes() - sizeof(schema_) + features_.memory_bytes() + rows_.memory_bytes() + gathered_.memory_bytes();
   }
 
   template <class Self, class Ar>
@@ -280,35 +220,22 @@ class FactorModel {
     ar(s.loss, s.optimizer, factors, bits, fields, s.rate, s.l2, s.seed);
     ar.check(factors == s.factors && bits == s.bits && fields == s.fields, "factors, bits or fields (saved: a table of another size)");
     ar.check(s.rate > 0.0F && s.rate <= 1e6F && s.l2 >= 0.0F && s.l2 <= 1e3F, "rate or l2");
-    ar(self.schema_, self.intercept_, self.inverse_, self.scale_);
-    Rows::archive(self.rows_, ar, Optimizer::sound, self.rows_of(self.schema_), self.fields_of(self.schema_) * self.padded_);
+    ar(self.schema_);
+    ar.check(self.has_room_for(self.schema_), "number of dense columns");
+    FactorFeatures::archive(self.features_, ar, self.schema_);
+    ar(self.intercept_);
+    Rows::archive(self.rows_, ar, Optimizer::sound, self.features_.rows_of(self.schema_), self.width_of(self.schema_));
     ar(self.mixture_, self.labels_, self.largest_count_, self.refused_);
     if constexpr (Ar::reading) {
-      const std::size_t d = self.schema_.dense_size();
       ar.check(Optimizer::sound(self.intercept_), "intercept");
-      ar.check(self.inverse_.size() == d && self.scale_.size() == d, "scales");
-      for (const float inverse : self.inverse_) ar.check(is_finite(inverse) && inverse >= 0.0F, "scale");
       ar.check(is_usable(self.largest_count_) && self.largest_count_ >= 0.0F, "largest count");
       self.set_up();
     }
   }
 
  private:
-  std::size_t fields_of(const Schema& schema) const noexcept { return settings_.fields == 0 ? 1 : settings_.fields + schema.dense_size(); }
-
-  std::size_t rows_of(const Schema& schema) const {
-    NominalCodes nominal;
-    nominal.bind(schema);
-    const bool hashes = schema.has_hashed() || !nominal.empty();
-    return schema.dense_size() + (hashes ? std::size_t{1} << settings_.bits : 0);
-  }
-
-  /// True for the fields of hashed features, and for the one field of all.
-  bool is_hashed(std::size_t field) const noexcept { return settings_.fields == 0 || field < settings_.fields; }
-
-  std::uint32_t field_of_dense(std::size_t place) const noexcept {
-    return settings_.fields == 0 ? 0 : static_cast<std::uint32_t>(settings_.fields + place);
-  }
+  /// Floats of a row's factors.
+  std::size_t width_of(const Schema& schema) const noexcept { return features_.fields_of(schema) * padded_; }
 
   /// One unit of interactions, in the margin's own measure.
   float unit() const noexcept {
@@ -321,11 +248,11 @@ class FactorModel {
 
   /// The rows as `now` lays them out: dense columns, and their fields, go by name.
   Rows moved_to(const Schema& now) const {
-    Rows moved(rows_of(now), fields_of(now) * padded_);
+    Rows moved(features_.rows_of(now), width_of(now));
     const std::size_t d = schema_.dense_size();
     const auto place = [&](std::size_t i) { return now.dense_place(schema_.dense(i).name).value_or(i); };
-    std::vector<std::size_t> fields(fields_of(schema_));
-    for (std::size_t f = 0; f < fields.size(); ++f) fields[f] = is_hashed(f) ? f : settings_.fields + place(f - settings_.fields);
+    std::vector<std::size_t> fields(features_.fields_of(schema_));
+    for (std::size_t f = 0; f < fields.size(); ++f) fields[f] = features_.is_hashed(f) ? f : settings_.fields + place(f - settings_.fields);
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const std::size_t to = i < d ? place(i) : now.dense_size() + (i - d);
       moved.put(to, rows_.cell(i));
@@ -339,40 +266,8 @@ class FactorModel {
 
   /// What follows from the schema.
   void set_up() {
-    nominal_.bind(schema_);
-    hashes_ = rows_.size() > schema_.dense_size();
-    mask_ = static_cast<std::uint32_t>((std::size_t{1} << settings_.bits) - 1);
-    active_.reserve(usual_features(schema_));
+    gathered_.reserve(features_.usual());
     bound_margins();
-  }
-
-  void gather(Features x, Fields fields) noexcept {
-    scale_.observe(x.dense.data());
-    std::copy_n(scale_.inverse(), inverse_.size(), inverse_.begin());
-    nominal_.blank(inverse_.data());
-    active_.clear();
-    each_dense(x, [this](const Active& a) { active_.push_back(a); });
-    const auto dense = static_cast<std::ptrdiff_t>(active_.size());
-    RepeatFilter filter;
-    bool repeats = false;
-    each_hashed(x, fields, [&](const Active& a) {
-      active_.push_back(a);
-      repeats = filter.seen(a.row) || repeats;
-    });
-    if (repeats) merge(active_.begin() + dense);
-  }
-
-  void merge(std::vector<Active>::iterator kept) noexcept {
-    std::sort(kept, active_.end(), [](const Active& a, const Active& b) {
-      if (a.row != b.row) return a.row < b.row;
-      return a.field != b.field ? a.field < b.field : a.value < b.value;  // a total order: the sum does not depend on the input's
-    });
-    for (auto from = kept; from != active_.end(); ++kept) {
-      *kept = *from;
-      for (++from; from != active_.end() && from->row == kept->row && from->field == kept->field; ++from)
-        kept->value = std::clamp(kept->value + from->value, -largest_magnitude, largest_magnitude);
-    }
-    active_.erase(kept, active_.end());
   }
 
   void bound_margins() noexcept {
@@ -392,11 +287,10 @@ class FactorModel {
 
   Settings settings_;
   Schema schema_;
+  FactorFeatures features_;
   std::size_t padded_ = 0;
   Cell intercept_{};
-  std::vector<float> inverse_;  // [d] 1 / the scales of numeric columns as of the last example, 0 of nominal ones
-  ColumnScale scale_;
-  Rows rows_;  // of dense columns, then the hashed ones
+  Rows rows_;
   typename Optimizer::State mixture_;
   LabelScale labels_;
   float largest_count_ = 0.0F;  // of labels that are counts
@@ -405,10 +299,7 @@ class FactorModel {
   float lowest_ = 0.0F;  // what margins are cut to, and stand for when they are not finite
   float highest_ = 0.0F;
   float center_ = 0.0F;
-  NominalCodes nominal_;
-  bool hashes_ = false;
-  std::uint32_t mask_ = 0;
-  std::vector<Active> active_;  // scratch of learn
+  GatheredRows<Optimizer> gathered_;  // scratch of learn
 };
 
 }  // namespace rtml::detail

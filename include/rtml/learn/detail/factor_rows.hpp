@@ -11,7 +11,7 @@
 #include "rtml/core/hash.hpp"
 #include "rtml/core/huge_pages.hpp"
 #include "rtml/learn/detail/branchless.hpp"
-#include "rtml/learn/optimizers.hpp"
+#include "rtml/learn/detail/optimizer.hpp"
 
 namespace rtml::detail {
 
@@ -21,9 +21,28 @@ inline constexpr float largest_slope = 1e15F;  // its square is still finite, an
 inline float clamp_factor(float v) noexcept { return cut(v, largest_factor); }
 inline bool sound_factor(float v) noexcept { return is_finite(v) && magnitude(v) <= largest_factor; }
 
+/// 1 / sqrt(x) for x >= 0 to a few units in the last place, as arithmetic that vectorises in a host's code too, where a root may set errno.
+/// Source: C. Lomont, "Fast inverse square root" (2003), with three of Newton's steps.
+inline float inverse_sqrt(float x) noexcept {
+  float y = std::bit_cast<float>(0x5f375a86U - (std::bit_cast<std::uint32_t>(x) >> 1U));
+  const float half = 0.5F * x;
+  y = y * (1.5F - half * y * y);
+  y = y * (1.5F - half * y * y);
+  return y * (1.5F - half * y * y);
+}
+
 /// AdaGrad's rate of a factor. The 1 keeps the first steps small, as in the source.
 /// Source: Y. Juan et al., "Field-aware factorization machines for CTR prediction", RecSys 2016, algorithm 1 and equation 8.
 inline float factor_rate(float energy) noexcept { return inverse_sqrt(1.0F + energy); }
+
+/// Draws n factors within `reach` of 0, none of them 0.
+inline void draw_factors(float* v, std::size_t n, std::uint64_t key, float reach) noexcept {
+  for (std::size_t f = 0; f < n; ++f) {
+    const std::uint64_t bits = hash_integer(key, f);
+    const float share = static_cast<float>((bits >> 41U) + 1) * 0x1.0p-23F;  // in (0, 1]
+    v[f] = (bits & 1U) != 0 ? reach * share : -reach * share;
+  }
+}
 
 /// A step of L2, implicit: it never passes 0. `shrinkage` is that of a factor of rate 1.
 inline void shrink(float* __restrict v, const float* __restrict energies, float shrinkage, std::size_t k) noexcept {
