@@ -7,6 +7,7 @@
 
 #include "plain_factorization.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/optimizers.hpp"
 #include "support/catch.hpp"
 #include "support/learner_laws.hpp"
 

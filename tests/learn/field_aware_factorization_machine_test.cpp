@@ -6,6 +6,7 @@
 
 #include "plain_factorization.hpp"
 #include "rtml/learn/factorization_machine.hpp"
+#include "rtml/learn/optimizers.hpp"
 #include "support/catch.hpp"
 #include "support/learner_laws.hpp"
 

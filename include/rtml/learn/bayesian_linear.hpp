@@ -14,6 +14,7 @@
 
 #include "rtml/core/concepts.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/learn/detail/column_ranges.hpp"
 #include "rtml/learn/detail/ud_covariance.hpp"
 
 namespace rtml {
@@ -30,7 +31,7 @@ namespace rtml {
 ///   make them one_hot().
 /// - Once a column had 30 values, one outside their range and more than ten standard deviations from their mean is cut there: a wrong
 ///   reading neither throws a prediction far off nor becomes the unit. What this page calls exact is so for examples as they are taken.
-/// - Importance: weight w is the example w times, exactly.
+/// - Importance: weight w is the example w times, exactly; under forgetting w times at once, so that what came before fades once.
 /// - Forgetting f: an example k examples ago weighs f^k, in the weights as in the noise variance and the degrees of freedom. The prior does
 ///   not fade with them, so that a column that does not vary for long keeps a bounded variance (no wind-up): what a prior loses is put back
 ///   column by column in turn, and each stays between about half of itself and all of it.
@@ -86,18 +87,16 @@ class BayesianLinear {
     for (std::size_t j = 0; j < places.size(); ++j) places[j] = *schema.dense_place(schema_.dense(j).name);
     detail::UdCovariance covariance(d, options_.prior);
     covariance.take(covariance_, places);
-    std::vector<ColumnState> columns(d, ColumnState{.prior = 1.0 / options_.prior});
     std::vector<double> weights(d, 0.0);
-    std::vector<double> center(d, 0.0);
+    std::vector<double> priors(d, 1.0 / options_.prior);
     for (std::size_t j = 0; j < places.size(); ++j) {
-      columns[places[j]] = columns_[j];
       weights[places[j]] = weights_[j];
-      center[places[j]] = center_[j];
+      priors[places[j]] = priors_[j];
     }
+    columns_.bind(d, places);
     covariance_ = std::move(covariance);
-    columns_ = std::move(columns);
     weights_ = std::move(weights);
-    center_ = std::move(center);
+    priors_ = std::move(priors);
     if (!places.empty()) turn_ = places[static_cast<std::size_t>(turn_)];
     schema_ = schema;
     set_up();
@@ -114,7 +113,7 @@ class BayesianLinear {
     constexpr std::size_t lanes = 4;
     double sums[lanes] = {};
     const std::size_t d = std::min(x.dense.size(), slope_.size());
-    for (std::size_t j = 0; j < d; ++j) sums[j % lanes] += slope_[j] * away(j, x.dense[j]);
+    for (std::size_t j = 0; j < d; ++j) sums[j % lanes] += slope_[j] * columns_.away(j, x.dense[j]);
     const double mean = mean_label_ + ((sums[0] + sums[2]) + (sums[1] + sums[3]));
     constexpr auto most = static_cast<double>(largest_magnitude);
     return static_cast<float>(is_finite(mean) ? std::clamp(mean, -most, most) : mean_label_);
@@ -126,10 +125,10 @@ class BayesianLinear {
     if (!(weight_ > 1.0)) return predictive;
     std::array<double, most_columns> z;  // NOLINT(cppcoreguidelines-pro-type-member-init): its beginning is filled, then read
     for (std::size_t j = 0; j < columns_.size(); ++j) {
-      const double off = j < x.dense.size() ? away(j, x.dense[j]) : 0.0;
-      z[j] = off * inverse_[j];
+      const double off = j < x.dense.size() ? columns_.away(j, x.dense[j]) : 0.0;
+      z[j] = off * columns_.inverse(j);
       // A column that never varied has no unit yet; this value would give it one.
-      if (inverse_[j] == 0.0 && off != 0.0 && columns_[j].seen()) z[j] = off / power_above(std::fabs(off));
+      if (columns_.unit(j) == 0.0 && off != 0.0 && columns_.seen(j)) z[j] = off / detail::power_above(std::fabs(off));
     }
     predictive.freedom = weight_ - 1.0;
     predictive.scale = std::sqrt(squares_ / predictive.freedom * (1.0 + 1.0 / weight_ + covariance_.variance(z.data())));
@@ -151,7 +150,7 @@ class BayesianLinear {
   float contributions(Features x, std::span<float> dense, std::span<float> sparse) const noexcept {
     constexpr auto most = static_cast<double>(largest_magnitude);
     for (std::size_t j = 0; j < dense.size(); ++j) {
-      const double part = j < slope_.size() ? slope_[j] * away(j, x.dense[j]) : 0.0;
+      const double part = j < slope_.size() ? slope_[j] * columns_.away(j, x.dense[j]) : 0.0;
       dense[j] = static_cast<float>(std::clamp(part, -most, most));
     }
     std::fill(sparse.begin(), sparse.end(), 0.0F);
@@ -160,10 +159,7 @@ class BayesianLinear {
 
   /// Precision of a weight's prior, times the noise variance, as it stands: unit^2 / prior, and with forgetting somewhat less. 0 for a
   /// column that never varied. @pre place < schema().dense_size()
-  double prior_precision(std::size_t place) const noexcept {
-    const ColumnState& column = columns_[place];
-    return column.prior * column.unit * column.unit;
-  }
+  double prior_precision(std::size_t place) const noexcept { return priors_[place] * columns_.unit(place) * columns_.unit(place); }
 
   /// Takes in what `other` learned: the posterior of one that saw the examples of both, in either order up to rounding; a missing value
   /// stays what its own model took it for. O(d^3), allocates.
@@ -179,7 +175,7 @@ class BayesianLinear {
     for (std::size_t j = 0; j < columns_.size(); ++j) {
       take_range(j, theirs);
       theirs.take_range(j, *this);
-      columns_[j].merge(theirs.columns_[j], theirs.center_[j] - center_[j]);
+      columns_.merge(j, theirs.columns_);
     }
     const std::size_t d = columns_.size();
     // Their posterior is d observations and none of the prior's: (row' w - row' their w)^2 / pivot, summed. The prior is in both.
@@ -189,29 +185,29 @@ class BayesianLinear {
     }
     const double total = weight_ + theirs.weight_;
     if (weight_ > 0.0 && theirs.weight_ > 0.0) {
-      for (std::size_t j = 0; j < d; ++j) z_[j] = (theirs.center_[j] - center_[j]) * inverse_[j];
+      for (std::size_t j = 0; j < d; ++j) z_[j] = (theirs.columns_.center(j) - columns_.center(j)) * columns_.inverse(j);
       observe(total / weight_ / theirs.weight_, theirs.mean_label_ - mean_label_);
     }
     for (std::size_t j = 0; j < d; ++j) {
-      columns_[j].prior += theirs.columns_[j].prior;
-      add_prior(j, -theirs.columns_[j].prior);
+      priors_[j] += theirs.priors_[j];
+      add_prior(j, -theirs.priors_[j]);
     }
     squares_ = std::max(squares_ + theirs.squares_, 0.0);
     if (total > 0.0) {
       const double fraction = theirs.weight_ / total;
-      for (std::size_t j = 0; j < d; ++j) center_[j] += (theirs.center_[j] - center_[j]) * fraction;
+      for (std::size_t j = 0; j < d; ++j) columns_.move_center(j, (theirs.columns_.center(j) - columns_.center(j)) * fraction);
       mean_label_ += (theirs.mean_label_ - mean_label_) * fraction;
     }
     weight_ = total;
     refused_ += theirs.refused_;
-    set_up();
+    columns_.set_up();
+    find_slopes();
   }
 
   std::size_t memory_bytes() const noexcept {
-    const std::size_t doubles = weights_.capacity() + center_.capacity() + slope_.capacity() + inverse_.capacity() + least_.capacity() +
-                                most_.capacity() + z_.capacity() + gain_.capacity();
-    return sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + covariance_.memory_bytes() + doubles * sizeof(double) +
-           columns_.capacity() * sizeof(ColumnState);
+    const std::size_t doubles = weights_.capacity() + priors_.capacity() + slope_.capacity() + z_.capacity() + gain_.capacity();
+    return sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + columns_.memory_bytes() + covariance_.memory_bytes() +
+           doubles * sizeof(double);
   }
 
   template <class Self, class Ar>
@@ -220,18 +216,17 @@ class BayesianLinear {
     ar(self.options_.prior, self.options_.forgetting);
     ar.check(sound_prior(self.options_.prior), "prior");
     ar.check(sound_forgetting(self.options_.forgetting), "forgetting");
-    ar(self.schema_, self.weight_, self.mean_label_, self.squares_, self.columns_, self.center_, self.weights_, self.covariance_,
+    ar(self.schema_, self.weight_, self.mean_label_, self.squares_, self.columns_, self.weights_, self.priors_, self.covariance_,
        self.turn_, self.refused_);
     if constexpr (Ar::reading) {
       const std::size_t d = self.schema_.dense_size();
       ar.check(d <= most_columns && nominal_of(self.schema_) == nullptr, "schema");
-      ar.check(bounded(self.weight_, detail::UdCovariance::largest) && self.weight_ >= 0.0, "weight");
-      ar.check(bounded(self.mean_label_, largest_mean), "mean label");
-      ar.check(bounded(self.squares_, most_squares) && self.squares_ >= 0.0, "squares");
-      ar.check(self.columns_.size() == d && self.center_.size() == d && self.weights_.size() == d, "columns");
-      for (const ColumnState& column : self.columns_) ar.check(column.sound(), "range, unit or prior of a column");
-      for (const double center : self.center_) ar.check(bounded(center, largest_mean), "mean of a column");
-      for (const double weight : self.weights_) ar.check(bounded(weight, detail::UdCovariance::largest), "weight of a column");
+      ar.check(detail::bounded(self.weight_, detail::UdCovariance::largest) && self.weight_ >= 0.0, "weight");
+      ar.check(detail::bounded(self.mean_label_, detail::ColumnRanges::largest_mean), "mean label");
+      ar.check(detail::bounded(self.squares_, 1e100) && self.squares_ >= 0.0, "squares");
+      ar.check(self.columns_.size() == d && self.weights_.size() == d && self.priors_.size() == d, "columns");
+      for (const double prior : self.priors_) ar.check(prior >= 1e-12 && prior <= 1e12, "prior of a column");
+      for (const double weight : self.weights_) ar.check(detail::bounded(weight, detail::UdCovariance::largest), "weight of a column");
       ar.check(self.covariance_.size() == d, "covariance");
       ar.check(self.turn_ < std::max<std::size_t>(d, 1), "turn");
       self.set_up();
@@ -239,11 +234,6 @@ class BayesianLinear {
   }
 
  private:
-  static constexpr double largest_mean = 2e15;  // of usable numbers, rounding included
-  static constexpr double most_squares = 1e100;
-  static constexpr std::uint32_t settled = 30;  // values that make a range
-
-  static bool bounded(double x, double most) noexcept { return is_finite(x) && x >= -most && x <= most; }
   static bool sound_prior(double prior) noexcept { return prior >= 1e-6 && prior <= 1e9; }
   static bool sound_forgetting(double forgetting) noexcept { return forgetting > 0.0 && forgetting <= 1.0; }
 
@@ -253,101 +243,27 @@ class BayesianLinear {
     return nullptr;
   }
 
-  /// The least power of two above x > 0.
-  static double power_above(double x) noexcept {
-    int exponent = 0;
-    static_cast<void>(std::frexp(x, &exponent));
-    return std::ldexp(1.0, exponent);
-  }
-
-  struct ColumnState {
-    double low = std::numeric_limits<double>::quiet_NaN();  // NaN: never seen
-    double high = std::numeric_limits<double>::quiet_NaN();
-    double unit = 0.0;        // the power of two above high - low; 0: never varied
-    double prior = 0.0;       // precision of the weight times unit
-    double weight = 0.0;      // of values
-    double spread = 0.0;      // their squared deviations from the mean
-    std::uint32_t count = 0;  // of values, up to `settled`
-
-    bool seen() const noexcept { return !is_nan(low); }
-
-    /// A value outside the range as it is taken.
-    double cut(double value, double mean) const noexcept {
-      const double reach = 10.0 * std::sqrt(spread / weight);
-      return std::min(std::max(value, std::min(low, mean - reach)), std::max(high, mean + reach));
-    }
-
-    void merge(const ColumnState& other, double apart) noexcept {
-      const double total = weight + other.weight;
-      if (total > 0.0) spread += other.spread + apart * apart * weight * (other.weight / total);
-      weight = total;
-      count = std::min(count + other.count, settled);
-    }
-
-    /// What was before counts `kept` of itself.
-    void add(double off, double more, double kept) noexcept {
-      const double before = weight * kept;
-      weight = before + more;
-      spread = spread * kept + off * off * more * (before / weight);
-      count = std::min(count + 1, settled);
-    }
-
-    bool sound() const noexcept {
-      if (seen() ? !(is_usable(low) && is_usable(high) && low <= high) : !is_nan(high)) return false;
-      const double due = seen() && high > low ? power_above(high - low) : 0.0;
-      if (unit != due || (unit > 0.0 && unit < 1e-46) || !(prior >= 1e-12 && prior <= 1e12) || count > settled) return false;
-      return weight >= 0.0 && bounded(weight, most_squares) && spread >= 0.0 && bounded(spread, most_squares) && (weight > 0.0) == seen();
-    }
-
-    template <class Self, class Ar>
-    static void archive(Self& self, Ar& ar) {
-      ar(self.low, self.high, self.unit, self.prior, self.weight, self.spread, self.count);
-    }
-  };
-
-  /// How far a value, as it is taken, lies from its column's mean; 0 when it is missing.
-  double away(std::size_t j, float x) const noexcept { return is_usable(x) ? taken(j, static_cast<double>(x)) - center_[j] : 0.0; }
-
-  double taken(std::size_t j, double value) const noexcept {
-    return value >= least_[j] && value <= most_[j] ? value : columns_[j].cut(value, center_[j]);
-  }
-
   /// What follows from the state.
   void set_up() {
-    const std::size_t d = columns_.size();
-    inverse_.resize(d);
-    slope_.resize(d);
-    z_.assign(d, 0.0);
-    gain_.assign(d, 0.0);
-    least_.resize(d);
-    most_.resize(d);
-    for (std::size_t j = 0; j < d; ++j) {
-      inverse_[j] = columns_[j].unit > 0.0 ? 1.0 / columns_[j].unit : 0.0;
-      find_limits(j);
-    }
+    slope_.resize(columns_.size());
+    z_.assign(columns_.size(), 0.0);
+    gain_.assign(columns_.size(), 0.0);
     find_slopes();
   }
 
   void find_slopes() noexcept {
-    for (std::size_t j = 0; j < slope_.size(); ++j) slope_[j] = weights_[j] * inverse_[j];
-  }
-
-  void find_limits(std::size_t j) noexcept {
-    const ColumnState& column = columns_[j];
-    const bool known = column.count >= settled && column.unit > 0.0;
-    least_[j] = known ? column.low : -largest_mean;
-    most_[j] = known ? column.high : largest_mean;
+    for (std::size_t j = 0; j < slope_.size(); ++j) slope_[j] = weights_[j] * columns_.inverse(j);
   }
 
   void update(const float* x, double y, double weight) noexcept {
     if (options_.forgetting < 1.0) forget();
     const std::size_t d = columns_.size();
-    for (std::size_t j = 0; j < d; ++j) z_[j] = is_nan(x[j]) ? 0.0 : take(j, taken(j, static_cast<double>(x[j])), weight);
+    for (std::size_t j = 0; j < d; ++j) z_[j] = is_nan(x[j]) ? 0.0 : take(j, columns_.taken(j, static_cast<double>(x[j])), weight);
     const double total = weight_ + weight;
     const double fraction = weight / total;
     const double above = y - mean_label_;
     if (weight_ > 0.0) observe(total / weight_ / weight, above);  // about means that do not hold this example yet
-    for (std::size_t j = 0; j < d; ++j) center_[j] += z_[j] * columns_[j].unit * fraction;
+    for (std::size_t j = 0; j < d; ++j) columns_.move_center(j, z_[j] * columns_.unit(j) * fraction);
     mean_label_ += above * fraction;
     weight_ = total;
     find_slopes();
@@ -370,11 +286,11 @@ class BayesianLinear {
     for (std::size_t i = 0; i < weights_.size(); ++i) weights_[i] += gain_[i] * step;
     weights_[j] = before * (r / a);  // before + step (a - r), which would cancel
     squares_ -= before * step;
-    columns_[j].prior += precision;
+    priors_[j] += precision;
   }
 
   void renew_prior(std::size_t j) noexcept {
-    const double lacking = 1.0 / options_.prior - columns_[j].prior;
+    const double lacking = 1.0 / options_.prior - priors_[j];
     if (lacking > 0.0) add_prior(j, lacking);
   }
 
@@ -384,7 +300,7 @@ class BayesianLinear {
     weight_ *= f;
     squares_ *= f;
     covariance_.inflate(1.0 / f);
-    for (ColumnState& column : columns_) column.prior *= f;
+    for (double& prior : priors_) prior *= f;
     const auto renewed = std::min(d, 1 + static_cast<std::size_t>(2.0 * static_cast<double>(d) * (1.0 - f)));
     for (std::size_t i = 0; i < renewed; ++i) {
       renew_prior(static_cast<std::size_t>(turn_));
@@ -394,60 +310,38 @@ class BayesianLinear {
 
   /// Takes a value into its column's range; returns how many units it lies from the mean.
   double take(std::size_t j, double value, double weight) noexcept {
-    widen(j, value, value);
-    const double off = value - center_[j];
-    columns_[j].add(off, weight, std::max(options_.forgetting, 1.0 - 1.0 / settled));  // of fewer values, a deviation would be chance
-    find_limits(j);
-    return off * inverse_[j];
+    grow(j, columns_.widen(j, value, value));
+    const double off = value - columns_.center(j);
+    columns_.add(j, off, weight, options_.forgetting);
+    return off * columns_.inverse(j);
   }
 
-  /// Takes [low, high] into a column's range, and its unit and prior with it.
-  void widen(std::size_t j, double low, double high) noexcept {
-    ColumnState& column = columns_[j];
-    if (!column.seen()) {
-      column.low = column.high = center_[j] = low;  // whatever it was taken for before, it was constant, and told nothing
-    }
-    column.low = std::min(column.low, low);
-    column.high = std::max(column.high, high);
-    const double range = column.high - column.low;
-    if (range < column.unit || range <= 0.0) return;
-    const double unit = power_above(range);
-    if (column.unit > 0.0) {
-      const double factor = unit / column.unit;
-      covariance_.rescale(j, factor);
-      weights_[j] *= factor;
-      column.prior /= factor * factor;
-      renew_prior(j);
-    }
-    column.unit = unit;
-    inverse_[j] = 1.0 / unit;
-  }
+  void take_range(std::size_t j, const BayesianLinear& other) noexcept { grow(j, columns_.take(j, other.columns_)); }
 
-  void take_range(std::size_t j, const BayesianLinear& other) noexcept {
-    const bool seen = columns_[j].seen();
-    if (!other.columns_[j].seen()) return;
-    widen(j, other.columns_[j].low, other.columns_[j].high);
-    if (!seen) center_[j] = other.center_[j];
+  /// Follows a column's unit, which became `factor` times itself.
+  void grow(std::size_t j, double factor) noexcept {
+    if (factor == 1.0) return;
+    covariance_.rescale(j, factor);
+    weights_[j] *= factor;
+    priors_[j] /= factor * factor;
+    renew_prior(j);
   }
 
   Options options_;
   Schema schema_;
   double weight_ = 0.0;  // of all examples
   double mean_label_ = 0.0;
-  double squares_ = 0.0;              // of what the weights leave of the labels, and of the weights under their prior
-  std::vector<ColumnState> columns_;  // [d]
-  std::vector<double> center_;        // [d] means of the columns
-  std::vector<double> weights_;       // [d] of columns over their units
-  detail::UdCovariance covariance_;   // of weights_, over the noise variance
-  std::uint64_t turn_ = 0;            // whose prior forgetting puts back next
+  double squares_ = 0.0;  // of what the weights leave of the labels, and of the weights under their prior
+  detail::ColumnRanges columns_;
+  std::vector<double> weights_;      // [d] of columns over their units
+  std::vector<double> priors_;       // [d] precision of the weight, as it stands
+  detail::UdCovariance covariance_;  // of weights_, over the noise variance
+  std::uint64_t turn_ = 0;           // whose prior forgetting puts back next
   std::uint64_t refused_ = 0;
 
-  std::vector<double> inverse_;  // [d] 1 / unit, or 0
-  std::vector<double> slope_;    // [d] weights of columns as they come
-  std::vector<double> least_;    // [d] what lies outside is cut
-  std::vector<double> most_;     // [d]
-  std::vector<double> z_;        // [d] the rest is scratch of learn
-  std::vector<double> gain_;     // [d]
+  std::vector<double> slope_;  // [d] weights of columns as they come
+  std::vector<double> z_;      // [d] the rest is scratch of learn
+  std::vector<double> gain_;   // [d]
 };
 
 }  // namespace rtml
