@@ -9,6 +9,7 @@
 
 #include "rtml/core/rng.hpp"
 #include "rtml/learn/bayesian_linear.hpp"
+#include "rtml/learn/factorization_machine.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
 #include "rtml/learn/one_vs_rest.hpp"
@@ -185,6 +186,8 @@ BENCHMARK(predict<LogisticAdaGrad, true>)->Name("predict/logistic_adagrad/hashed
 BENCHMARK(learn<LogisticFtrl, false>)->Name("learn/logistic_ftrl/dense_100");
 BENCHMARK(learn<LogisticFtrl, true>)->Name("learn/logistic_ftrl/hashed_30_of_2^22");
 BENCHMARK(predict<LogisticFtrl, true>)->Name("predict/logistic_ftrl/hashed_30_of_2^22");
+BENCHMARK(learn<FactorizationMachine<>, true>)->Name("learn/fm_8/hashed_30_of_2^22");
+BENCHMARK(predict<FactorizationMachine<>, true>)->Name("predict/fm_8/hashed_30_of_2^22");
 BENCHMARK(learn<LinearRegression, false>)->Name("learn/linear/dense_100");
 BENCHMARK(learn<Softmax, false>)->Name("learn/softmax_2/dense_100");
 BENCHMARK(learn_dense<BayesianLinear, 10>)->Name("learn/bayesian_linear/dense_10");
