@@ -36,6 +36,31 @@ MultiRate multi_rate(Spec& spec, MultiRate::Options options) {
   return MultiRate(options);
 }
 
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    if (c == at) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+/// a*b+c*d*e: the product of columns a and b, and that of c, d and e.
+std::vector<std::vector<std::string>> products_of(Spec& spec) {
+  std::vector<std::vector<std::string>> products;
+  const std::string text = spec.text("interactions", "");
+  if (text.empty()) return products;
+  for (const std::string& product : split(text, '+')) {
+    products.push_back(split(product, '*'));
+    for (const std::string& column : products.back())
+      require(spec.name(), "interactions", text, !column.empty(), "products of columns: a*b+c*d*e");
+  }
+  return products;
+}
+
 /// `make(spec, learner)` of the linear learner that the options describe.
 template <class Make, class Loss, class Optimizer>
 AnyLearner linear(Spec& spec, const Loss& loss, const Optimizer& optimizer, Make make) {
@@ -45,6 +70,7 @@ AnyLearner linear(Spec& spec, const Loss& loss, const Optimizer& optimizer, Make
   options.bits = static_cast<unsigned>(spec.integer("bits", options.bits, 1, 30));
   options.l1 = real(spec, "l1", options.l1);
   options.l2 = real(spec, "l2", options.l2);
+  options.interactions = products_of(spec);
   return make(spec, Linear<Loss, Optimizer>(options));
 }
 

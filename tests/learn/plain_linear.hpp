@@ -105,10 +105,7 @@ class PlainLinear {
     if constexpr (Loss::scaled) {
       if (seen_ == 0.0) start(y);
       observe_label(y);
-      if (deviation_ <= 0.0) {
-        for (std::size_t j = 0; j < dense_.size(); ++j) scaled(j, static_cast<double>(x.dense[j]));
-        return;
-      }
+      if (deviation_ <= 0.0) return;
       unit = deviation_;
       for (double& value : m) value = (value - mean_) / unit;
       y = (y - mean_) / unit;

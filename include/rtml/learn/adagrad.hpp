@@ -62,6 +62,12 @@ class AdaGrad {
     cell[0] = detail::clamp_weight(cell[0] + plan.step * pull[0]);
   }
 
+  static void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
+                    const detail::Penalty& /*penalty*/) noexcept {
+    mine[0] = detail::weighted_mean(mine[0], mine[1], theirs[0], theirs[1]);
+    mine[1] = detail::clamp_energy(mine[1] + theirs[1]);
+  }
+
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("AdaGrad", 1);

@@ -73,6 +73,19 @@ class FtrlProximal {
     weight = detail::clamp_weight(-beyond / (penalty.l2 + (options_.beta + root) / options_.alpha));
   }
 
+  /// The mean weight, and the total that belongs to it: totals themselves do not add up, as each has its own weights in it.
+  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float unit,
+             const detail::Penalty& penalty) const noexcept {
+    const float weight = detail::weighted_mean(mine[0], mine[2], theirs[0], theirs[2]);
+    const float total = detail::weighted_mean(mine[1], mine[2], theirs[1], theirs[2]);
+    const float n = detail::clamp_energy(mine[2] + theirs[2]);
+    const float root = std::sqrt(n);
+    const float beyond = weight * (penalty.l2 + (options_.beta + root) / options_.alpha);
+    const float threshold = unit * penalty.l1;
+    const float moved = weight == 0.0F ? detail::cut(total, threshold) : -beyond - std::copysign(threshold, weight);
+    mine = {weight, detail::clamp_weight(moved), n, root};
+  }
+
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("FtrlProximal", 1);

@@ -21,13 +21,17 @@
 #include "rtml/learn/detail/column_scale.hpp"
 #include "rtml/learn/detail/gathered_weights.hpp"
 #include "rtml/learn/detail/hashed_table.hpp"
-#include "rtml/learn/detail/label_scale.hpp"
+#include "rtml/learn/detail/interactions.hpp"
+#include "rtml/learn/detail/linear_front.hpp"
 #include "rtml/learn/detail/merged.hpp"
 #include "rtml/learn/detail/nominal_codes.hpp"
 #include "rtml/learn/losses.hpp"
 #include "rtml/learn/optimizers.hpp"
 
 namespace rtml {
+
+template <class Learner>
+class Shared;
 
 /// A linear model of dense and hashed features that learns one example at a time, for any pair of a loss (losses.hpp) and an optimizer
 /// (optimizers.hpp). As constructed it needs no tuning: see LogisticRegression and LinearRegression.
@@ -41,10 +45,14 @@ namespace rtml {
 ///   what remembers best. Under FTRL the gradient counts twice.
 /// - L1 and L2 shrink every weight but the intercept after each example, w = soft(w e^(-rate l2 weight), rate l1 weight): hashed weights
 ///   lazily, with the same result. FTRL has its own, from its source. Penalties act on scaled columns and in the label's unit.
+/// - `interactions` are products of columns, hashed into the table while an example passes: (a, b), (a, b, c), up to eight. Numeric columns
+///   enter by their scaled value, nominal ones by code, hashed ones by the features that Context::fields says are theirs (their place
+///   among the schema's hashed columns, for each sparse feature; without it such an example is refused).
 /// - A label outside the loss's domain is refused and counted. Weights stay finite for ever.
 ///
-/// Cost: O(d + nnz) both; neither allocates (learn grows its buffers when an example has more than 256 sparse features, and more than all before).
-/// Thread safety: `predict` and `contributions` from any number of threads while nobody learns.
+/// Cost: O(d + nnz) both, and what interactions make; neither allocates (learn grows its buffers when an example has more than 256 sparse
+/// features and products, and more than all before).
+/// Thread safety: one owner; `predict` and `contributions` from any number of threads while nobody learns. See Shared for more.
 template <class Loss, class Optimizer = MultiRate>
 class Linear {
   static constexpr std::size_t lanes = Optimizer::lanes;
@@ -52,10 +60,12 @@ class Linear {
   static constexpr std::size_t rate_count = Optimizer::rate_count;
   static constexpr std::size_t usual_features = 256;  // of an example, for which there is room from the beginning
   using Cell = std::array<float, fields>;
+  using Front = detail::LinearFront<Loss, Optimizer>;
+  using Table = detail::HashedTable<fields>;
   using Kernels = detail::LinearKernels<Optimizer>;
   using Block = detail::WeightBlock<Optimizer>;
-  using Sensitivity = detail::Sensitivity<rate_count>;
   using Margins = std::array<float, lanes>;
+  using Fields = std::span<const std::uint32_t>;
 
  public:
   static constexpr std::string_view name = std::same_as<Loss, Squared> ? std::string_view("linear") : Loss::name;
@@ -63,24 +73,27 @@ class Linear {
   struct Options {
     Loss loss = {};
     Optimizer optimizer = {};
-    unsigned bits = 18;  ///< 2^bits hashed weights, in [1, 30]
-    float l1 = 0.0F;     ///< in [0, 1e3]
-    float l2 = 0.0F;     ///< in [0, 1e3]
+    unsigned bits = 18;                                       ///< 2^bits hashed weights, in [1, 30]
+    float l1 = 0.0F;                                          ///< in [0, 1e3]
+    float l2 = 0.0F;                                          ///< in [0, 1e3]
+    std::vector<std::vector<std::string>> interactions = {};  ///< products of 2 to 8 columns, by name
   };
 
   Linear() : Linear(Options{}) {}
 
   /// @throws ConfigError when an option is outside its documented range.
-  explicit Linear(const Options& options) : options_(options) {
-    require("Linear", "bits", options.bits, options.bits >= 1 && options.bits <= 30, "in [1, 30]");
-    require("Linear", "l1", options.l1, options.l1 >= 0.0F && options.l1 <= 1e3F, "in [0, 1000]");
-    require("Linear", "l2", options.l2, options.l2 >= 0.0F && options.l2 <= 1e3F, "in [0, 1000]");
+  explicit Linear(Options options) : options_(std::move(options)) {
+    require("Linear", "bits", options_.bits, options_.bits >= 1 && options_.bits <= 30, "in [1, 30]");
+    require("Linear", "l1", options_.l1, options_.l1 >= 0.0F && options_.l1 <= 1e3F, "in [0, 1000]");
+    require("Linear", "l2", options_.l2, options_.l2 >= 0.0F && options_.l2 <= 1e3F, "in [0, 1000]");
+    detail::Interactions::require_sizes(options_.interactions);
   }
 
   /// Sizes the model; again with a schema that gained columns, keeps what was learned, by name.
-  /// @throws SchemaError when `schema` lost or changed a column.
+  /// @throws SchemaError when `schema` lost or changed a column; ConfigError when it has no column that `interactions` name.
   void bind(const Schema& schema) {
     if (auto missing = schema.missing_from(schema_)) raise(SchemaError(std::string(name) + " learned from other features: " + *missing));
+    interactions_.bind(options_.interactions, schema);
     for (auto& column : dense_) column = detail::moved_to(schema, schema_, column);
     scale_.bind(schema, schema_);
     schema_ = schema;
@@ -96,18 +109,14 @@ class Linear {
   /// From where a binary prediction says 1: 0 for a margin (hinge, which has no probability), else 1/2.
   float threshold() const noexcept { return std::same_as<Loss, Hinge> ? 0.0F : 0.5F; }
 
-  float predict(Features x) const noexcept { return evaluate(x).prediction; }
+  float predict(Features x) const noexcept { return evaluate(x, {}).prediction; }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept {
-    if (!is_usable(x, y, weight) || !Loss::accepts(y) || x.dense.size() != schema_.dense_size()) {
-      ++refused_;
-      return predict(x);
-    }
-    if (weight == 0.0F) return predict(x);
-    const Step step = prepare(x);  // before the margin, whose arithmetic then goes on beside what this stores
-    const Evaluation before = evaluate(x);
-    update(step, y, weight, before);
-    return before.prediction;
+  float learn(Features x, float y, float weight = 1.0F) noexcept { return learn_in<detail::OwnAccess>(table_, x, y, weight, {}); }
+
+  /// `context.fields` says to which hashed column each sparse feature belongs, where `interactions` have such columns.
+  float predict(Features x, const Context& context) const noexcept { return evaluate(x, context.fields).prediction; }
+  float learn(Features x, float y, float weight, const Context& context) noexcept {
+    return learn_in<detail::OwnAccess>(table_, x, y, weight, context.fields);
   }
 
   /// Fetches the weights of an example that will be learned or predicted soon: of big tables, most of the cost is to wait for memory.
@@ -116,12 +125,13 @@ class Linear {
     for (const SparseFeature& feature : x.sparse) table_.prefetch(feature.index);
   }
 
-  /// What each dense column and sparse feature adds to the margin; returns the intercept. The margin is then cut to what the loss allows.
+  /// What each dense column and sparse feature adds to the margin; returns the intercept and what interactions of dense columns add. The
+  /// margin is then cut to what the loss allows.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
   float contributions(Features x, std::span<float> dense, std::span<float> sparse) const noexcept {
-    const auto shares = mixture_.shares();
+    const auto shares = front_.mixture.shares();
     float intercept = 0.0F;
-    for (std::size_t k = 0; k < lanes; ++k) intercept += shares[k] * intercept_[k];
+    for (std::size_t k = 0; k < lanes; ++k) intercept += shares[k] * front_.intercept[k];
     for (std::size_t j = 0; j < dense.size(); ++j) {
       dense[j] = 0.0F;
       if (j >= schema_.dense_size() || is_nan(x.dense[j])) continue;
@@ -129,15 +139,52 @@ class Linear {
     }
     nominal_.each(x.dense, [&](std::size_t place, std::uint32_t index) { dense[place] = mixed_weight(index); });
     for (std::size_t i = 0; i < sparse.size(); ++i) sparse[i] = table_.empty() ? 0.0F : mixed_weight(x.sparse[i].index) * x.sparse[i].value;
+    each_interaction(x, {}, OwnDense{*this, x}, [&](std::uint32_t index, float value) { intercept += mixed_weight(index) * value; });
     return intercept;
   }
 
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() +
-                        merged_.memory_bytes() + nominal_.memory_bytes();
+                        merged_.memory_bytes() + nominal_.memory_bytes() + interactions_.memory_bytes() + gathered_.memory_bytes() +
+                        (relative_.capacity() + made_.capacity() * 2) * sizeof(float);
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
     for (const auto& pull : pulls_) bytes += pull.capacity() * sizeof(float);
-    return bytes + relative_.capacity() * sizeof(float) + gathered_.memory_bytes();
+    return bytes;
+  }
+
+  /// Joins what another learned of other examples: each weight is the mean of both by the squared gradients that it met, which add up. So a
+  /// weight that one of them hardly knows is the other's. Order-free up to rounding. Of optimizers that count squared gradients: the
+  /// others have nothing to weigh by, and no merge.
+  /// @throws SchemaError when the other learned from other columns, ConfigError when its options are others.
+  void merge(const Linear& other) requires detail::WeighsGradients<Optimizer> {
+    other.schema_.require_equal(schema_, name);
+    require(name, "bits of what is merged", other.options_.bits, other.options_.bits == options_.bits, to_text(options_.bits));
+    require(name, "interactions of what is merged", other.options_.interactions.size(),
+            other.options_.interactions == options_.interactions, "equal");
+    const auto join = [&](Cell& mine, Cell theirs) {
+      for (std::size_t k = 0; k < lanes; ++k) {
+        mine[k] = now(mine[k]);
+        theirs[k] = other.now(theirs[k]);
+      }
+      options_.optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+    };
+    front_.merge(other.front_, options_.optimizer);
+    for (std::size_t j = 0; j < schema_.dense_size(); ++j) {
+      Cell mine;
+      Cell theirs;
+      for (std::size_t k = 0; k < fields; ++k) {
+        mine[k] = dense_[k][j];
+        theirs[k] = other.dense_[k][j];
+      }
+      options_.optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+      for (std::size_t k = 0; k < fields; ++k) dense_[k][j] = mine[k];
+    }
+    scale_.merge(other.scale_);
+    if (!table_.empty())
+      for (std::uint32_t i = 0; i <= table_.mask(); ++i) join(table_[i], other.table_[i]);
+    shrink_ = 1.0F;
+    gravity_ = 0.0F;
+    refused_ += other.refused_;
   }
 
   template <class Self, class Ar>
@@ -147,15 +194,15 @@ class Linear {
     std::string optimizer(Optimizer::name);
     ar(loss, optimizer);
     ar.check(loss == Loss::name && optimizer == Optimizer::name, "loss or optimizer (saved: of another learner)");
-    unsigned bits = self.options_.bits;
-    ar(self.options_.loss, self.options_.optimizer, bits, self.options_.l1, self.options_.l2);
-    ar.check(bits == self.options_.bits, "bits (saved: a table of another size)");
-    ar.check(self.options_.l1 >= 0.0F && self.options_.l1 <= 1e3F && self.options_.l2 >= 0.0F && self.options_.l2 <= 1e3F, "l1 or l2");
-    ar(self.schema_, self.intercept_, self.dense_, self.scale_);
-    detail::HashedTable<fields>::archive(self.table_, ar, Optimizer::sound, bits);
-    ar(self.mixture_, self.labels_, self.largest_count_, self.shrink_, self.gravity_, self.refused_);
+    auto& o = self.options_;
+    unsigned bits = o.bits;
+    ar(o.loss, o.optimizer, bits, o.l1, o.l2, o.interactions);
+    ar.check(bits == o.bits, "bits (saved: a table of another size)");
+    ar.check(o.l1 >= 0.0F && o.l1 <= 1e3F && o.l2 >= 0.0F && o.l2 <= 1e3F, "l1 or l2");
+    ar(self.schema_, self.front_, self.dense_, self.scale_);
+    Table::archive(self.table_, ar, Optimizer::sound, bits);
+    ar(self.shrink_, self.gravity_, self.refused_);
     if constexpr (Ar::reading) {
-      ar.check(Optimizer::sound(self.intercept_), "intercept");
       for (const auto& column : self.dense_) ar.check(column.size() == self.schema_.dense_size(), "dense weights");
       for (std::size_t j = 0; j < self.schema_.dense_size(); ++j) {
         Cell cell;
@@ -163,7 +210,7 @@ class Linear {
         ar.check(Optimizer::sound(cell), "dense weight");
       }
       ar.check(self.scale_.size() == self.schema_.dense_size(), "scales");
-      ar.check(is_usable(self.largest_count_) && self.largest_count_ >= 0.0F, "largest count");
+      ar.check(detail::Interactions::fit(o.interactions, self.schema_), "interactions");
       self.nominal_.bind(self.schema_);
       ar.check(self.table_.empty() != self.needs_table(), "table");
       ar.check(self.shrink_ >= 1e-6F && self.shrink_ <= 1.0F && self.gravity_ >= 0.0F && is_finite(self.gravity_), "lazy penalties");
@@ -172,20 +219,15 @@ class Linear {
   }
 
  private:
+  friend class Shared<Linear>;
+
   struct Evaluation {
     Margins margins{};
     float margin = 0.0F;
     float prediction = 0.0F;
   };
 
-  /// Every weight of an example, made ready to move.
-  struct Step {
-    std::span<const SparseFeature> sparse;
-    Block gathered;  // theirs and the intercept's
-    Block dense;
-  };
-
-  bool needs_table() const noexcept { return schema_.has_hashed() || !nominal_.empty(); }
+  bool needs_table() const noexcept { return schema_.has_hashed() || !nominal_.empty() || !options_.interactions.empty(); }
 
   /// What follows from the schema.
   void set_up() {
@@ -193,163 +235,145 @@ class Linear {
     for (auto& pull : pulls_) pull.assign(schema_.dense_size(), 0.0F);
     if (Optimizer::scales_itself) relative_.assign(schema_.dense_size(), 0.0F);
     nominal_.bind(schema_);
-    if (needs_table()) table_.allocate(options_.bits);
-    const std::size_t usual = needs_table() ? usual_features + nominal_.size() : 0;
-    merged_.reserve(usual);
-    gathered_.reserve(usual);
-    bound_margins();
+    interactions_.bind(options_.interactions, schema_);
+    if (!needs_table()) return;
+    table_.allocate(options_.bits);
+    merged_.reserve(usual_features + nominal_.size());
+    gathered_.reserve(usual_features + nominal_.size());
   }
+
+  /// The dense columns of an example, as their owner sees them.
+  struct OwnDense {
+    const Linear& model;
+    Features x;
+    float dot(std::size_t k, std::size_t d) const noexcept { return kernels::dot_present(model.dense_[k].data(), x.dense.data(), d); }
+    float scaled(std::size_t place) const noexcept { return model.scale_.scaled(place, x.dense[place]); }
+  };
+
+  template <class Dense, class Use>
+  void each_interaction(Features x, Fields of, const Dense& dense, Use use) const noexcept {
+    if (interactions_.empty() || !interactions_.accepts(x, of)) return;
+    interactions_.each(
+        x, of, [&](std::size_t place) { return Optimizer::scales_itself ? x.dense[place] : dense.scaled(place); }, use);
+  }
+
+  // Lazy penalties: a stored hashed weight w stands for soft(w, gravity_) * shrink_.
 
   bool penalised() const noexcept { return !Optimizer::penalises_itself && (options_.l1 > 0.0F || options_.l2 > 0.0F); }
-
   static float soft(float w, float threshold) noexcept { return w - detail::cut(w, threshold); }
-
-  /// A stored hashed weight as it stands after the penalties since it was stored.
-  float now(float stored, bool lazily) const noexcept { return lazily ? soft(stored, gravity_) * shrink_ : stored; }
-
-  void wake(Cell& cell) const noexcept {
-    for (std::size_t k = 0; k < lanes; ++k) cell[k] = now(cell[k], true);
-  }
-  void lay_down(Cell& cell) const noexcept {
-    for (std::size_t k = 0; k < lanes; ++k)
-      if (cell[k] != 0.0F) cell[k] = detail::clamp_weight(cell[k] / shrink_ + std::copysign(gravity_, cell[k]));
-  }
-
-  void bound_margins() noexcept {
-    center_ = 0.0F;
-    lowest_ = -Loss::largest_margin;
-    highest_ = Loss::largest_margin;
-    if constexpr (Loss::counts) highest_ = std::min(highest_, math::log1p(largest_count_) + 1.0F);  // e times what was ever seen
-    if constexpr (Loss::scaled) {
-      const double reach = static_cast<double>(Loss::largest_margin) * labels_.unit();
-      center_ = static_cast<float>(labels_.mean());
-      lowest_ = static_cast<float>(labels_.mean() - reach);
-      highest_ = static_cast<float>(labels_.mean() + reach);
-    }
-  }
+  float now(float stored) const noexcept { return penalised() ? soft(stored, gravity_) * shrink_ : stored; }
+  float stored(float w) const noexcept { return w == 0.0F ? w : detail::clamp_weight(w / shrink_ + std::copysign(gravity_, w)); }
 
   float mixed_weight(std::uint32_t index) const noexcept {
-    const auto shares = mixture_.shares();
+    const auto shares = front_.mixture.shares();
     const Cell& cell = table_[index];
     float sum = 0.0F;
-    for (std::size_t k = 0; k < lanes; ++k) sum += shares[k] * now(cell[k], penalised());
+    for (std::size_t k = 0; k < lanes; ++k) sum += shares[k] * now(cell[k]);
     return sum;
   }
 
-  float bounded(float margin) const noexcept { return is_finite(margin) ? std::clamp(margin, lowest_, highest_) : center_; }
+  Evaluation evaluate(Features x, Fields of) const noexcept {
+    return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x});
+  }
 
   /// Out of line, so that predict and learn run the same instructions and agree to the bit.
-  [[gnu::noinline]] Evaluation evaluate(Features x) const noexcept {
+  template <class Access, class Dense>
+  [[gnu::noinline]] Evaluation evaluate_in(const Table& table, const Front& front, Features x, Fields of,
+                                           const Dense& dense) const noexcept {
     Evaluation e;
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
-    for (std::size_t k = 0; k < lanes; ++k)
-      e.margins[k] = intercept_[k] + (d == 0 ? 0.0F : kernels::dot_present(dense_[k].data(), x.dense.data(), d));
-    if (!table_.empty()) {
-      add_margins(x.sparse, e.margins);
-      const bool lazily = penalised();
-      nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) {
-        const Cell& cell = table_[index];
-        for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k], lazily);
-      });
+    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = front.intercept[k] + (d == 0 ? 0.0F : dense.dot(k, d));
+    if (!table.empty()) {
+      add_margins<Access>(table, x.sparse, e.margins);
+      const auto add = [&](std::uint32_t index, float value) {
+        const Cell cell = table.template load<Access>(index);
+        for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k]) * value;
+      };
+      nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { add(index, 1.0F); });
+      each_interaction(x, of, dense, add);
     }
-    for (float& margin : e.margins) margin = bounded(margin);
-    e.margin = mixture_.mix(e.margins);
+    for (float& margin : e.margins) margin = front.bounded(margin);
+    e.margin = front.mixture.mix(e.margins);
     e.prediction = Loss::predict(e.margin);
     return e;
   }
 
   /// Adds what hashed features give; four sums side by side, as an addition need not wait for the one before.
-  void add_margins(std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
-    const std::size_t n = sparse.size();
-    if (penalised()) {
-      for (const SparseFeature& feature : sparse) {
-        const Cell& cell = table_[feature.index];
-        for (std::size_t k = 0; k < lanes; ++k) margins[k] += now(cell[k], true) * feature.value;
+  template <class Access>
+  void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
+    // All fields of a cell of four at once: what is no weight is summed for nothing.
+    constexpr bool whole = fields == 4 && lanes != 1 && std::same_as<Access, detail::OwnAccess>;
+    using Sum = std::conditional_t<whole, kernels::detail::Quad, Margins>;
+    std::array<Sum, 4> sums{};
+    const bool lazily = penalised();
+    const auto add = [&](Sum& sum, const SparseFeature& feature) {
+      if constexpr (whole) {
+        Sum weights;
+        std::memcpy(&weights, table[feature.index].data(), sizeof(Sum));
+        if (lazily)
+          for (std::size_t k = 0; k < lanes; ++k) weights[k] = now(weights[k]);
+        sum += weights * feature.value;
+      } else {
+        const Cell cell = table.template load<Access>(feature.index);
+        for (std::size_t k = 0; k < lanes; ++k) sum[k] += (lazily ? now(cell[k]) : cell[k]) * feature.value;
       }
-    } else {
-      // All fields of a cell of four at once: what is no weight is summed for nothing.
-      using Sum = std::conditional_t<fields == 4 && lanes != 1, kernels::detail::Quad, Margins>;
-      std::array<Sum, 4> sums{};
-      const auto add = [&](Sum& sum, const SparseFeature& feature) {
-        Sum weights;  // NOLINT(cppcoreguidelines-pro-type-member-init): copied into
-        std::memcpy(&weights, table_[feature.index].data(), sizeof(Sum));
-        if constexpr (std::same_as<Sum, Margins>) {
-          for (std::size_t k = 0; k < lanes; ++k) sum[k] += weights[k] * feature.value;
-        } else {
-          sum += weights * feature.value;
-        }
-      };
-      std::size_t i = 0;
-      for (; i + 4 <= n; i += 4)
-        for (std::size_t side = 0; side < 4; ++side) add(sums[side], sparse[i + side]);
-      for (; i < n; ++i) add(sums[i % 4], sparse[i]);
-      for (std::size_t k = 0; k < lanes; ++k) margins[k] += (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]);
-    }
+    };
+    std::size_t i = 0;
+    for (; i + 4 <= sparse.size(); i += 4)
+      for (std::size_t side = 0; side < 4; ++side) add(sums[side], sparse[i + side]);
+    for (; i < sparse.size(); ++i) add(sums[i % 4], sparse[i]);
+    for (std::size_t k = 0; k < lanes; ++k) margins[k] += (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]);
   }
 
-  void update(const Step& step, float y, float weight, const Evaluation& before) noexcept {
+  /// One example; hashed weights lie in `table`.
+  template <class Access>
+  float learn_in(Table& table, Features x, float y, float weight, Fields of) noexcept {
+    const auto before = [&] { return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}); };
+    if (!is_usable(x, y, weight) || !Loss::accepts(y) || x.dense.size() != schema_.dense_size() || !interactions_.accepts(x, of)) {
+      ++refused_;
+      return before().prediction;
+    }
+    if (weight == 0.0F) return before().prediction;
+
+    // Gathered before the margin is computed, whose arithmetic then goes on beside what gathering stores.
+    const auto sparse = table.empty() ? std::span<const SparseFeature>() : sparse_of(x, of);
+    const Block gathered = gather<Access>(table, sparse);
+    const Evaluation e = before();
     detail::LinearExample<lanes> example;
     example.weight = weight;
-    example.margins = before.margins;
-    example.y = y;
-    if constexpr (Loss::scaled) {
-      if (labels_.empty()) options_.optimizer.start(intercept_, y);
-      labels_.observe(y);
-      bound_margins();
-      if (labels_.unit() <= 0.0) return;  // all labels were equal, and the intercept is that
-      const auto in_units = [&](float value) { return static_cast<float>((static_cast<double>(value) - labels_.mean()) / labels_.unit()); };
-      for (float& margin : example.margins) margin = in_units(margin);
-      example.y = in_units(y);
-      example.unit = static_cast<float>(labels_.unit());
-      if constexpr (Loss::dispersed) example.dispersion = mixture_.dispersion();
-    }
-    if constexpr (Loss::counts) {
-      largest_count_ = std::max(largest_count_, y);
-      bound_margins();
-    }
-    example.margin = mixture_.mix(example.margins);
+    example.margins = e.margins;
+    if (!front_.observe(y, options_.optimizer, example)) return e.prediction;
+    example.margin = front_.mixture.mix(example.margins);
     example.gradient = options_.loss.gradient(example.margin, example.y);
-    descend(step, example);
-    mixture_.learn(example, options_.optimizer);
-    if (penalised()) penalise(example);
-  }
 
-  Step prepare(Features x) noexcept {
-    const auto sparse = sparse_of(x);
-    return {sparse, gather(sparse), dense_block(x)};
-  }
-
-  Block gather(std::span<const SparseFeature> sparse) noexcept {
-    Block block = gathered_.gather(table_, sparse, intercept_);
+    descend(dense_block(x), gathered, example);
     if (penalised())
       for (std::size_t k = 0; k < lanes; ++k)
-        for (std::size_t i = 0; i < sparse.size(); ++i) block.fields[k][i] = now(block.fields[k][i], true);
-    return block;
+        for (std::size_t i = 0; i < sparse.size(); ++i) gathered.fields[k][i] = stored(gathered.fields[k][i]);
+    gathered_.template scatter<Access>(table, sparse, front_.intercept);
+    front_.mixture.learn(example, options_.optimizer);
+    if (penalised()) penalise(example);
+    return e.prediction;
   }
 
-  void descend(const Step& step, const detail::LinearExample<lanes>& example) noexcept {
-    const Optimizer& optimizer = options_.optimizer;
-    const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
-    Sensitivity s;
-    for (const Block* block : {&step.dense, &step.gathered}) {
-      if (block->n == 0) continue;
-      Kernels::accumulate(optimizer, *block, energy, example.dispersion);
-      for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] += kernels::dot(block->pulls[r], block->z, block->n);
-      const float* size = Optimizer::scales_itself ? block->relative : block->z;
-      s.plain += kernels::dot(size, size, block->n);
+  /// The example's sparse features, the codes of its nominal columns and its products, each index once.
+  std::span<const SparseFeature> sparse_of(Features x, Fields of) noexcept {
+    std::span<const SparseFeature> made = nominal_.features(x.dense);
+    if (!interactions_.empty()) {
+      made_.assign(made.begin(), made.end());
+      each_interaction(x, of, OwnDense{*this, x}, [&](std::uint32_t index, float value) { made_.push_back({index, value}); });
+      made = made_;
     }
-    const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2}, mixture_);
-    for (const Block* block : {&step.dense, &step.gathered})
-      if (block->n != 0) Kernels::apply(optimizer, *block, plan);
-    gathered_.scatter(table_, step.sparse, intercept_);
-    if (penalised())
-      for (const SparseFeature& feature : step.sparse) lay_down(table_[feature.index]);
+    return merged_(x.sparse, made, static_cast<std::uint32_t>((std::size_t{1} << options_.bits) - 1));
   }
 
-  /// The example's sparse features, each index once, and the codes of its nominal columns.
-  std::span<const SparseFeature> sparse_of(Features x) noexcept {
-    if (table_.empty()) return {};
-    return merged_(x.sparse, nominal_.features(x.dense), table_.mask());
+  template <class Access>
+  Block gather(const Table& table, std::span<const SparseFeature> sparse) noexcept {
+    Block block = gathered_.template gather<Access>(table, sparse, front_.intercept);
+    if (penalised())
+      for (std::size_t k = 0; k < lanes; ++k)
+        for (std::size_t i = 0; i < sparse.size(); ++i) block.fields[k][i] = now(block.fields[k][i]);
+    return block;
   }
 
   Block dense_block(Features x) noexcept {
@@ -370,6 +394,23 @@ class Linear {
     return block;
   }
 
+  /// One step of every weight of an example.
+  void descend(const Block& dense, const Block& gathered, const detail::LinearExample<lanes>& example) noexcept {
+    const Optimizer& optimizer = options_.optimizer;
+    const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
+    detail::Sensitivity<rate_count> s;
+    for (const Block* block : {&dense, &gathered}) {
+      if (block->n == 0) continue;
+      Kernels::accumulate(optimizer, *block, energy, example.dispersion);
+      for (std::size_t r = 0; r < rate_count; ++r) s.adaptive[r] += kernels::dot(block->pulls[r], block->z, block->n);
+      const float* size = Optimizer::scales_itself ? block->relative : block->z;
+      s.plain += kernels::dot(size, size, block->n);
+    }
+    const auto plan = optimizer.plan(options_.loss, example, s, {options_.l1, options_.l2}, front_.mixture);
+    for (const Block* block : {&dense, &gathered})
+      if (block->n != 0) Kernels::apply(optimizer, *block, plan);
+  }
+
   /// Dense weights now, hashed ones when they are next looked at.
   void penalise(const detail::LinearExample<lanes>& example) noexcept {
     const float time = example.weight * options_.optimizer.penalty_rate();
@@ -382,30 +423,27 @@ class Linear {
     shrink_ = std::max(shrink_ * kept, 1e-30F);
     gravity_ = std::min(gravity_ + cut / shrink_, detail::largest_weight);
     if (shrink_ >= 1e-6F && gravity_ <= 1e3F * example.unit) return;
-    for (auto& cell : table_.cells()) wake(cell.fields);
+    for (auto& cell : table_.cells())
+      for (std::size_t k = 0; k < lanes; ++k) cell.fields[k] = now(cell.fields[k]);
     shrink_ = 1.0F;
     gravity_ = 0.0F;
   }
 
   Options options_;
   Schema schema_;
-  Cell intercept_{};
+  Front front_;
   std::array<std::vector<float>, fields> dense_;  // field by field [d]
   detail::ColumnScale scale_;
-  detail::HashedTable<fields> table_;
-  typename Optimizer::State mixture_;
-  detail::LabelScale labels_;
-  float largest_count_ = 0.0F;  // of labels that are counts
-  float shrink_ = 1.0F;         // lazy L2: a stored hashed weight w stands for soft(w, gravity_) * shrink_
-  float gravity_ = 0.0F;        // lazy L1
+  Table table_;
+  float shrink_ = 1.0F;   // lazy L2
+  float gravity_ = 0.0F;  // lazy L1
   std::uint64_t refused_ = 0;
 
-  float lowest_ = 0.0F;  // what margins are cut to, and stand for when they are not finite
-  float highest_ = 0.0F;
-  float center_ = 0.0F;
   detail::NominalCodes nominal_;
+  detail::Interactions interactions_;
   detail::Merged merged_;  // the rest is scratch of learn
   detail::GatheredWeights<Optimizer> gathered_;
+  std::vector<SparseFeature> made_;
   std::array<std::vector<float>, rate_count> pulls_;  // [d], as relative_
   std::vector<float> relative_;
 };

@@ -79,6 +79,15 @@ class MultiRate {
       normalise();
     }
 
+    /// The mean by what each learned from.
+    void merge(const State& other) noexcept {
+      for (std::size_t k = 0; k < lanes; ++k) logit_[k] = detail::weighted_mean(logit_[k], energy_, other.logit_[k], other.energy_);
+      normalise();
+      energy_ = std::min(energy_ + other.energy_, detail::largest_energy);
+      dispersion_ = detail::weighted_mean(dispersion_, seen_, other.dispersion_, other.seen_);
+      seen_ = std::min(seen_ + other.seen_, longest);
+    }
+
     template <class Self, class Ar>
     static void archive(Self& self, Ar& ar) {
       ar(self.logit_, self.energy_, self.seen_, self.dispersion_);
@@ -155,6 +164,12 @@ class MultiRate {
     cell[0] = detail::clamp_weight(cell[0] + plan.step[0] * pull[0]);
     cell[1] = detail::clamp_weight(cell[1] + plan.step[1] * pull[1]);
     cell[2] = detail::clamp_weight(cell[2] + plan.step[2] * z);
+  }
+
+  static void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
+                    const detail::Penalty& /*penalty*/) noexcept {
+    for (std::size_t k = 0; k < lanes; ++k) mine[k] = detail::weighted_mean(mine[k], mine[3], theirs[k], theirs[3]);
+    mine[3] = detail::clamp_energy(mine[3] + theirs[3]);
   }
 
   template <class Self, class Ar>

@@ -43,6 +43,11 @@ class Nag {
       return norms_ > 0.0 ? std::sqrt(static_cast<float>(examples_ / norms_)) : 0.0F;
     }
 
+    void merge(const State& other) noexcept {
+      examples_ += other.examples_;
+      norms_ += other.norms_;
+    }
+
     template <class Self, class Ar>
     static void archive(Self& self, Ar& ar) {
       ar(self.examples_, self.norms_);
@@ -96,6 +101,13 @@ class Nag {
   static void apply(std::array<float, fields>& cell, float /*z*/, const std::array<float, 1>& pull, const Plan& plan,
                     bool /*penalised*/) noexcept {
     cell[0] = detail::clamp_weight(cell[0] + plan.step * pull[0]);
+  }
+
+  static void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
+                    const detail::Penalty& /*penalty*/) noexcept {
+    mine[0] = detail::weighted_mean(mine[0], mine[1], theirs[0], theirs[1]);
+    mine[1] = detail::clamp_energy(mine[1] + theirs[1]);
+    mine[2] = detail::larger(mine[2], theirs[2]);
   }
 
   template <class Self, class Ar>

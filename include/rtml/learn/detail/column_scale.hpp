@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -43,9 +45,30 @@ class ColumnScale {
     for (std::size_t j = 0; j < scale_.size(); ++j) value_[j] = choose(mask_of(is_nan(x[j])), 0.0F, x[j]);
   }
 
+  /// A present value of a column as it would enter now; 0 where nothing was seen.
+  float scaled(std::size_t column, float value) const noexcept { return scaled_by(scale_[column], value); }
+  static float scaled_by(float scale, float value) noexcept { return scale > 0.0F ? cut(value / scale, largest_scaled) : 0.0F; }
+
   float* values() noexcept { return value_.data(); }                 ///< x over its scale, within reach; 0 = missing
   const float* before() const noexcept { return before_.data(); }    ///< the scales before this example
   const float* inverse() const noexcept { return inverse_.data(); }  ///< 1 / the scales now; 0 where nothing was seen
+
+  /// As if both had seen one stream, but for values that were cut.
+  void merge(const ColumnScale& other) noexcept {
+    for (std::size_t j = 0; j < scale_.size(); ++j) {
+      const double all = static_cast<double>(count_[j]) + static_cast<double>(other.count_[j]);
+      if (all == 0.0) continue;
+      const double share = static_cast<double>(other.count_[j]) / all;
+      const double mine = static_cast<double>(scale_[j]);
+      const double theirs = static_cast<double>(other.scale_[j]);
+      scale_[j] = static_cast<float>(std::sqrt((1.0 - share) * mine * mine + share * theirs * theirs));
+      count_[j] = static_cast<float>(std::min(all, static_cast<double>(most_counted)));
+    }
+  }
+
+  // What lasts, for who shares it.
+  std::vector<float>& scales() noexcept { return scale_; }
+  std::vector<float>& counts() noexcept { return count_; }
 
   std::size_t memory_bytes() const noexcept {
     return (scale_.capacity() + count_.capacity() + value_.capacity() + before_.capacity() + inverse_.capacity()) * sizeof(float);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -29,15 +30,16 @@ class GatheredWeights {
   }
 
   /// Allocates when there are more features than ever. O(nnz).
+  template <class Access>
   WeightBlock<Optimizer> gather(const Table& table, std::span<const SparseFeature> sparse, const Cell& intercept) {
     const std::size_t n = sparse.size();
     reserve(n);
     float* z = column(fields);
     std::size_t i = 0;
-    if constexpr (sizeof(typename Table::Cell) == sizeof(Quad))
+    if constexpr (square<Access>)
       for (; i + 4 <= n; i += 4) gather_four(table, sparse.data() + i, i);
     for (; i < n; ++i) {
-      const Cell& cell = table[sparse[i].index];
+      const Cell cell = table.template load<Access>(sparse[i].index);
       for (std::size_t k = 0; k < fields; ++k) column(k)[i] = cell[k];
       z[i] = sparse[i].value;
     }
@@ -56,14 +58,16 @@ class GatheredWeights {
   }
 
   /// @pre the table and features of the last gather
+  template <class Access>
   void scatter(Table& table, std::span<const SparseFeature> sparse, Cell& intercept) noexcept {
     const std::size_t n = sparse.size();
     std::size_t i = 0;
-    if constexpr (sizeof(typename Table::Cell) == sizeof(Quad))
+    if constexpr (square<Access>)
       for (; i + 4 <= n; i += 4) scatter_four(table, sparse.data() + i, i);
     for (; i < n; ++i) {
-      Cell& cell = table[sparse[i].index];
+      Cell cell;
       for (std::size_t k = 0; k < fields; ++k) cell[k] = column(k)[i];
+      table.template store<Access>(sparse[i].index, cell);
     }
     for (std::size_t k = 0; k < fields; ++k) intercept[k] = column(k)[n];
   }
@@ -72,6 +76,9 @@ class GatheredWeights {
 
  private:
   using Quad = kernels::detail::Quad;
+
+  template <class Access>
+  static constexpr bool square = std::same_as<Access, OwnAccess> && sizeof(typename Table::Cell) == sizeof(Quad);
 
   static constexpr std::size_t width = fields + 1 + Optimizer::rate_count + (Optimizer::scales_itself ? 1 : 0);
 

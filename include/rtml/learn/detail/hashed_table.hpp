@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,20 @@
 #include "rtml/core/huge_pages.hpp"
 
 namespace rtml::detail {
+
+/// How floats are read and written that only one thread sees while it writes.
+struct OwnAccess {
+  static float load(const float& from) noexcept { return from; }
+  static void store(float& to, float value) noexcept { to = value; }
+};
+
+/// How floats are read and written that other threads read and write meanwhile: each by itself, whole.
+struct SharedAccess {
+  static float load(const float& from) noexcept {
+    return std::atomic_ref<float>(const_cast<float&>(from)).load(std::memory_order_relaxed);  // NOLINT: nothing is written
+  }
+  static void store(float& to, float value) noexcept { std::atomic_ref<float>(to).store(value, std::memory_order_relaxed); }
+};
 
 /// 2^bits rows of `width` cells of `Fields` floats each, found by hashed index: all that belongs to one weight lies together.
 template <std::size_t Fields>
@@ -31,6 +46,17 @@ class HashedTable {
   /// The cell of an index, of a table of width 1. @pre !empty()
   std::array<float, Fields>& operator[](std::uint32_t index) noexcept { return cells_[index & mask_].fields; }
   const std::array<float, Fields>& operator[](std::uint32_t index) const noexcept { return cells_[index & mask_].fields; }
+
+  template <class Access>
+  std::array<float, Fields> load(std::uint32_t index) const noexcept {
+    std::array<float, Fields> fields;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+    for (std::size_t k = 0; k < Fields; ++k) fields[k] = Access::load(cells_[index & mask_].fields[k]);
+    return fields;
+  }
+  template <class Access>
+  void store(std::uint32_t index, const std::array<float, Fields>& fields) noexcept {
+    for (std::size_t k = 0; k < Fields; ++k) Access::store(cells_[index & mask_].fields[k], fields[k]);
+  }
 
   /// The first cell of a row. @pre !empty()
   Cell* row(std::uint32_t index, std::size_t width) noexcept { return cells_.data() + width * (index & mask_); }

@@ -22,6 +22,18 @@ class LabelScale {
     unit_ = std::sqrt(variance_);
   }
 
+  /// As if both had seen one stream (T. F. Chan et al. 1983, eq. 2.1), but for labels that were cut.
+  void merge(const LabelScale& other) noexcept {
+    if (other.count_ == 0) return;
+    const double all = static_cast<double>(count_) + static_cast<double>(other.count_);
+    const double share = static_cast<double>(other.count_) / all;
+    const double away = other.mean_ - mean_;
+    variance_ = (1.0 - share) * variance_ + share * other.variance_ + share * (1.0 - share) * away * away;
+    mean_ += share * away;
+    count_ += other.count_;
+    unit_ = std::sqrt(variance_);
+  }
+
   bool empty() const noexcept { return count_ == 0; }
   double mean() const noexcept { return mean_; }
   double unit() const noexcept { return unit_; }  ///< 0 while all labels were equal

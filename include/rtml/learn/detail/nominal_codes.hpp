@@ -25,13 +25,15 @@ class NominalCodes {
 
   bool empty() const noexcept { return columns_.empty(); }
 
+  /// A present value as an integer; -0 is 0.
+  static std::uint32_t code(float value) noexcept { return std::bit_cast<std::uint32_t>(value + 0.0F); }
+
   /// Calls use(place, index) for every code of `dense` that is present.
   template <class Use>
   void each(std::span<const float> dense, Use use) const noexcept {
     for (const Salted& column : columns_) {
       if (column.place >= dense.size() || is_nan(dense[column.place])) continue;
-      const float code = dense[column.place] + 0.0F;  // -0 is 0
-      use(column.place, static_cast<std::uint32_t>(hash_integer(std::bit_cast<std::uint32_t>(code), column.salt)));
+      use(column.place, static_cast<std::uint32_t>(hash_integer(code(dense[column.place]), column.salt)));
     }
   }
 

@@ -52,6 +52,26 @@ inline bool sound_weight(float w) noexcept { return is_finite(w) && magnitude(w)
 inline bool sound_energy(float sum) noexcept { return sum >= 0.0F && sum <= largest_energy; }
 inline float clamp_energy(float sum) noexcept { return smaller(sum, largest_energy); }
 
+struct Penalty {
+  float l1 = 0.0F;
+  float l2 = 0.0F;
+};
+
+/// Optimizers whose cells say how much was learned of a weight: merge(mine, theirs, unit, penalty) joins two.
+template <class Optimizer>
+concept WeighsGradients = requires(const Optimizer& optimizer, std::array<float, Optimizer::fields>& mine,
+                                   const std::array<float, Optimizer::fields>& theirs, Penalty penalty) {
+  optimizer.merge(mine, theirs, 1.0F, penalty);
+};
+
+/// The mean of two weights by what each learned from.
+inline float weighted_mean(float mine, float my_energy, float theirs, float their_energy) noexcept {
+  const double all = static_cast<double>(my_energy) + static_cast<double>(their_energy);
+  if (all == 0.0) return mine != 0.0F ? mine : theirs;
+  const double share = static_cast<double>(their_energy) / all;
+  return clamp_weight(static_cast<float>(static_cast<double>(mine) * (1.0 - share) + static_cast<double>(theirs) * share));
+}
+
 /// The state of optimizers that have one lane: nothing to mix.
 struct OneLane {
   static constexpr float mix(const std::array<float, 1>& margins) noexcept { return margins[0]; }
@@ -59,6 +79,7 @@ struct OneLane {
   template <class Optimizer>
   static constexpr void learn(const LinearExample<1>& /*example*/, const Optimizer& /*optimizer*/) noexcept {}
   static constexpr float dispersion() noexcept { return 1.0F; }
+  static constexpr void merge(const OneLane& /*other*/) noexcept {}
 
   template <class Self, class Ar>
   static void archive(Self& /*self*/, Ar& /*ar*/) {}
@@ -66,11 +87,6 @@ struct OneLane {
 
 struct OneStep {
   float step = 0.0F;
-};
-
-struct Penalty {
-  float l1 = 0.0F;
-  float l2 = 0.0F;
 };
 
 }  // namespace rtml::detail

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+
+#include "rtml/core/finite.hpp"
+#include "rtml/core/math.hpp"
+#include "rtml/learn/detail/label_scale.hpp"
+#include "rtml/learn/detail/optimizer.hpp"
+
+namespace rtml::detail {
+
+/// What a linear model has once, not for each column: a plain value, so that threads can hand it on word by word.
+template <class Loss, class Optimizer>
+class LinearFront {
+  static constexpr std::size_t lanes = Optimizer::lanes;
+
+ public:
+  using Cell = std::array<float, Optimizer::fields>;
+
+  Cell intercept{};
+  typename Optimizer::State mixture;
+
+  LinearFront() { bound_margins(); }
+
+  /// What a margin may be; what is not finite stands for the mean label.
+  float bounded(float margin) const noexcept { return is_finite(margin) ? std::clamp(margin, lowest_, highest_) : center_; }
+
+  /// Takes a label into what is known of labels, and measures it and the margins of `example` in their unit. False when there is nothing to
+  /// learn from: all labels were equal, and the intercept is that.
+  bool observe(float y, const Optimizer& optimizer, LinearExample<lanes>& example) noexcept {
+    example.y = y;
+    if constexpr (Loss::scaled) {
+      if (labels_.empty()) optimizer.start(intercept, y);
+      labels_.observe(y);
+      bound_margins();
+      if (labels_.unit() <= 0.0) return false;
+      const auto in_units = [&](float value) { return static_cast<float>((static_cast<double>(value) - labels_.mean()) / labels_.unit()); };
+      for (float& margin : example.margins) margin = in_units(margin);
+      example.y = in_units(y);
+      example.unit = static_cast<float>(labels_.unit());
+      if constexpr (Loss::dispersed) example.dispersion = mixture.dispersion();
+    }
+    if constexpr (Loss::counts) {
+      largest_count_ = std::max(largest_count_, y);
+      bound_margins();
+    }
+    return true;
+  }
+
+  /// One unit of the label, in its own measure.
+  float unit() const noexcept { return Loss::scaled ? static_cast<float>(labels_.unit()) : 1.0F; }
+
+  void merge(const LinearFront& other, const Optimizer& optimizer) noexcept {
+    labels_.merge(other.labels_);
+    largest_count_ = std::max(largest_count_, other.largest_count_);
+    bound_margins();
+    optimizer.merge(intercept, other.intercept, unit(), {});
+    mixture.merge(other.mixture);
+  }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar(self.intercept, self.mixture, self.labels_, self.largest_count_);
+    if constexpr (Ar::reading) {
+      ar.check(Optimizer::sound(self.intercept), "intercept");
+      ar.check(is_usable(self.largest_count_) && self.largest_count_ >= 0.0F, "largest count");
+      self.bound_margins();
+    }
+  }
+
+ private:
+  void bound_margins() noexcept {
+    center_ = 0.0F;
+    lowest_ = -Loss::largest_margin;
+    highest_ = Loss::largest_margin;
+    if constexpr (Loss::counts) highest_ = std::min(highest_, math::log1p(largest_count_) + 1.0F);  // e times what was ever seen
+    if constexpr (Loss::scaled) {
+      const double reach = static_cast<double>(Loss::largest_margin) * labels_.unit();
+      center_ = static_cast<float>(labels_.mean());
+      lowest_ = static_cast<float>(labels_.mean() - reach);
+      highest_ = static_cast<float>(labels_.mean() + reach);
+    }
+  }
+
+  LabelScale labels_;
+  float largest_count_ = 0.0F;  // of labels that are counts
+  float lowest_ = 0.0F;
+  float highest_ = 0.0F;
+  float center_ = 0.0F;
+};
+
+}  // namespace rtml::detail
