@@ -14,12 +14,11 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/core/hash.hpp"
 #include "rtml/core/kernels.hpp"
-#include "rtml/core/math.hpp"
 #include "rtml/core/schema.hpp"
 #include "rtml/learn/detail/factor_features.hpp"
 #include "rtml/learn/detail/factor_rows.hpp"
 #include "rtml/learn/detail/gathered_rows.hpp"
-#include "rtml/learn/detail/label_scale.hpp"
+#include "rtml/learn/detail/linear_front.hpp"
 #include "rtml/learn/detail/linear_kernels.hpp"
 #include "rtml/learn/detail/optimizer.hpp"
 #include "rtml/learn/losses.hpp"
@@ -38,7 +37,6 @@ class FactorModel {
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t most_factors = 64;
   static constexpr std::size_t most_fielded = 1024;  // dense columns that are a field each
-  using Cell = std::array<float, Optimizer::fields>;
   using Margins = std::array<float, lanes>;
   using Rows = FactorRows<Optimizer::fields>;
   using Fields = FactorFeatures::Fields;
@@ -85,7 +83,7 @@ class FactorModel {
     if (schema != schema_) rows_ = moved_to(schema);
     features_.bind(schema, schema_);
     schema_ = schema;
-    set_up();
+    gathered_.reserve(features_.usual());
   }
 
   /// False when the table would be too large to be meant: its size grows with the square of what a file may claim.
@@ -112,7 +110,7 @@ class FactorModel {
 
   Margins intercept() const noexcept {
     Margins margins;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-    std::copy_n(intercept_.begin(), lanes, margins.begin());
+    std::copy_n(front_.intercept.begin(), lanes, margins.begin());
     return margins;
   }
 
@@ -124,8 +122,8 @@ class FactorModel {
 
   Evaluation finish(const Margins& linear, float interactions) const noexcept {
     Evaluation e;
-    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = bounded(linear[k] + unit() * interactions);
-    e.margin = mixture_.mix(e.margins);
+    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = front_.bounded(linear[k] + front_.unit() * interactions);
+    e.margin = front_.mixture.mix(e.margins);
     e.prediction = Loss::predict(e.margin);
     return e;
   }
@@ -144,23 +142,8 @@ class FactorModel {
     LinearExample<lanes>& linear = example.linear;
     linear.weight = weight;
     linear.margins = before.margins;
-    linear.y = y;
-    if constexpr (Loss::scaled) {
-      if (labels_.empty()) settings_.optimizer.start(intercept_, y);
-      labels_.observe(y);
-      bound_margins();
-      if (labels_.unit() <= 0.0) return false;
-      const auto in_units = [&](float value) { return static_cast<float>((static_cast<double>(value) - labels_.mean()) / labels_.unit()); };
-      for (float& margin : linear.margins) margin = in_units(margin);
-      linear.y = in_units(y);
-      linear.unit = unit();
-      if constexpr (Loss::dispersed) linear.dispersion = mixture_.dispersion();
-    }
-    if constexpr (Loss::counts) {
-      largest_count_ = std::max(largest_count_, y);
-      bound_margins();
-    }
-    linear.margin = mixture_.mix(linear.margins);
+    if (!front_.observe(y, settings_.optimizer, linear)) return false;
+    linear.margin = front_.mixture.mix(linear.margins);
     linear.gradient = settings_.loss.gradient(linear.margin, linear.y);
     example.energy = std::min(weight * linear.gradient * linear.gradient, largest_energy);
     return true;
@@ -191,15 +174,15 @@ class FactorModel {
   /// One step of the linear half.
   void descend(const Example& example) noexcept {
     const Optimizer& optimizer = settings_.optimizer;
-    const auto block = gathered_.gather(rows_, example.active, intercept_);
+    const auto block = gathered_.gather(rows_, example.active, front_.intercept);
     LinearKernels<Optimizer>::accumulate(optimizer, block, example.energy, example.linear.dispersion);
     Sensitivity<Optimizer::rate_count> s;
     for (std::size_t r = 0; r < Optimizer::rate_count; ++r) s.adaptive[r] = kernels::dot(block.pulls[r], block.z, block.n);
     const float* size = Optimizer::scales_itself ? block.relative : block.z;
     s.plain = kernels::dot(size, size, block.n);
-    LinearKernels<Optimizer>::apply(optimizer, block, optimizer.plan(settings_.loss, example.linear, s, {}, mixture_));
-    gathered_.scatter(rows_, intercept_);
-    mixture_.learn(example.linear, optimizer);
+    LinearKernels<Optimizer>::apply(optimizer, block, optimizer.plan(settings_.loss, example.linear, s, {}, front_.mixture));
+    gathered_.scatter(rows_, front_.intercept);
+    front_.mixture.learn(example.linear, optimizer);
   }
 
   /// Beyond the model itself.
@@ -223,28 +206,14 @@ class FactorModel {
     ar(self.schema_);
     ar.check(self.has_room_for(self.schema_), "number of dense columns");
     FactorFeatures::archive(self.features_, ar, self.schema_);
-    ar(self.intercept_);
     Rows::archive(self.rows_, ar, Optimizer::sound, self.features_.rows_of(self.schema_), self.width_of(self.schema_));
-    ar(self.mixture_, self.labels_, self.largest_count_, self.refused_);
-    if constexpr (Ar::reading) {
-      ar.check(Optimizer::sound(self.intercept_), "intercept");
-      ar.check(is_usable(self.largest_count_) && self.largest_count_ >= 0.0F, "largest count");
-      self.set_up();
-    }
+    ar(self.front_, self.refused_);
+    if constexpr (Ar::reading) self.gathered_.reserve(self.features_.usual());
   }
 
  private:
   /// Floats of a row's factors.
   std::size_t width_of(const Schema& schema) const noexcept { return features_.fields_of(schema) * padded_; }
-
-  /// One unit of interactions, in the margin's own measure.
-  float unit() const noexcept {
-    if constexpr (Loss::scaled) {
-      return static_cast<float>(labels_.unit());
-    } else {
-      return 1.0F;
-    }
-  }
 
   /// The rows as `now` lays them out: dense columns, and their fields, go by name.
   Rows moved_to(const Schema& now) const {
@@ -264,41 +233,13 @@ class FactorModel {
     return moved;
   }
 
-  /// What follows from the schema.
-  void set_up() {
-    gathered_.reserve(features_.usual());
-    bound_margins();
-  }
-
-  void bound_margins() noexcept {
-    center_ = 0.0F;
-    lowest_ = -Loss::largest_margin;
-    highest_ = Loss::largest_margin;
-    if constexpr (Loss::counts) highest_ = std::min(highest_, math::log1p(largest_count_) + 1.0F);  // e times what was ever seen
-    if constexpr (Loss::scaled) {
-      const double reach = static_cast<double>(Loss::largest_margin) * labels_.unit();
-      center_ = static_cast<float>(labels_.mean());
-      lowest_ = static_cast<float>(labels_.mean() - reach);
-      highest_ = static_cast<float>(labels_.mean() + reach);
-    }
-  }
-
-  float bounded(float margin) const noexcept { return is_finite(margin) ? std::clamp(margin, lowest_, highest_) : center_; }
-
   Settings settings_;
   Schema schema_;
   FactorFeatures features_;
   std::size_t padded_ = 0;
-  Cell intercept_{};
   Rows rows_;
-  typename Optimizer::State mixture_;
-  LabelScale labels_;
-  float largest_count_ = 0.0F;  // of labels that are counts
+  LinearFront<Loss, Optimizer> front_;
   std::uint64_t refused_ = 0;
-
-  float lowest_ = 0.0F;  // what margins are cut to, and stand for when they are not finite
-  float highest_ = 0.0F;
-  float center_ = 0.0F;
   GatheredRows<Optimizer> gathered_;  // scratch of learn
 };
 
