@@ -37,7 +37,7 @@ rtml::AnyLearner learner_of(const Options& options) {
   const std::string separator = options.learner.find(':') == std::string::npos ? ":" : ",";
   const bool sized = options.learner.find("bits=") != std::string::npos;
   const std::string name = options.learner.substr(0, options.learner.find(':'));
-  const bool hashes = name == "logistic" || name == "softmax";
+  const bool hashes = name == "logistic" || name == "softmax" || name == "fm" || name == "ffm";
   return rtml::make_learner(hashes && !sized ? options.learner + separator + "bits=" + std::to_string(options.bits) : options.learner,
                             rtml::Task::binary);
 }

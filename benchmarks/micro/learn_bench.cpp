@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "rtml/core/rng.hpp"
+#include "rtml/learn/bayesian_linear.hpp"
+#include "rtml/learn/factorization_machine.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/one_vs_rest.hpp"
 #include "rtml/learn/softmax.hpp"
 
 namespace {
@@ -33,14 +36,14 @@ struct Rows {
 };
 
 /// Standard normal columns, a logistic truth.
-Rows dense_rows() {
+Rows dense_rows(std::size_t columns) {
   constexpr std::size_t n = 2000;
   Rng rng(1);
   Rows rows;
-  rows.dense = dense_columns;
+  rows.dense = columns;
   for (std::size_t i = 0; i < n; ++i) {
     double margin = 0.0;
-    for (std::size_t j = 0; j < dense_columns; ++j) {
+    for (std::size_t j = 0; j < columns; ++j) {
       rows.values.push_back(static_cast<float>(rng.normal()));
       margin += 0.05 * static_cast<double>(rows.values.back());
     }
@@ -67,7 +70,7 @@ Rows sparse_rows() {
 }
 
 const Rows& shared_rows(bool sparse) {
-  static const Rows dense = dense_rows();
+  static const Rows dense = dense_rows(dense_columns);
   static const Rows hashed = sparse_rows();
   return sparse ? hashed : dense;
 }
@@ -76,10 +79,19 @@ Schema schema_of(bool sparse) {
   return sparse ? Schema({{.name = "words", .kind = Column::Kind::hashed}}) : Schema::numeric(dense_columns);
 }
 
-void report(benchmark::State& state, bool sparse) {
-  const double features = static_cast<double>(sparse ? words : dense_columns) + 1.0;  // and the intercept
+void report(benchmark::State& state, std::size_t columns) {
+  const double features = static_cast<double>(columns) + 1.0;  // and the intercept
   state.counters["per_feature"] =
       benchmark::Counter(static_cast<double>(state.iterations()) * features, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+template <class Learner>
+auto learn_one(Learner& learner, Features x, float y) {
+  if constexpr (ClassLearner<Learner>) {
+    return learner.learn(x, static_cast<int>(y));
+  } else {
+    return learner.learn(x, y);
+  }
 }
 
 template <class Learner, bool Sparse>
@@ -100,14 +112,11 @@ void learn(benchmark::State& state) {
   learner.bind(schema_of(Sparse));
   std::size_t i = 0;
   for (auto _ : state) {
-    if constexpr (ClassLearner<Learner>) {
-      benchmark::DoNotOptimize(learner.learn(rows[i], static_cast<int>(rows.labels[i])));
-    } else {
-      benchmark::DoNotOptimize(learner.learn(rows[i], rows.labels[i]));
-    }
+    auto before = learn_one(learner, rows[i], rows.labels[i]);
+    benchmark::DoNotOptimize(before);
     if (++i == rows.labels.size()) i = 0;
   }
-  report(state, Sparse);
+  report(state, Sparse ? words : dense_columns);
 }
 
 template <class Learner, bool Sparse>
@@ -124,9 +133,42 @@ void predict(benchmark::State& state) {
     benchmark::DoNotOptimize(prediction);
     if (++i == rows.labels.size()) i = 0;
   }
-  report(state, Sparse);
+  report(state, Sparse ? words : dense_columns);
 }
 
+/// `use(learner, row, label)` of a learner that saw every row.
+template <class Learner, std::size_t Columns, class Use>
+void on_dense(benchmark::State& state, Use use) {
+  static const Rows rows = dense_rows(Columns);
+  Learner learner;
+  learner.bind(Schema::numeric(Columns));
+  for (std::size_t i = 0; i < rows.labels.size(); ++i) learn_one(learner, rows[i], rows.labels[i]);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    auto result = use(learner, rows[i], rows.labels[i]);
+    benchmark::DoNotOptimize(result);
+    if (++i == rows.labels.size()) i = 0;
+  }
+  report(state, Columns);
+}
+
+template <class Learner, std::size_t Columns>
+void learn_dense(benchmark::State& state) {
+  on_dense<Learner, Columns>(state, [](Learner& learner, Features x, float y) { return learn_one(learner, x, y); });
+}
+
+template <class Learner, std::size_t Columns>
+void predict_dense(benchmark::State& state) {
+  on_dense<Learner, Columns>(state, [](const Learner& learner, Features x, float /*y*/) { return learner.predict(x); });
+}
+
+template <std::size_t Columns>
+void predict_distribution(benchmark::State& state) {
+  on_dense<BayesianLinear, Columns>(state,
+                                    [](const BayesianLinear& learner, Features x, float /*y*/) { return learner.predict_distribution(x); });
+}
+
+using LogisticOneVsRest = OneVsRest<LogisticRegression>;
 using LogisticSgd = Linear<Logistic, Sgd>;
 using LogisticAdaGrad = Linear<Logistic, AdaGrad>;
 using LogisticFtrl = Linear<Logistic, FtrlProximal>;
@@ -144,8 +186,20 @@ BENCHMARK(predict<LogisticAdaGrad, true>)->Name("predict/logistic_adagrad/hashed
 BENCHMARK(learn<LogisticFtrl, false>)->Name("learn/logistic_ftrl/dense_100");
 BENCHMARK(learn<LogisticFtrl, true>)->Name("learn/logistic_ftrl/hashed_30_of_2^22");
 BENCHMARK(predict<LogisticFtrl, true>)->Name("predict/logistic_ftrl/hashed_30_of_2^22");
+BENCHMARK(learn<FactorizationMachine<>, true>)->Name("learn/fm_8/hashed_30_of_2^22");
+BENCHMARK(predict<FactorizationMachine<>, true>)->Name("predict/fm_8/hashed_30_of_2^22");
 BENCHMARK(learn<LinearRegression, false>)->Name("learn/linear/dense_100");
 BENCHMARK(learn<Softmax, false>)->Name("learn/softmax_2/dense_100");
+BENCHMARK(learn_dense<BayesianLinear, 10>)->Name("learn/bayesian_linear/dense_10");
+BENCHMARK(learn_dense<BayesianLinear, 100>)->Name("learn/bayesian_linear/dense_100");
+BENCHMARK(predict_dense<BayesianLinear, 10>)->Name("predict/bayesian_linear/dense_10");
+BENCHMARK(predict_dense<BayesianLinear, 100>)->Name("predict/bayesian_linear/dense_100");
+BENCHMARK(predict_distribution<10>)->Name("predict_distribution/bayesian_linear/dense_10");
+BENCHMARK(predict_distribution<100>)->Name("predict_distribution/bayesian_linear/dense_100");
+BENCHMARK(learn_dense<LogisticOneVsRest, 10>)->Name("learn/one_vs_rest_2/dense_10");
+BENCHMARK(learn_dense<LogisticOneVsRest, 100>)->Name("learn/one_vs_rest_2/dense_100");
+BENCHMARK(predict_dense<LogisticOneVsRest, 10>)->Name("predict/one_vs_rest_2/dense_10");
+BENCHMARK(predict_dense<LogisticOneVsRest, 100>)->Name("predict/one_vs_rest_2/dense_100");
 BENCHMARK(learn<GaussianNaiveBayes, false>)->Name("learn/naive_bayes_2/dense_100");
 
 }  // namespace

@@ -6,9 +6,13 @@
 
 #include "rtml/core/spec.hpp"
 #include "rtml/learn/baselines.hpp"
+#include "rtml/learn/bayesian_linear.hpp"
 #include "rtml/learn/binary.hpp"
+#include "rtml/learn/factorization_machine.hpp"
+#include "rtml/learn/field_aware_factorization_machine.hpp"
 #include "rtml/learn/gaussian_naive_bayes.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/one_vs_rest.hpp"
 #include "rtml/learn/optimizers.hpp"
 #include "rtml/learn/softmax.hpp"
 
@@ -57,8 +61,9 @@ std::vector<std::vector<std::string>> products_of(Spec& spec) {
   return products;
 }
 
-template <class Loss, class Optimizer>
-AnyLearner linear(Spec& spec, const Loss& loss, const Optimizer& optimizer) {
+/// `make(spec, learner)` of the linear learner that the options describe.
+template <class Make, class Loss, class Optimizer>
+AnyLearner linear(Spec& spec, const Loss& loss, const Optimizer& optimizer, Make make) {
   typename Linear<Loss, Optimizer>::Options options;
   options.loss = loss;
   options.optimizer = optimizer;
@@ -66,47 +71,61 @@ AnyLearner linear(Spec& spec, const Loss& loss, const Optimizer& optimizer) {
   options.l1 = real(spec, "l1", options.l1);
   options.l2 = real(spec, "l2", options.l2);
   options.interactions = products_of(spec);
-  spec.finish();
-  return AnyLearner(Linear<Loss, Optimizer>(options), spec.whole());
+  return make(spec, Linear<Loss, Optimizer>(options));
 }
 
-template <class Loss>
-AnyLearner linear(Spec& spec, const Loss& loss) {
+/// The learner itself.
+struct Alone {
+  template <class Learner>
+  AnyLearner operator()(const Spec& spec, Learner learner) const {
+    spec.finish();
+    return AnyLearner(std::move(learner), spec.whole());
+  }
+};
+
+template <class Loss, class Make = Alone>
+AnyLearner linear(Spec& spec, const Loss& loss, Make make = {}) {
   const std::string optimizer = spec.text("optimizer", MultiRate::name);
-  if (optimizer == MultiRate::name) return linear(spec, loss, multi_rate(spec, {}));
+  if (optimizer == MultiRate::name) return linear(spec, loss, multi_rate(spec, {}), make);
   if (optimizer == Sgd::name) {
     Sgd::Options options;
     options.rate = real(spec, "rate", options.rate);
-    return linear(spec, loss, Sgd(options));
+    return linear(spec, loss, Sgd(options), make);
   }
   if (optimizer == AdaGrad::name) {
     AdaGrad::Options options;
     options.rate = real(spec, "rate", options.rate);
     options.beta = real(spec, "beta", options.beta);
-    return linear(spec, loss, AdaGrad(options));
+    return linear(spec, loss, AdaGrad(options), make);
   }
   if (optimizer == Nag::name) {
     Nag::Options options;
     options.rate = real(spec, "rate", options.rate);
-    return linear(spec, loss, Nag(options));
+    return linear(spec, loss, Nag(options), make);
   }
   require(spec.name(), "optimizer", optimizer, optimizer == FtrlProximal::name, "one of multirate, sgd, adagrad, ftrl, nag");
   FtrlProximal::Options options;
   options.alpha = real(spec, "alpha", options.alpha);
   options.beta = real(spec, "beta", options.beta);
-  return linear(spec, loss, FtrlProximal(options));
+  return linear(spec, loss, FtrlProximal(options), make);
 }
 
 void require_task(const Spec& spec, const Stream& stream, Task able) {
   require(spec.name(), "task", name_of(stream.task), stream.task == able, name_of(able));
 }
 
+/// A linear learner of zeros and ones.
+template <class Make = Alone>
+AnyLearner linear_binary(Spec& spec, Make make = {}) {
+  const std::string loss = spec.text("loss", Logistic::name);
+  if (loss == Logistic::name) return linear(spec, Logistic{}, make);
+  require(spec.name(), "loss", loss, loss == Hinge::name, "one of logistic, hinge");
+  return linear(spec, Hinge{}, make);
+}
+
 AnyLearner logistic(Spec& spec, const Stream& stream) {
   require_task(spec, stream, Task::binary);
-  const std::string loss = spec.text("loss", Logistic::name);
-  if (loss == Logistic::name) return linear(spec, Logistic{});
-  require(spec.name(), "loss", loss, loss == Hinge::name, "one of logistic, hinge");
-  return linear(spec, Hinge{});
+  return linear_binary(spec);
 }
 
 AnyLearner regression(Spec& spec, const Stream& stream) {
@@ -118,6 +137,14 @@ AnyLearner regression(Spec& spec, const Stream& stream) {
   if (loss == Expectile::name) return linear(spec, Expectile(real(spec, "tau", 0.5F)));
   require(spec.name(), "loss", loss, loss == Poisson::name, "one of squared, quantile, huber, expectile, poisson");
   return linear(spec, Poisson{});
+}
+
+AnyLearner bayesian_linear(Spec& spec, const Stream& stream) {
+  require_task(spec, stream, Task::regression);
+  BayesianLinear::Options options;
+  options.prior = spec.number("prior", options.prior);
+  options.forgetting = spec.number("forgetting", options.forgetting);
+  return Alone{}(spec, BayesianLinear(options));
 }
 
 int classes_of(Spec& spec, const Stream& stream) { return static_cast<int>(spec.integer("classes", stream.classes, 2, 65536)); }
@@ -139,8 +166,53 @@ AnyLearner softmax(Spec& spec, const Stream& stream) {
   return of_classes(spec, stream, Softmax(options));
 }
 
+AnyLearner one_vs_rest(Spec& spec, const Stream& stream) {
+  const int classes = classes_of(spec, stream);
+  return linear_binary(spec, [&](const Spec& whole, auto learner) {
+    return of_classes(whole, stream, OneVsRest<decltype(learner)>({.classes = classes, .learner = std::move(learner)}));
+  });
+}
+
 AnyLearner naive_bayes(Spec& spec, const Stream& stream) {
   return of_classes(spec, stream, GaussianNaiveBayes({.classes = classes_of(spec, stream)}));
+}
+
+template <class Options>
+Options factor_options(Spec& spec) {
+  Options options;
+  options.factors = static_cast<unsigned>(spec.integer("factors", options.factors, 1, 64));
+  options.bits = static_cast<unsigned>(spec.integer("bits", options.bits, 1, 28));
+  options.rate = real(spec, "rate", options.rate);
+  options.l2 = real(spec, "l2", options.l2);
+  options.seed = static_cast<std::uint64_t>(spec.integer("seed", static_cast<std::int64_t>(options.seed), 0));
+  return options;
+}
+
+template <class Loss>
+AnyLearner fm(Spec& spec) {
+  const auto options = factor_options<typename FactorizationMachine<Loss>::Options>(spec);
+  spec.finish();
+  return AnyLearner(FactorizationMachine<Loss>(options), spec.whole());
+}
+
+template <class Loss>
+AnyLearner ffm(Spec& spec) {
+  auto options = factor_options<typename FieldAwareFactorizationMachine<Loss>::Options>(spec);
+  options.fields = static_cast<unsigned>(spec.integer("fields", options.fields, 1, 1024));
+  spec.finish();
+  return AnyLearner(FieldAwareFactorizationMachine<Loss>(options), spec.whole());
+}
+
+AnyLearner fm(Spec& spec, const Stream& stream) {
+  if (stream.task == Task::regression) return fm<Squared>(spec);
+  require(spec.name(), "task", name_of(stream.task), stream.task == Task::binary, "binary or regression");
+  return fm<Logistic>(spec);
+}
+
+AnyLearner ffm(Spec& spec, const Stream& stream) {
+  if (stream.task == Task::regression) return ffm<Squared>(spec);
+  require(spec.name(), "task", name_of(stream.task), stream.task == Task::binary, "binary or regression");
+  return ffm<Logistic>(spec);
 }
 
 AnyLearner majority(Spec& spec, const Stream& stream) {
@@ -168,13 +240,17 @@ struct Entry {
   AnyLearner (*make)(Spec&, const Stream&);
 };
 
-constexpr std::array<Entry, 7> entries = {{{"majority", majority},
-                                           {"no_change", no_change},
-                                           {"mean", mean},
-                                           {"logistic", logistic},
-                                           {"linear", regression},
-                                           {"softmax", softmax},
-                                           {"naive_bayes", naive_bayes}}};
+constexpr std::array<Entry, 11> entries = {{{"majority", majority},
+                                            {"no_change", no_change},
+                                            {"mean", mean},
+                                            {"logistic", logistic},
+                                            {"linear", regression},
+                                            {"bayesian_linear", bayesian_linear},
+                                            {"softmax", softmax},
+                                            {"one_vs_rest", one_vs_rest},
+                                            {"naive_bayes", naive_bayes},
+                                            {"fm", fm},
+                                            {"ffm", ffm}}};
 
 AnyLearner make(Spec& spec, const Stream& stream) {
   std::string known = "one of";
@@ -196,7 +272,7 @@ AnyLearner make_learner(std::string_view text, Task task, int classes) {
 AnyLearner make_learner(std::string_view text) {
   Spec spec(text);
   const bool several = spec.integer("classes", 0) != 0;
-  const bool number = spec.name() == "linear" || spec.name() == "mean";
+  const bool number = spec.name() == "linear" || spec.name() == "bayesian_linear" || spec.name() == "mean";
   return make_learner(text, several ? Task::classes : (number ? Task::regression : Task::binary));
 }
 

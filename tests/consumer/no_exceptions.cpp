@@ -9,8 +9,10 @@
 #include <rtml/drift/ddm.hpp>
 #include <rtml/drift/page_hinkley.hpp>
 #include <rtml/learn/baselines.hpp>
+#include <rtml/learn/bayesian_linear.hpp>
 #include <rtml/learn/gaussian_naive_bayes.hpp>
 #include <rtml/learn/linear.hpp>
+#include <rtml/learn/one_vs_rest.hpp>
 #include <rtml/learn/softmax.hpp>
 #include <rtml/loop.hpp>  // the loop itself is in the compiled core: here it need only compile
 #include <rtml/transform/feature_set.hpp>

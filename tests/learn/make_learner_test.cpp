@@ -4,7 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "rtml/learn/bayesian_linear.hpp"
+#include "rtml/learn/binary.hpp"
+#include "rtml/learn/factorization_machine.hpp"
+#include "rtml/learn/field_aware_factorization_machine.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/learn/one_vs_rest.hpp"
 #include "rtml/learn/softmax.hpp"
 #include "support/catch.hpp"
 
@@ -42,23 +47,56 @@ TEST_CASE("options of a specification reach the learner", "[learn][registry]") {
   CHECK(make_learner("logistic:loss=hinge").threshold() == 0.0F);
   CHECK(make_learner("linear:loss=poisson,optimizer=adagrad,rate=0.1,beta=2").task() == Task::regression);
   CHECK(make_learner("logistic:optimizer=sgd,rate=0.1").as<Linear<Logistic, Sgd>>() != nullptr);
+
+  const AnyLearner bayesian = make_learner("bayesian_linear:prior=10,forgetting=0.999");
+  REQUIRE(bayesian.as<BayesianLinear>() != nullptr);
+  CHECK(bayesian.as<BayesianLinear>()->options().prior == 10.0);
+  CHECK(bayesian.as<BayesianLinear>()->options().forgetting == 0.999);
+  const AnyLearner five = make_learner("one_vs_rest:classes=5,optimizer=ftrl,l1=1e-6");
+  const auto* rest = five.as<OneVsRest<Linear<Logistic, FtrlProximal>>>();
+  REQUIRE(rest != nullptr);
+  CHECK(rest->classes() == 5);
+  CHECK(rest->learner(4).options().l1 == 1e-6F);
+  CHECK(make_learner("one_vs_rest:loss=hinge", Task::binary).as<Binary<OneVsRest<LinearSvm>>>() != nullptr);
+}
+
+TEST_CASE("options of a factorization machine reach it", "[learn][registry]") {
+  const AnyLearner fm = make_learner("fm:factors=5,bits=10,rate=0.25,l2=0.5,seed=7");
+  REQUIRE(fm.as<FactorizationMachine<>>() != nullptr);
+  const auto options = fm.as<FactorizationMachine<>>()->options();
+  CHECK(options.factors == 5);
+  CHECK(options.bits == 10);
+  CHECK(options.rate == 0.25F);
+  CHECK(options.l2 == 0.5F);
+  CHECK(options.seed == 7);
+  const AnyLearner ffm = make_learner("ffm:fields=3,factors=2,bits=9,rate=0.125,l2=0.25,seed=8", Task::regression);
+  REQUIRE(ffm.as<FieldAwareFactorizationMachine<Squared>>() != nullptr);
+  const auto fielded = ffm.as<FieldAwareFactorizationMachine<Squared>>()->options();
+  CHECK(fielded.fields == 3);
+  CHECK(fielded.factors == 2);
+  CHECK(fielded.bits == 9);
+  CHECK(fielded.rate == 0.125F);
+  CHECK(fielded.l2 == 0.25F);
+  CHECK(fielded.seed == 8);
 }
 
 TEST_CASE("a specification takes what it leaves open from the stream", "[learn][registry]") {
   CHECK(make_learner("softmax:classes=7").outputs() == 7);
   CHECK(make_learner("softmax", Task::classes, 5).outputs() == 5);
-  for (const char* name : {"majority", "no_change", "naive_bayes", "softmax"}) {
+  for (const char* name : {"majority", "no_change", "naive_bayes", "softmax", "one_vs_rest"}) {
     CAPTURE(name);
     CHECK(make_learner(name, Task::binary).task() == Task::binary);
     CHECK(make_learner(name, Task::classes, 3).task() == Task::classes);
   }
-  CHECK(make_learner("no_change", Task::regression).task() == Task::regression);
+  for (const char* name : {"no_change", "fm", "ffm"}) CHECK(make_learner(name, Task::regression).task() == Task::regression);
+  for (const char* name : {"fm", "ffm"}) CHECK(make_learner(name).task() == Task::binary);
   CHECK(make_learner("mean", Task::binary).task() == Task::binary);
 }
 
 TEST_CASE("a wrong specification says what would be right", "[learn][registry][config]") {
   CHECK_THROWS_WITH(make_learner("logistics"),
-                    "learner: name is \"logistics\", must be one of majority, no_change, mean, logistic, linear, softmax, naive_bayes");
+                    "learner: name is \"logistics\", must be one of majority, no_change, mean, logistic, linear, bayesian_linear, softmax, "
+                    "one_vs_rest, naive_bayes, fm, ffm");
   CHECK_THROWS_WITH(make_learner("naive_bayes:bits=3"), "naive_bayes: option is \"bits\", must be one of classes");
   CHECK_THROWS_WITH(make_learner("logistic:optimizer=adam"),
                     "logistic: optimizer is \"adam\", must be one of multirate, sgd, adagrad, ftrl, nag");
@@ -69,7 +107,15 @@ TEST_CASE("a wrong specification says what would be right", "[learn][registry][c
   CHECK_THROWS_WITH(make_learner("logistic:bits=40"), "logistic: bits is 40, must be <= 30");
   CHECK_THROWS_WITH(make_learner("logistic", Task::regression), "logistic: task is \"regression\", must be binary");
   CHECK_THROWS_WITH(make_learner("softmax", Task::regression), "softmax: task is \"regression\", must be binary or classes");
+  CHECK_THROWS_WITH(make_learner("fm", Task::classes), "fm: task is \"classes\", must be binary or regression");
+  CHECK_THROWS_WITH(make_learner("ffm", Task::classes), "ffm: task is \"classes\", must be binary or regression");
+  CHECK_THROWS_WITH(make_learner("fm:fields=3"), "fm: option is \"fields\", must be one of factors, bits, rate, l2, seed");
+  CHECK_THROWS_WITH(make_learner("ffm:factors=65"), "ffm: factors is 65, must be <= 64");
   CHECK_THROWS_WITH(make_learner("mean", Task::classes), "Mean: task is \"classes\", must be regression or binary");
+  CHECK_THROWS_WITH(make_learner("bayesian_linear", Task::binary), "bayesian_linear: task is \"binary\", must be regression");
+  CHECK_THROWS_WITH(make_learner("one_vs_rest", Task::regression), "one_vs_rest: task is \"regression\", must be binary or classes");
+  CHECK_THROWS_WITH(make_learner("one_vs_rest:loss=squared"), "one_vs_rest: loss is \"squared\", must be one of logistic, hinge");
+  CHECK_THROWS_WITH(make_learner("one_vs_rest:classes=300"), "OneVsRest: classes is 300, must be in [2, 256]");
   CHECK_THROWS_AS(make_learner("softmax:classes=1"), ConfigError);
   CHECK_THROWS_AS(make_learner("logistic:optimizer=ftrl,rate=1"), ConfigError);
 }

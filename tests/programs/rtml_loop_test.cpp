@@ -217,7 +217,7 @@ TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[progr
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   const std::string csv = "--data " + file.path().string() + " --target sold";
   const std::string columns = ", only at, shop, amount, kind, note, sold";
-  const std::string learners = "majority, no_change, mean, logistic, linear, softmax, naive_bayes";
+  const std::string learners = "majority, no_change, mean, logistic, linear, bayesian_linear, softmax, one_vs_rest, naive_bayes, fm, ffm";
   struct Wrong {
     std::string arguments;
     std::string named;

@@ -17,8 +17,12 @@ namespace rtml {
 /// | linear                | loss=squared\|quantile\|huber\|expectile\|poisson, tau (quantile, expectile), delta (huber);              |
 /// |                       | optimizer=multirate\|sgd\|adagrad\|ftrl\|nag, bits, l1, l2; rate (sgd, adagrad, nag), alpha (ftrl),       |
 /// |                       | beta (adagrad, ftrl), prior, bold, fast, mixing (multirate)                                            |
+/// | bayesian_linear       | prior, forgetting                                                                                      |
 /// | softmax               | classes, bits, prior, bold, fast, mixing                                                               |
+/// | one_vs_rest           | classes and those of logistic: one such learner a class                                                |
 /// | naive_bayes           | classes                                                                                                |
+/// | fm                    | factors, bits, rate, l2, seed                                                                          |
+/// | ffm                   | factors, bits, rate, l2, seed, fields                                                                  |
 /// | majority, no_change   | classes                                                                                                |
 /// | mean                  |                                                                                                        |
 ///
@@ -27,8 +31,8 @@ namespace rtml {
 /// learner that cannot do the task.
 RTML_API AnyLearner make_learner(std::string_view spec, Task task, int classes = 2);
 
-/// The same for the task that the name itself says: binary for logistic, regression for linear and mean, else as `classes=` says, binary
-/// without it.
+/// The same for the task that the name itself says: binary for logistic, fm and ffm, regression for linear, bayesian_linear and mean, else
+/// as `classes=` says, binary without it.
 RTML_API AnyLearner make_learner(std::string_view spec);
 
 /// The names that make_learner knows.
