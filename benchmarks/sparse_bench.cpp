@@ -1,6 +1,6 @@
 // rtml-bench sparse: progressive validation of one binary learner on rows in memory, and what learning and predicting cost a value.
 // Costs are thread CPU time over whole passes (learn: the first, which also gives the losses; predict: the best of three after it); a value is a
-// feature or an intercept. Latencies are of single predictions, without the clock's own cost.
+// feature or an intercept. Latencies are of single predictions, without the clock's own cost. A peer is a process, measured as a whole.
 
 #include <fmt/format.h>
 
@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "rtml/metrics/outcome_of.hpp"
 #include "sparse_rows.hpp"
 #include "stopwatch.hpp"
+#include "vowpal_wabbit.hpp"
 
 namespace rtml_bench {
 namespace {
@@ -28,6 +30,7 @@ struct Options {
   std::string data;
   std::string learner = "logistic";
   unsigned bits = 18;
+  std::string peer;
   bool json = false;
 };
 
@@ -42,7 +45,32 @@ rtml::AnyLearner learner_of(const Options& options) {
                             rtml::Task::binary);
 }
 
+nlohmann::ordered_json report_of(const VowpalWabbit& vw, const VowpalWabbit::Runs& runs, double values) {
+  nlohmann::ordered_json json;
+  json["name"] = "vw";
+  json["version"] = vw.version();
+  json["logloss"] = runs.text.logloss;
+  json["seconds"] = runs.text.wall;
+  json["ns_per_feature"] = 1e9 * runs.text.wall / values;
+  json["cpu_ns_per_feature"] = 1e9 * runs.text.cpu / values;
+  json["cached_ns_per_feature"] = 1e9 * runs.cache.wall / values;
+  json["cached_cpu_ns_per_feature"] = 1e9 * runs.cache.cpu / values;
+  json["includes_parsing"] = true;
+  return json;
+}
+
+void print(const nlohmann::ordered_json& peer) {
+  const auto of = [&](const char* key) { return peer[key].get<double>(); };
+  fmt::print("\nvw {}: progressive log loss {:.6f}\n", peer["version"].get<std::string>(), of("logloss"));
+  fmt::print("its whole run, reading and parsing its text included: {:.1f} ns a value, {:.1f} of CPU time ({:.2f} s)\n",
+             of("ns_per_feature"), of("cpu_ns_per_feature"), of("seconds"));
+  fmt::print("once more from its own cache file of these rows, without text to parse: {:.1f} ns a value, {:.1f} of CPU time\n",
+             of("cached_ns_per_feature"), of("cached_cpu_ns_per_feature"));
+}
+
 void run(const Options& options) {
+  std::optional<VowpalWabbit> peer;
+  if (!options.peer.empty()) peer.emplace();
   const SparseRows rows(options.data);
   rtml::AnyLearner learner = learner_of(options);
   learner.bind(rows.schema());
@@ -89,6 +117,7 @@ void run(const Options& options) {
   json["predict_p99_ns"] = latencies.quantile(0.99);
   json["memory_bytes"] = learner.memory_bytes();
   json["refused"] = learner.refused();
+  if (peer) json["peer"] = report_of(*peer, peer->run(rows, options.bits), values);
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
     return;
@@ -98,6 +127,7 @@ void run(const Options& options) {
   fmt::print("learn {:.2f} ns a value ({:.0f} examples/s), predict {:.2f} ns a value; predict p50 {:.0f} ns, p99 {:.0f} ns; {:.1f} MB\n",
              learn_ns / values, json["examples_per_second"].get<double>(), predict_ns / values, latencies.quantile(0.5),
              latencies.quantile(0.99), static_cast<double>(learner.memory_bytes()) * 1e-6);
+  if (peer) print(json["peer"]);
 }
 
 }  // namespace
@@ -110,6 +140,9 @@ void add_sparse(CLI::App& app) {
       ->required();
   command->add_option("--learner", options->learner, "NAME[:k=v,...] of a binary learner")->capture_default_str();
   command->add_option("--bits", options->bits, "2^bits hashed weights")->check(CLI::Range(1, 30))->capture_default_str();
+  command
+      ->add_option("--peer", options->peer, "vw: the same rows through the Vowpal Wabbit of the PATH, with 2^bits weights and its defaults")
+      ->check(CLI::IsMember({"vw"}));
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { run(*options); });
 }
