@@ -36,7 +36,7 @@ class GatheredWeights {
     reserve(n);
     float* z = column(fields);
     std::size_t i = 0;
-    if constexpr (square<Access>)
+    if constexpr (by_fours<Access>)
       for (; i + 4 <= n; i += 4) gather_four(table, sparse.data() + i, i);
     for (; i < n; ++i) {
       const Cell cell = table.template load<Access>(sparse[i].index);
@@ -62,7 +62,7 @@ class GatheredWeights {
   void scatter(Table& table, std::span<const SparseFeature> sparse, Cell& intercept) noexcept {
     const std::size_t n = sparse.size();
     std::size_t i = 0;
-    if constexpr (square<Access>)
+    if constexpr (by_fours<Access>)
       for (; i + 4 <= n; i += 4) scatter_four(table, sparse.data() + i, i);
     for (; i < n; ++i) {
       Cell cell;
@@ -78,7 +78,7 @@ class GatheredWeights {
   using Quad = kernels::detail::Quad;
 
   template <class Access>
-  static constexpr bool square = std::same_as<Access, OwnAccess> && sizeof(typename Table::Cell) == sizeof(Quad);
+  static constexpr bool by_fours = std::same_as<Access, OwnAccess> && sizeof(typename Table::Cell) == sizeof(Quad);
 
   static constexpr std::size_t width = fields + 1 + Optimizer::rate_count + (Optimizer::scales_itself ? 1 : 0);
 
