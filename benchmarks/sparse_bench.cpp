@@ -19,6 +19,7 @@
 #include "rtml/learn/make_learner.hpp"
 #include "rtml/metrics/make_metric.hpp"
 #include "rtml/metrics/outcome_of.hpp"
+#include "shared_learning.hpp"
 #include "sparse_rows.hpp"
 #include "stopwatch.hpp"
 #include "vowpal_wabbit.hpp"
@@ -31,6 +32,7 @@ struct Options {
   std::string learner = "logistic";
   unsigned bits = 18;
   std::string peer;
+  unsigned threads = 0;
   bool json = false;
 };
 
@@ -66,6 +68,22 @@ void print(const nlohmann::ordered_json& peer) {
              of("ns_per_feature"), of("cpu_ns_per_feature"), of("seconds"));
   fmt::print("once more from its own cache file of these rows, without text to parse: {:.1f} ns a value, {:.1f} of CPU time\n",
              of("cached_ns_per_feature"), of("cached_cpu_ns_per_feature"));
+}
+
+void print_shared(const nlohmann::ordered_json& json) {
+  fmt::print("\n{:<24}{:>12}{:>16}{:>16}{:>13}{:>13}{:>20}\n", "one model of threads", "log loss", "examples/s", "learn ns/value",
+             "predict p50", "p99", "p99 while learning");
+  const auto row = [](const std::string& name, double loss, const std::string& speed, double learn, double p50, double p99,
+                      const std::string& beside) {
+    fmt::print("{:<24}{:>12.6f}{:>16}{:>16.2f}{:>13.0f}{:>13.0f}{:>20}\n", name, loss, speed, learn, p50, p99, beside);
+  };
+  const auto number = [](const nlohmann::ordered_json& of, const char* key) { return of[key].get<double>(); };
+  row("one owner", number(json, "logloss"), "-", number(json, "plain_learn_ns_per_feature"), number(json, "plain_predict_p50_ns"),
+      number(json, "plain_predict_p99_ns"), "-");
+  for (const auto& one : json["shared"])
+    row(fmt::format("shared, {} learning", one["threads"].get<unsigned>()), number(one, "logloss"),
+        fmt::format("{:.0f}", number(one, "examples_per_second")), number(one, "learn_ns_per_feature"), number(one, "predict_p50_ns"),
+        number(one, "predict_p99_ns"), fmt::format("{:.0f}", number(one, "predict_p99_learning_ns")));
 }
 
 void run(const Options& options) {
@@ -117,6 +135,7 @@ void run(const Options& options) {
   json["predict_p99_ns"] = latencies.quantile(0.99);
   json["memory_bytes"] = learner.memory_bytes();
   json["refused"] = learner.refused();
+  if (options.threads != 0) json.update(measure_shared(rows, learner_of(options), options.threads));
   if (peer) json["peer"] = report_of(*peer, peer->run(rows, options.bits), values);
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
@@ -127,6 +146,7 @@ void run(const Options& options) {
   fmt::print("learn {:.2f} ns a value ({:.0f} examples/s), predict {:.2f} ns a value; predict p50 {:.0f} ns, p99 {:.0f} ns; {:.1f} MB\n",
              learn_ns / values, json["examples_per_second"].get<double>(), predict_ns / values, latencies.quantile(0.5),
              latencies.quantile(0.99), static_cast<double>(learner.memory_bytes()) * 1e-6);
+  if (options.threads != 0) print_shared(json);
   if (peer) print(json["peer"]);
 }
 
@@ -143,6 +163,8 @@ void add_sparse(CLI::App& app) {
   command
       ->add_option("--peer", options->peer, "vw: the same rows through the Vowpal Wabbit of the PATH, with 2^bits weights and its defaults")
       ->check(CLI::IsMember({"vw"}));
+  command->add_option("--threads", options->threads, "so many learn one model (rtml::Shared), beside one owner and one learner")
+      ->check(CLI::Range(1, 256));
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { run(*options); });
 }

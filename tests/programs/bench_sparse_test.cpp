@@ -106,6 +106,26 @@ TEST_CASE("rtml-bench sparse --json prints one object with the keys of its contr
   CHECK(report["auc"] > 0.99);
 }
 
+TEST_CASE("rtml-bench sparse --threads measures one model of several threads beside one owner", "[programs]") {
+  const char* program = rtml::testing::program_named("RTML_BENCH");
+  if (program == nullptr) return;
+  const NamedFile file(two_words(2000), ".svm");
+  const Ran ran = run_sparse(program, "--data " + file.path() + " --bits 10 --threads 2 --json");
+  REQUIRE(ran.code == 0);
+  const auto report = nlohmann::json::parse(ran.out);
+  CHECK(report["plain_learn_ns_per_feature"] > 0.0);
+  REQUIRE(report["shared"].size() == 2);
+  CHECK(report["shared"][0]["threads"] == 1);
+  CHECK(report["shared"][0]["logloss"] == Approx(report["logloss"].get<double>()).epsilon(1e-6));
+  CHECK(report["shared"][1]["threads"] == 2);
+  CHECK(report["shared"][1]["logloss"] < 0.2);
+  CHECK(report["shared"][1]["predict_p99_learning_ns"] > 0.0);
+
+  const Ran other = run_sparse(program, "--data " + file.path() + " --threads 2 --learner majority");
+  CHECK(other.code == 2);
+  CHECK(other.err.find("learner is \"majority\"") != std::string::npos);
+}
+
 TEST_CASE("The same rows as text and as bytes have the same losses; numbers that are no indices are columns", "[programs]") {
   const char* program = rtml::testing::program_named("RTML_BENCH");
   if (program == nullptr) return;
