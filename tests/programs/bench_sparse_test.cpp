@@ -123,7 +123,7 @@ TEST_CASE("rtml-bench sparse --threads measures one model of several threads bes
 
   const Ran other = run_sparse(program, "--data " + file.path() + " --threads 2 --learner majority");
   CHECK(other.code == 2);
-  CHECK(other.err.find("learner is \"majority\"") != std::string::npos);
+  CHECK(other.error.find("learner is \"majority\"") != std::string::npos);
 }
 
 TEST_CASE("The same rows as text and as bytes have the same losses; numbers that are no indices are columns", "[programs]") {
