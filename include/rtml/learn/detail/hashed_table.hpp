@@ -47,10 +47,11 @@ class HashedTable {
   std::array<float, Fields>& operator[](std::uint32_t index) noexcept { return cells_[index & mask_].fields; }
   const std::array<float, Fields>& operator[](std::uint32_t index) const noexcept { return cells_[index & mask_].fields; }
 
-  template <class Access>
-  std::array<float, Fields> load(std::uint32_t index) const noexcept {
-    std::array<float, Fields> fields;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-    for (std::size_t k = 0; k < Fields; ++k) fields[k] = Access::load(cells_[index & mask_].fields[k]);
+  /// The first `Count` fields of a cell.
+  template <class Access, std::size_t Count = Fields>
+  std::array<float, Count> load(std::uint32_t index) const noexcept {
+    std::array<float, Count> fields;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+    for (std::size_t k = 0; k < Count; ++k) fields[k] = Access::load(cells_[index & mask_].fields[k]);
     return fields;
   }
   template <class Access>
