@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -140,15 +141,15 @@ struct Contender {
 };
 
 template <class Learner>
-std::pair<Pass, Pass> passes_of(std::shared_ptr<Learner> learner) {
-  return {[learner](const SparseRows& rows) {
+std::pair<Pass, Pass> passes_of(std::shared_ptr<Learner> learner, bool probability = true) {
+  return {[learner, probability](const SparseRows& rows) {
             double sum = 0.0;
             for (std::size_t i = 0; i < rows.size(); ++i) {
               if constexpr (requires { learner->prefetch(rows[i]); })
                 if (i + ahead < rows.size()) learner->prefetch(rows[i + ahead]);
               sum += log_loss(learner->learn(rows[i], rows.label(i)), rows.label(i));
             }
-            return sum / static_cast<double>(rows.size());
+            return probability ? sum / static_cast<double>(rows.size()) : 0.0;
           },
           [learner](const SparseRows& rows) {
             double sum = 0.0;
@@ -161,13 +162,13 @@ std::pair<Pass, Pass> passes_of(std::shared_ptr<Learner> learner) {
           }};
 }
 
-template <class Optimizer>
-Contender linear(std::string name, Optimizer optimizer = {}) {
-  return {std::move(name), [optimizer](const SparseRows& rows, unsigned bits) {
-            using Learner = rtml::Linear<rtml::Logistic, Optimizer>;
-            auto learner = std::make_shared<Learner>(typename Learner::Options{.optimizer = optimizer, .bits = bits});
+template <class Optimizer, class Loss = rtml::Logistic>
+Contender linear(std::string name) {
+  return {std::move(name), [](const SparseRows& rows, unsigned bits) {
+            using Learner = rtml::Linear<Loss, Optimizer>;
+            auto learner = std::make_shared<Learner>(typename Learner::Options{.bits = bits});
             learner->bind(rows.schema());
-            return passes_of(std::move(learner));
+            return passes_of(std::move(learner), std::same_as<Loss, rtml::Logistic>);
           }};
 }
 
@@ -193,6 +194,9 @@ std::vector<Contender> contenders() {
   all.push_back(linear<rtml::AdaGrad>("adagrad"));
   all.push_back(linear<rtml::FtrlProximal>("ftrl"));
   all.push_back(linear<rtml::Sgd>("sgd"));
+  all.push_back(linear<rtml::Adam>("adam"));
+  all.push_back(linear<rtml::CoinBetting>("coin"));
+  all.push_back(linear<rtml::PassiveAggressive, rtml::Hinge>("passive_aggressive (hinge)"));
   return all;
 }
 

@@ -88,9 +88,12 @@ void scale_columns(std::size_t n, const float* x, const ScaledColumns& columns) 
   }
 
 RTML_KERNELS(AdaGrad)
+RTML_KERNELS(Adam)
+RTML_KERNELS(CoinBetting)
 RTML_KERNELS(FtrlProximal)
 RTML_KERNELS(MultiRate)
 RTML_KERNELS(Nag)
+RTML_KERNELS(PassiveAggressive)
 RTML_KERNELS(Sgd)
 #undef RTML_KERNELS
 

@@ -83,31 +83,74 @@ struct Alone {
   }
 };
 
+Sgd sgd(Spec& spec) {
+  Sgd::Options options;
+  options.rate = real(spec, "rate", options.rate);
+  options.power = real(spec, "power", options.power);
+  options.horizon = real(spec, "horizon", options.horizon);
+  return Sgd(options);
+}
+
+AdaGrad adagrad(Spec& spec) {
+  AdaGrad::Options options;
+  options.rate = real(spec, "rate", options.rate);
+  options.beta = real(spec, "beta", options.beta);
+  return AdaGrad(options);
+}
+
+FtrlProximal ftrl(Spec& spec) {
+  FtrlProximal::Options options;
+  options.alpha = real(spec, "alpha", options.alpha);
+  options.beta = real(spec, "beta", options.beta);
+  return FtrlProximal(options);
+}
+
+Nag nag(Spec& spec) {
+  Nag::Options options;
+  options.rate = real(spec, "rate", options.rate);
+  return Nag(options);
+}
+
+Adam adam(Spec& spec) {
+  Adam::Options options;
+  options.rate = real(spec, "rate", options.rate);
+  options.beta1 = real(spec, "beta1", options.beta1);
+  options.beta2 = real(spec, "beta2", options.beta2);
+  options.epsilon = real(spec, "epsilon", options.epsilon);
+  return Adam(options);
+}
+
+CoinBetting coin(Spec& spec) {
+  CoinBetting::Options options;
+  options.wealth = real(spec, "wealth", options.wealth);
+  return CoinBetting(options);
+}
+
+PassiveAggressive passive_aggressive(Spec& spec) {
+  PassiveAggressive::Options options;
+  options.aggressiveness = real(spec, "aggressiveness", options.aggressiveness);
+  const std::string slack = spec.text("slack", "linear");
+  require(spec.name(), "slack", slack, slack == "linear" || slack == "squared", "linear or squared");
+  if (slack == "squared") options.slack = PassiveAggressive::Slack::squared;
+  return PassiveAggressive(options);
+}
+
 template <class Loss, class Make = Alone>
 AnyLearner linear(Spec& spec, const Loss& loss, Make make = {}) {
   const std::string optimizer = spec.text("optimizer", MultiRate::name);
   if (optimizer == MultiRate::name) return linear(spec, loss, multi_rate(spec, {}), make);
-  if (optimizer == Sgd::name) {
-    Sgd::Options options;
-    options.rate = real(spec, "rate", options.rate);
-    return linear(spec, loss, Sgd(options), make);
-  }
-  if (optimizer == AdaGrad::name) {
-    AdaGrad::Options options;
-    options.rate = real(spec, "rate", options.rate);
-    options.beta = real(spec, "beta", options.beta);
-    return linear(spec, loss, AdaGrad(options), make);
-  }
-  if (optimizer == Nag::name) {
-    Nag::Options options;
-    options.rate = real(spec, "rate", options.rate);
-    return linear(spec, loss, Nag(options), make);
-  }
-  require(spec.name(), "optimizer", optimizer, optimizer == FtrlProximal::name, "one of multirate, sgd, adagrad, ftrl, nag");
-  FtrlProximal::Options options;
-  options.alpha = real(spec, "alpha", options.alpha);
-  options.beta = real(spec, "beta", options.beta);
-  return linear(spec, loss, FtrlProximal(options), make);
+  if (optimizer == Sgd::name) return linear(spec, loss, sgd(spec), make);
+  if (optimizer == AdaGrad::name) return linear(spec, loss, adagrad(spec), make);
+  if (optimizer == FtrlProximal::name) return linear(spec, loss, ftrl(spec), make);
+  if (optimizer == Nag::name) return linear(spec, loss, nag(spec), make);
+  if (optimizer == Adam::name) return linear(spec, loss, adam(spec), make);
+  if (optimizer == CoinBetting::name) return linear(spec, loss, coin(spec), make);
+  require(spec.name(), "optimizer", optimizer, optimizer == PassiveAggressive::name,
+          "one of multirate, sgd, adagrad, ftrl, nag, adam, coin, passive_aggressive");
+  if constexpr (detail::Suits<Loss, PassiveAggressive>) return linear(spec, loss, passive_aggressive(spec), make);
+  require(spec.name(), "loss", Loss::name, false,
+          Loss::task == Task::binary ? "hinge under passive_aggressive" : "quantile under passive_aggressive");
+  return {};
 }
 
 void require_task(const Spec& spec, const Stream& stream, Task able) {

@@ -46,7 +46,23 @@ TEST_CASE("options of a specification reach the learner", "[learn][registry]") {
   CHECK(rates.as<LinearRegression>()->options().optimizer.options().fast == 3.0F);
   CHECK(make_learner("logistic:loss=hinge").threshold() == 0.0F);
   CHECK(make_learner("linear:loss=poisson,optimizer=adagrad,rate=0.1,beta=2").task() == Task::regression);
-  CHECK(make_learner("logistic:optimizer=sgd,rate=0.1").as<Linear<Logistic, Sgd>>() != nullptr);
+  const AnyLearner falling = make_learner("logistic:optimizer=sgd,rate=0.1,power=0.5,horizon=200");
+  REQUIRE(falling.as<Linear<Logistic, Sgd>>() != nullptr);
+  CHECK(falling.as<Linear<Logistic, Sgd>>()->options().optimizer.options().power == 0.5F);
+  CHECK(falling.as<Linear<Logistic, Sgd>>()->options().optimizer.options().horizon == 200.0F);
+  const AnyLearner adam = make_learner("linear:loss=huber,optimizer=adam,rate=0.02,beta1=0.8,beta2=0.99,epsilon=1e-6");
+  REQUIRE(adam.as<Linear<Huber, Adam>>() != nullptr);
+  CHECK(adam.as<Linear<Huber, Adam>>()->options().optimizer.options().rate == 0.02F);
+  CHECK(adam.as<Linear<Huber, Adam>>()->options().optimizer.options().beta1 == 0.8F);
+  CHECK(adam.as<Linear<Huber, Adam>>()->options().optimizer.options().beta2 == 0.99F);
+  CHECK(adam.as<Linear<Huber, Adam>>()->options().optimizer.options().epsilon == 1e-6F);
+  const AnyLearner coin = make_learner("logistic:optimizer=coin,wealth=8");
+  REQUIRE(coin.as<Linear<Logistic, CoinBetting>>() != nullptr);
+  CHECK(coin.as<Linear<Logistic, CoinBetting>>()->options().optimizer.options().wealth == 8.0F);
+  const AnyLearner aggressive = make_learner("logistic:loss=hinge,optimizer=passive_aggressive,aggressiveness=0.5,slack=squared");
+  REQUIRE(aggressive.as<Linear<Hinge, PassiveAggressive>>() != nullptr);
+  CHECK(aggressive.as<Linear<Hinge, PassiveAggressive>>()->options().optimizer.options().aggressiveness == 0.5F);
+  CHECK(aggressive.as<Linear<Hinge, PassiveAggressive>>()->options().optimizer.options().slack == PassiveAggressive::Slack::squared);
 
   const AnyLearner bayesian = make_learner("bayesian_linear:prior=10,forgetting=0.999");
   REQUIRE(bayesian.as<BayesianLinear>() != nullptr);
@@ -98,8 +114,16 @@ TEST_CASE("a wrong specification says what would be right", "[learn][registry][c
                     "learner: name is \"logistics\", must be one of majority, no_change, mean, logistic, linear, bayesian_linear, softmax, "
                     "one_vs_rest, naive_bayes, fm, ffm");
   CHECK_THROWS_WITH(make_learner("naive_bayes:bits=3"), "naive_bayes: option is \"bits\", must be one of classes");
-  CHECK_THROWS_WITH(make_learner("logistic:optimizer=adam"),
-                    "logistic: optimizer is \"adam\", must be one of multirate, sgd, adagrad, ftrl, nag");
+  CHECK_THROWS_WITH(make_learner("logistic:optimizer=adamw"),
+                    "logistic: optimizer is \"adamw\", must be one of multirate, sgd, adagrad, ftrl, nag, adam, coin, passive_aggressive");
+  CHECK_THROWS_WITH(make_learner("logistic:optimizer=passive_aggressive"),
+                    "logistic: loss is \"logistic\", must be hinge under passive_aggressive");
+  for (const char* loss : {"squared", "huber", "expectile", "poisson"})
+    CHECK_THROWS_WITH(make_learner("linear:optimizer=passive_aggressive,loss=" + std::string(loss)),
+                      "linear: loss is \"" + std::string(loss) + "\", must be quantile under passive_aggressive");
+  CHECK_THROWS_WITH(make_learner("logistic:loss=hinge,optimizer=passive_aggressive,slack=cubic"),
+                    "logistic: slack is \"cubic\", must be linear or squared");
+  CHECK_THROWS_WITH(make_learner("logistic:optimizer=coin,l2=0.1"), "Linear: l2 is 0.1, must be 0 under coin");
   CHECK_THROWS_WITH(make_learner("logistic:loss=squared"), "logistic: loss is \"squared\", must be one of logistic, hinge");
   CHECK_THROWS_WITH(make_learner("linear:loss=hinge"),
                     "linear: loss is \"hinge\", must be one of squared, quantile, huber, expectile, poisson");

@@ -83,11 +83,19 @@ class PlainLinear {
     std::array<double, 3> w{};  // of the lanes
     double g2 = 0.0;            // sum of squared gradients; FTRL: n
     double z = 0.0;             // FTRL
-    double largest = 0.0;       // NAG
+    double largest = 0.0;       // NAG, coin betting
+    double m = 0.0;             // Adam, as the next two
+    double v = 0.0;
+    int t = 0;
+    double origin = 0.0;  // coin betting, as the rest
+    double theta = 0.0;   // sum of negative gradients
+    double sum = 0.0;     // of their magnitudes
+    double steepest = 0.0;
+    double wealth = 0.0;
   };
 
-  explicit PlainLinear(std::size_t d, unsigned bits, Loss loss = {}, double l1 = 0.0, double l2 = 0.0)
-      : loss_(loss), mask_((1U << bits) - 1U), l1_(l1), l2_(l2), dense_(d), scale_(d, 0.0), count_(d, 0.0) {
+  explicit PlainLinear(std::size_t d, unsigned bits, Loss loss = {}, Optimizer optimizer = {}, double l1 = 0.0, double l2 = 0.0)
+      : loss_(loss), optimizer_(optimizer), mask_((1U << bits) - 1U), l1_(l1), l2_(l2), dense_(d), scale_(d, 0.0), count_(d, 0.0) {
     if (!three) share_ = {1.0, 0.0, 0.0};
   }
 
@@ -121,7 +129,7 @@ class PlainLinear {
     for (std::size_t j = 0; j < dense_.size(); ++j) {
       before[j] = scale_[j];
       const double z = scaled(j, static_cast<double>(x.dense[j]));
-      if (!nag)
+      if (!raw)
         for (double& w : dense_[j].w) w *= before[j];
       weights.push_back(&dense_[j]);
       values.push_back(z);
@@ -137,15 +145,21 @@ class PlainLinear {
 
     step(weights, values, m, g, y, h, unit);
     for (std::size_t j = 0; j < dense_.size(); ++j)
-      for (double& w : dense_[j].w) w = nag ? w : (scale_[j] > 0.0 ? w / scale_[j] : 0.0);
+      for (double& w : dense_[j].w) w = raw ? w : (scale_[j] > 0.0 ? w / scale_[j] : 0.0);
     if (three) mix(m, mixed, g, h);
     penalise(h, unit);
+    seen_weight_ += h;
   }
 
  private:
   static constexpr bool three = std::same_as<Optimizer, MultiRate>;
   static constexpr bool ftrl = std::same_as<Optimizer, FtrlProximal>;
   static constexpr bool nag = std::same_as<Optimizer, Nag>;
+  static constexpr bool sgd = std::same_as<Optimizer, Sgd>;
+  static constexpr bool adam = std::same_as<Optimizer, Adam>;
+  static constexpr bool coin = std::same_as<Optimizer, CoinBetting>;
+  static constexpr bool aggressive = std::same_as<Optimizer, PassiveAggressive>;
+  static constexpr bool raw = nag || coin;  // values as they come
 
   static constexpr bool dispersed() {
     if constexpr (Loss::scaled) return Loss::dispersed;
@@ -174,6 +188,7 @@ class PlainLinear {
   void start(double y) {
     intercept_.w = {y, y, y};
     if (ftrl) intercept_.z = -y * (1.0 / 0.2);
+    intercept_.origin = y;
   }
 
   void observe_label(double y) {
@@ -188,7 +203,7 @@ class PlainLinear {
 
   double scaled(std::size_t j, double x) {
     if (std::isnan(x) || x == 0.0) return 0.0;
-    if (nag) return x;
+    if (raw) return x;
     count_[j] += 1.0;
     const double size = scale_[j] > 0.0 ? std::min(std::abs(x), 10.0 * scale_[j]) : std::abs(x);
     scale_[j] = std::sqrt(scale_[j] * scale_[j] + (size * size - scale_[j] * scale_[j]) / count_[j]);
@@ -199,7 +214,10 @@ class PlainLinear {
             double h, double unit) {
     if (ftrl) return ftrl_step(weights, values, g * h, unit);
     if (nag) return nag_step(weights, values, m[0], g, y, h, unit);
-    const bool adaptive = !std::same_as<Optimizer, Sgd>;
+    if constexpr (adam) return adam_step(weights, values, g * h, unit);
+    if constexpr (coin) return coin_step(weights, values, g * h, h, unit);
+    if constexpr (aggressive) return aggressive_step(weights, values, m[0], y, h, unit);
+    const bool adaptive = !sgd;
     double pulled = 0.0;   // sum of rate z^2
     double settled = 0.0;  // sum of settling z^2
     double plain = 0.0;    // sum of z^2
@@ -224,7 +242,7 @@ class PlainLinear {
         weights[i]->w[2] += unit * fast * values[i];
       }
     } else {
-      const double eta = static_cast<double>(adaptive ? 0.2F : 0.05F);
+      const double eta = base_rate();
       const double move = plain_flow(loss_, m[0], y, eta * h * pulled) / pulled;
       for (std::size_t i = 0; i < values.size(); ++i) weights[i]->w[0] += unit * move * rate[i] * values[i];
     }
@@ -272,6 +290,84 @@ class PlainLinear {
     }
   }
 
+  /// Kingma & Ba 2015, algorithm 1, line by line, for each weight whose value is not 0.
+  void adam_step(const std::vector<Weight*>& weights, const std::vector<double>& values, double gradient, double unit) {
+    const double beta1 = static_cast<double>(optimizer_.options().beta1);
+    const double beta2 = static_cast<double>(optimizer_.options().beta2);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i] == 0.0) continue;
+      Weight& weight = *weights[i];
+      const double g = gradient * values[i];
+      weight.t += 1;
+      weight.m = beta1 * weight.m + (1.0 - beta1) * g;
+      weight.v = beta2 * weight.v + (1.0 - beta2) * g * g;
+      const double m = weight.m / (1.0 - std::pow(beta1, weight.t));
+      const double v = weight.v / (1.0 - std::pow(beta2, weight.t));
+      weight.w[0] -= unit * base_rate() * m / (std::sqrt(v) + static_cast<double>(optimizer_.options().epsilon));
+    }
+  }
+
+  /// Orabona & Tommasi 2017, algorithm 2, line by line, with Vowpal Wabbit's bet and mean size of examples.
+  void coin_step(const std::vector<Weight*>& weights, const std::vector<double>& values, double gradient, double h, double unit) {
+    const double alpha = static_cast<double>(optimizer_.options().wealth);
+    examples_ += h;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i] == 0.0) continue;
+      weights[i]->largest = std::max(weights[i]->largest, std::abs(values[i]));
+      norms_ += h * (values[i] / weights[i]->largest) * (values[i] / weights[i]->largest);
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (values[i] == 0.0) continue;
+      Weight& weight = *weights[i];
+      weight.steepest = std::max({weight.steepest, std::abs(gradient), 1.0});
+      const double bound = weight.steepest * weight.largest;
+      const double g = gradient * values[i];
+      const double bet = (alpha + weight.wealth) / (bound * (bound + weight.sum)) * weight.theta;
+      weight.wealth = std::max(weight.wealth - g * bet, 0.0);
+      weight.theta -= g;
+      weight.sum += std::abs(g);
+      const double next = (alpha + weight.wealth) / (bound * (bound + weight.sum)) * weight.theta;
+      weight.w[0] = weight.origin + unit * next * examples_ / norms_;
+    }
+  }
+
+  /// Crammer et al. 2006, figures 1 and 2, where the loss has the slope 1; else the minimum of
+  /// |w - w_t|^2 / 2 + C xi (PA-I) or C xi^2 (PA-II) by the same derivation, of a loss xi = slope * distance.
+  void aggressive_step(const std::vector<Weight*>& weights, const std::vector<double>& values, double m, double y, double h, double unit) {
+    double direction = 0.0;
+    double distance = 0.0;
+    double slope = 1.0;
+    if constexpr (std::same_as<Loss, Hinge>) {
+      direction = y > 0.5 ? 1.0 : -1.0;
+      distance = std::max(0.0, 1.0 - direction * m);
+    } else {
+      direction = m < y ? 1.0 : -1.0;
+      distance = std::abs(y - m);
+      slope = m < y ? static_cast<double>(loss_.tau()) : 1.0 - static_cast<double>(loss_.tau());
+    }
+    double square = 0.0;
+    for (const double value : values) square += value * value;
+    const double c = h * base_rate();
+    const bool linear = optimizer_.options().slack == PassiveAggressive::Slack::linear;
+    const double tau = linear ? std::min(c * slope, distance / square) : distance / (square + 1.0 / (2.0 * c * slope * slope));
+    for (std::size_t i = 0; i < values.size(); ++i) weights[i]->w[0] += unit * direction * tau * values[i];
+  }
+
+  /// Of a step, and at which penalties act.
+  double base_rate() const {
+    if constexpr (sgd) {
+      const auto& o = optimizer_.options();
+      const double horizon = static_cast<double>(o.horizon);
+      return static_cast<double>(o.rate) * std::pow(horizon / (horizon + seen_weight_), static_cast<double>(o.power));
+    } else if constexpr (adam) {
+      return static_cast<double>(optimizer_.options().rate);
+    } else if constexpr (aggressive) {
+      return static_cast<double>(optimizer_.options().aggressiveness);
+    } else {
+      return static_cast<double>(three ? 0.3F : (nag ? 0.5F : 0.2F));
+    }
+  }
+
   void mix(const std::array<double, 3>& m, double mixed, double g, double h) {
     g = std::clamp(g, -10.0, 10.0);
     std::array<double, 3> slope{};
@@ -295,18 +391,18 @@ class PlainLinear {
 
   void penalise(double h, double unit) {
     if (ftrl || (l1_ == 0.0 && l2_ == 0.0)) return;
-    const double rate = static_cast<double>(three ? 0.3F : (nag ? 0.5F : (std::same_as<Optimizer, Sgd> ? 0.05F : 0.2F)));
     const auto shrink = [&](double w, double scale) {
-      const double size = std::abs(w) * scale * std::exp(-rate * l2_ * h) - rate * l1_ * h * unit;
+      const double size = std::abs(w) * scale * std::exp(-base_rate() * l2_ * h) - base_rate() * l1_ * h * unit;
       return scale == 0.0 || size <= 0.0 ? 0.0 : std::copysign(size / scale, w);
     };
     for (std::size_t j = 0; j < dense_.size(); ++j)
-      for (double& w : dense_[j].w) w = shrink(w, nag ? 1.0 : scale_[j]);
+      for (double& w : dense_[j].w) w = shrink(w, raw ? 1.0 : scale_[j]);
     for (auto& [index, weight] : hashed_)
       for (double& w : weight.w) w = shrink(w, 1.0);
   }
 
   Loss loss_;
+  Optimizer optimizer_;
   std::uint32_t mask_;
   double l1_;
   double l2_;
@@ -318,8 +414,9 @@ class PlainLinear {
   std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
   std::array<double, 3> logit_{};
   double energy_ = 0.0;
-  double examples_ = 0.0;  // NAG
+  double examples_ = 0.0;  // NAG, coin betting
   double norms_ = 0.0;
+  double seen_weight_ = 0.0;
   double seen_gradients_ = 10.0;
   double dispersion_ = 1.0;
   double seen_ = 0.0;

@@ -37,7 +37,7 @@ class AdaGrad {
     require("AdaGrad", "beta", options.beta, options.beta > 0.0F && options.beta <= 1e6F, "in (0, 1e6]");
   }
 
-  float penalty_rate() const noexcept { return options_.rate; }
+  float penalty_rate(const State& /*state*/) const noexcept { return options_.rate; }
 
   static bool sound(const std::array<float, fields>& cell) noexcept {
     return detail::sound_weight(cell[0]) && detail::sound_energy(cell[1]);

@@ -41,7 +41,7 @@ class FtrlProximal {
     require("FtrlProximal", "beta", options.beta, options.beta > 0.0F && options.beta <= 1e6F, "in (0, 1e6]");
   }
 
-  float penalty_rate() const noexcept { return 0.0F; }
+  float penalty_rate(const State& /*state*/) const noexcept { return 0.0F; }
 
   static bool sound(const std::array<float, fields>& cell) noexcept {
     return detail::sound_weight(cell[0]) && detail::sound_weight(cell[1]) && detail::sound_energy(cell[2]) && detail::sound_energy(cell[3]);

@@ -34,17 +34,19 @@ template <class Learner>
 class Shared;
 
 /// A linear model of dense and hashed features that learns one example at a time, for any pair of a loss (losses.hpp) and an optimizer
-/// (optimizers.hpp). As constructed it needs no tuning: see LogisticRegression and LinearRegression.
+/// (optimizers.hpp) that suit each other. As constructed it needs no tuning: see LogisticRegression and LinearRegression.
 ///
 /// - Dense columns are scaled inside, by their root mean square: their unit does not matter. Missing (NaN) values contribute nothing.
 ///   Nominal dense columns are hashed, code by code, into the table.
 /// - Hashed features share a table of 2^bits weights, index & (2^bits - 1); repeated indices add up. Their values are taken as they come:
 ///   keep them near 1, as categories are. Without hashed or nominal columns in the schema there is no table, and they are ignored.
-/// - Importance: under Sgd and hashed features, weight 2 is the example twice, up to rounding. Under AdaGrad, and with dense columns (whose
-///   scales count an example once), nearly so. MultiRate's mixture judges an example once, before the step: shown twice it would favour
-///   what remembers best. Under FTRL the gradient counts twice.
+/// - Importance: of hashed features, under Sgd at a constant rate or PassiveAggressive with linear slack, weight 2 is the example twice, up
+///   to rounding. Under AdaGrad, and with dense columns (whose scales count an example once), nearly so. MultiRate's mixture judges an
+///   example once, before the step: shown twice it would favour what remembers best. Under FTRL, Adam and CoinBetting the gradient counts
+///   twice.
 /// - L1 and L2 shrink every weight but the intercept after each example, w = soft(w e^(-rate l2 weight), rate l1 weight): hashed weights
-///   lazily, with the same result. FTRL has its own, from its source. Penalties act on scaled columns and in the label's unit.
+///   lazily, with the same result. FTRL has its own, from its source; CoinBetting takes none. Penalties act on scaled columns and in the
+///   label's unit.
 /// - `interactions` are products of columns, hashed into the table while an example passes: (a, b), (a, b, c), up to eight. Numeric columns
 ///   enter by their scaled value, nominal ones by code, hashed ones by the features that Context::fields says are theirs (their place
 ///   among the schema's hashed columns, for each sparse feature; without it such an example is refused).
@@ -54,6 +56,7 @@ class Shared;
 /// features and products, and more than all before).
 /// Thread safety: one owner; `predict` and `contributions` from any number of threads while nobody learns. See Shared for more.
 template <class Loss, class Optimizer = MultiRate>
+requires detail::Suits<Loss, Optimizer>
 class Linear {
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t fields = Optimizer::fields;
@@ -81,11 +84,12 @@ class Linear {
 
   Linear() : Linear(Options{}) {}
 
-  /// @throws ConfigError when an option is outside its documented range.
+  /// @throws ConfigError when an option is outside its documented range, or a penalty is not 0 that the optimizer does not take.
   explicit Linear(Options options) : options_(std::move(options)) {
     require("Linear", "bits", options_.bits, options_.bits >= 1 && options_.bits <= 30, "in [1, 30]");
     require("Linear", "l1", options_.l1, options_.l1 >= 0.0F && options_.l1 <= 1e3F, "in [0, 1000]");
     require("Linear", "l2", options_.l2, options_.l2 >= 0.0F && options_.l2 <= 1e3F, "in [0, 1000]");
+    detail::require_penalties<Optimizer>({options_.l1, options_.l2});
     detail::Interactions::require_sizes(options_.interactions);
   }
 
@@ -351,8 +355,8 @@ class Linear {
       for (std::size_t k = 0; k < lanes; ++k)
         for (std::size_t i = 0; i < sparse.size(); ++i) gathered.fields[k][i] = stored(gathered.fields[k][i]);
     gathered_.template scatter<Access>(table, sparse, front_.intercept);
-    front_.mixture.learn(example, options_.optimizer);
     if (penalised()) penalise(example);
+    front_.mixture.learn(example, options_.optimizer);
     return e.prediction;
   }
 
@@ -413,7 +417,7 @@ class Linear {
 
   /// Dense weights now, hashed ones when they are next looked at.
   void penalise(const detail::LinearExample<lanes>& example) noexcept {
-    const float time = example.weight * options_.optimizer.penalty_rate();
+    const float time = example.weight * options_.optimizer.penalty_rate(front_.mixture);
     const float kept = math::exp(-options_.l2 * time);
     const float cut = options_.l1 * time * example.unit;
     for (std::size_t k = 0; k < lanes; ++k)

@@ -17,6 +17,7 @@ namespace rtml {
 //    one of twice the time, which is what makes an importance weight of 2 equal the same example twice.
 // Source of the flow: N. Karampatziakis, J. Langford, "Online importance weight aware updates", UAI 2011, table 1.
 //
+// A loss that is `kinked` falls at a constant slope to a kink, beyond which it is 0 or rises again: PassiveAggressive takes those.
 // Labels of losses with `scaled` have a unit: learners measure them in multiples of their running deviation; those that are
 // `dispersed` suppose nothing of how far a label lies from its prediction. `counts`: a prediction stays
 // below a few times the largest label seen, because it grows exponentially with the margin.
@@ -100,12 +101,14 @@ struct Logistic {
   }
 };
 
-/// max(0, 1 - m) for y = 1, max(0, 1 + m) for y = 0: the prediction is the margin, decided at 0. It is no probability.
+/// max(0, 1 - m) for y = 1, max(0, 1 + m) for y = 0. The prediction is the margin, decided at 0, and no probability: a log loss of it means
+/// nothing, and thresholds other than 0 are those of a score. Take Logistic where a probability is needed.
 struct Hinge {
   static constexpr std::string_view name = "hinge";
   static constexpr Task task = Task::binary;
   static constexpr bool scaled = false;
   static constexpr bool counts = false;
+  static constexpr bool kinked = true;
   static constexpr float largest_margin = 30.0F;
   static constexpr float fast = 1.0F;
 
@@ -137,6 +140,7 @@ class Quantile {
   static constexpr bool scaled = true;
   static constexpr bool dispersed = false;
   static constexpr bool counts = false;
+  static constexpr bool kinked = true;
   static constexpr float largest_margin = 20.0F;
   static constexpr float fast = 1.0F;
 

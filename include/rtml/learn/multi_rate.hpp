@@ -138,7 +138,7 @@ class MultiRate {
   }
 
   const Options& options() const noexcept { return options_; }
-  float penalty_rate() const noexcept { return options_.bold; }
+  float penalty_rate(const State& /*state*/) const noexcept { return options_.bold; }
 
   static bool sound(const std::array<float, fields>& cell) noexcept {
     return detail::sound_weight(cell[0]) && detail::sound_weight(cell[1]) && detail::sound_weight(cell[2]) && detail::sound_energy(cell[3]);

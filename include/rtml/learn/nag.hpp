@@ -28,36 +28,8 @@ class Nag {
   static constexpr std::size_t rate_count = 1;
   static constexpr bool penalises_itself = false;
   static constexpr bool scales_itself = true;
-
-  struct Plan {
-    float step = 0.0F;
-  };
-
-  /// How large the examples were, in units of their features' largest values: the mean of N / t in the paper.
-  class State : public detail::OneLane {
-   public:
-    /// One more example of `norm`, the sum of its (z / largest)^2; returns sqrt(t / N).
-    float count(float norm, float weight) noexcept {
-      examples_ += static_cast<double>(weight);
-      norms_ += static_cast<double>(weight) * static_cast<double>(norm);
-      return norms_ > 0.0 ? std::sqrt(static_cast<float>(examples_ / norms_)) : 0.0F;
-    }
-
-    void merge(const State& other) noexcept {
-      examples_ += other.examples_;
-      norms_ += other.norms_;
-    }
-
-    template <class Self, class Ar>
-    static void archive(Self& self, Ar& ar) {
-      ar(self.examples_, self.norms_);
-      ar.check(is_finite(self.examples_) && self.examples_ >= 0.0 && is_finite(self.norms_) && self.norms_ >= 0.0, "size of the examples");
-    }
-
-   private:
-    double examples_ = 0.0;
-    double norms_ = 0.0;
-  };
+  using State = detail::RelativeSizes;
+  using Plan = detail::OneStep;
 
   Nag() : Nag(Options{}) {}
 
@@ -66,10 +38,10 @@ class Nag {
     require("Nag", "rate", options.rate, options.rate > 0.0F && options.rate <= 1e6F, "in (0, 1e6]");
   }
 
-  float penalty_rate() const noexcept { return options_.rate; }
+  float penalty_rate(const State& /*state*/) const noexcept { return options_.rate; }
 
   static bool sound(const std::array<float, fields>& cell) noexcept {
-    return detail::sound_weight(cell[0]) && detail::sound_energy(cell[1]) && cell[2] >= 0.0F && cell[2] <= largest_magnitude;
+    return detail::sound_weight(cell[0]) && detail::sound_energy(cell[1]) && detail::sound_sum(cell[2], largest_magnitude);
   }
   static constexpr void start(std::array<float, fields>& cell, float value) noexcept { cell[0] = value; }
 
@@ -78,7 +50,7 @@ class Nag {
     const float size = detail::magnitude(z);
     const float largest = detail::larger(size, cell[2]);
     cell[0] *= cell[2] / detail::larger(largest, least);
-    cell[1] = detail::clamp_energy(cell[1] + detail::clamp_energy(energy * (z * z)));
+    cell[1] = detail::clamp_energy(cell[1] + energy * (z * z));
     cell[2] = largest;
   }
 
@@ -91,7 +63,7 @@ class Nag {
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<1>& s,
             const detail::Penalty& /*penalty*/, State& state) const noexcept {
-    const float multiplier = state.count(s.plain, example.weight);
+    const float multiplier = std::sqrt(state.count(s.plain, example.weight));
     const float sensitivity = multiplier * s.adaptive[0];
     if (!(sensitivity > 0.0F) || example.gradient == 0.0F) return {};
     return {example.unit * multiplier *

@@ -3,6 +3,8 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
+#include <string>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
@@ -20,7 +22,10 @@ namespace rtml::detail {
 //   relative(cell, z)                           is z over what the weight met, of those that scale themselves,
 //   plan(loss, example, sensitivity, penalty, state)  decides how far each lane moves, once an example,
 //   apply(cell, z, pulls, plan, penalised)      moves the weights,
-//   sound(cell)                                 says whether a cell that was read from a file can be one of its own.
+//   sound(cell)                                 says whether a cell that was read from a file can be one of its own,
+//   penalty_rate(state)                         is the rate at which L1 and L2 shrink weights after an example.
+//
+// One that `suits` not every loss says which; one that takes no L1 and L2 is `unpenalised`.
 //
 // z is the feature's value, over its column's scale unless the optimizer `scales_itself`. Steps are in the label's unit (losses.hpp), so
 // that they need no tuning to its size. What runs for each cell is free of branches: its loop must vectorise.
@@ -51,8 +56,13 @@ struct Sensitivity {
 
 inline float clamp_weight(float w) noexcept { return cut(w, largest_weight); }
 inline bool sound_weight(float w) noexcept { return is_finite(w) && magnitude(w) <= largest_weight; }
-inline bool sound_energy(float sum) noexcept { return sum >= 0.0F && sum <= largest_energy; }
-inline float clamp_energy(float sum) noexcept { return smaller(sum, largest_energy); }
+/// In [0, limit], on the bits: of a NaN that is so in every host.
+inline bool sound_sum(float sum, float limit) noexcept { return bits_of(sum) >= 0 && bits_of(sum) <= bits_of(limit); }
+inline bool sound_energy(float sum) noexcept { return sound_sum(sum, largest_energy); }
+/// A denormal is 0: vectorised under -ffast-math, its root would be infinite.
+inline float clamp_energy(float sum) noexcept {
+  return choose(mask_of(bits_of(sum) >= bits_of(std::numeric_limits<float>::min())), smaller(sum, largest_energy), 0.0F);
+}
 
 struct Penalty {
   float l1 = 0.0F;
@@ -99,8 +109,56 @@ struct OneLane {
   static void archive(Self& /*self*/, Ar& /*ar*/) {}
 };
 
+/// How large the examples were, in units of their features' largest values: N and t of normalized online learning (nag.hpp).
+class RelativeSizes : public OneLane {
+ public:
+  /// One more example of `norm`, the sum of its (z / largest)^2; returns t / N.
+  float count(float norm, float weight) noexcept {
+    examples_ += static_cast<double>(weight);
+    norms_ += static_cast<double>(weight) * static_cast<double>(norm);
+    return norms_ > 0.0 ? static_cast<float>(examples_ / norms_) : 0.0F;
+  }
+
+  void merge(const RelativeSizes& other) noexcept {
+    examples_ += other.examples_;
+    norms_ += other.norms_;
+  }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar(self.examples_, self.norms_);
+    ar.check(is_finite(self.examples_) && self.examples_ >= 0.0 && is_finite(self.norms_) && self.norms_ >= 0.0, "size of the examples");
+  }
+
+ private:
+  double examples_ = 0.0;
+  double norms_ = 0.0;
+};
+
 struct OneStep {
   float step = 0.0F;
 };
+
+template <class Loss, class Optimizer>
+constexpr bool suit() noexcept {
+  if constexpr (requires { Optimizer::template suits<Loss>; }) {
+    return Optimizer::template suits<Loss>;
+  } else {
+    return true;
+  }
+}
+
+/// The pairs of a loss and an optimizer that make sense.
+template <class Loss, class Optimizer>
+concept Suits = suit<Loss, Optimizer>();
+
+/// @throws ConfigError when there are penalties that the optimizer would not heed.
+template <class Optimizer>
+void require_penalties(const Penalty& penalty) {
+  if constexpr (requires { Optimizer::unpenalised; }) {
+    require("Linear", "l1", penalty.l1, penalty.l1 == 0.0F, std::string("0 under ") + std::string(Optimizer::name));
+    require("Linear", "l2", penalty.l2, penalty.l2 == 0.0F, std::string("0 under ") + std::string(Optimizer::name));
+  }
+}
 
 }  // namespace rtml::detail
