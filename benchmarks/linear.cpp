@@ -211,9 +211,9 @@ nlohmann::ordered_json measure(const std::string& what, const SparseRows& rows, 
   double kept = 0.0;  // what was computed is used
   for (int round = 0; round < options.rounds; ++round) {
     for (Contender& contender : all) {
-      const auto [learn, predict] = contender.begin(rows, options.bits);
-      contender.learn.push_back(thread_cpu_ns([&] { contender.loss = learn(rows); }) / values);
-      contender.predict.push_back(thread_cpu_ns([&] { kept += predict(rows); }) / values);
+      const auto passes = contender.begin(rows, options.bits);
+      contender.learn.push_back(thread_cpu_ns([&] { contender.loss = passes.first(rows); }) / values);
+      contender.predict.push_back(thread_cpu_ns([&] { kept += passes.second(rows); }) / values);
     }
   }
   const double learn_of_plain = median(all[0].learn);
