@@ -11,6 +11,7 @@ namespace {
 struct Versions {
   float (*dot)(const float*, const float*, std::size_t) noexcept;
   float (*dot_present)(const float*, const float*, std::size_t) noexcept;
+  void (*dots_within)(const float* const*, std::size_t, const float*, const float*, float, std::size_t, float*) noexcept;
   float (*sum_squares_present)(const float*, std::size_t) noexcept;
   void (*axpy_present)(float, const float*, float*, std::size_t) noexcept;
 };
@@ -21,9 +22,13 @@ struct Versions {
   struct name {                                                                                                                            \
     target static float dot(const float* a, const float* b, std::size_t n) noexcept { return plain::dot<bytes>(a, b, n); }                 \
     target static float dot_present(const float* w, const float* x, std::size_t n) noexcept { return plain::dot_present<bytes>(w, x, n); } \
+    target static void dots_within(const float* const* w, std::size_t count, const float* x, const float* scale, float most,               \
+                                   std::size_t n, float* sums) noexcept {                                                                  \
+      plain::dots_within<bytes>(w, count, x, scale, most, n, sums);                                                                        \
+    }                                                                                                                                      \
     target static float sum_squares_present(const float* x, std::size_t n) noexcept { return plain::sum_squares_present<bytes>(x, n); }    \
     target static void axpy_present(float a, const float* x, float* w, std::size_t n) noexcept { plain::axpy_present<bytes>(a, x, w, n); } \
-    static constexpr Versions all{&dot, &dot_present, &sum_squares_present, &axpy_present};                                                \
+    static constexpr Versions all{&dot, &dot_present, &dots_within, &sum_squares_present, &axpy_present};                                  \
   };
 // NOLINTEND(bugprone-macro-parentheses)
 
@@ -61,6 +66,11 @@ const Versions& versions() noexcept {
 float dot(const float* a, const float* b, std::size_t n) noexcept { return versions().dot(a, b, n); }
 
 float dot_present(const float* w, const float* x, std::size_t n) noexcept { return versions().dot_present(w, x, n); }
+
+void dots_within(const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n,
+                 float* sums) noexcept {
+  versions().dots_within(w, count, x, scale, most, n, sums);
+}
 
 float sum_squares_present(const float* x, std::size_t n) noexcept { return versions().sum_squares_present(x, n); }
 

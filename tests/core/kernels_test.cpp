@@ -24,6 +24,7 @@ struct Kernels {
   const char* name;
   float (*dot)(const float*, const float*, std::size_t);
   float (*dot_present)(const float*, const float*, std::size_t);
+  void (*dots_within)(const float* const*, std::size_t, const float*, const float*, float, std::size_t, float*);
   float (*sum_squares_present)(const float*, std::size_t);
   void (*axpy_present)(float, const float*, float*, std::size_t);
 };
@@ -40,9 +41,13 @@ struct Kernels {
   struct type {                                                                                                                            \
     target static float dot(const float* a, const float* b, std::size_t n) { return kernels::plain::dot<bytes>(a, b, n); }                 \
     target static float dot_present(const float* w, const float* x, std::size_t n) { return kernels::plain::dot_present<bytes>(w, x, n); } \
+    target static void dots_within(const float* const* w, std::size_t count, const float* x, const float* scale, float most,               \
+                                   std::size_t n, float* sums) {                                                                           \
+      kernels::plain::dots_within<bytes>(w, count, x, scale, most, n, sums);                                                               \
+    }                                                                                                                                      \
     target static float sum_squares_present(const float* x, std::size_t n) { return kernels::plain::sum_squares_present<bytes>(x, n); }    \
     target static void axpy_present(float a, const float* x, float* w, std::size_t n) { kernels::plain::axpy_present<bytes>(a, x, w, n); } \
-    static Kernels all(const char* name) { return {name, &dot, &dot_present, &sum_squares_present, &axpy_present}; }                       \
+    static Kernels all(const char* name) { return {name, &dot, &dot_present, &dots_within, &sum_squares_present, &axpy_present}; }         \
   };
 
 KERNELS_AT(PlainKernels, 16, )
@@ -56,6 +61,8 @@ std::vector<Kernels> kernels_of_this_machine() {
   std::vector<Kernels> all = {PlainKernels::all("plain"),
                               {"picked", [](const float* a, const float* b, std::size_t n) { return kernels::dot(a, b, n); },
                                [](const float* w, const float* x, std::size_t n) { return kernels::dot_present(w, x, n); },
+                               [](const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n,
+                                  float* sums) { kernels::dots_within(w, count, x, scale, most, n, sums); },
                                [](const float* x, std::size_t n) { return kernels::sum_squares_present(x, n); },
                                [](float a, const float* x, float* w, std::size_t n) { kernels::axpy_present(a, x, w, n); }}};
 #if defined(__x86_64__) && !defined(__AVX2__)
@@ -85,6 +92,22 @@ TEST_CASE("every kernel gives the bits of its contract at any width, length and 
       REQUIRE(kernel_bits(kernel.dot(w, whole.data() + shift, n)) == kernel_bits(oracle_dot(w, whole.data() + shift, n, false)));
       REQUIRE(kernel_bits(kernel.dot_present(w, x, n)) == kernel_bits(oracle_dot(w, x, n, true)));
       REQUIRE(kernel_bits(kernel.sum_squares_present(x, n)) == kernel_bits(oracle_dot(x, x, n, true)));
+
+      // Values beyond 1.5 scales are cut; a scale of 0 cuts to 0.
+      std::vector<float> scales(n);
+      std::vector<float> within(values.begin() + static_cast<std::ptrdiff_t>(shift), values.end());
+      for (std::size_t i = 0; i < n; ++i) {
+        scales[i] = i % 7 == 0 ? 0.0F : std::fabs(whole[i]);
+        if (!is_nan(within[i])) within[i] = std::clamp(within[i], -(scales[i] * 1.5F), scales[i] * 1.5F);
+      }
+      const std::vector<std::vector<float>> columns = {mixed_values(seed + 300, n, 0.0), mixed_values(seed + 301, n, 0.0),
+                                                       mixed_values(seed + 302, n, 0.0), mixed_values(seed + 303, n, 0.0)};
+      const float* const of[] = {columns[0].data(), columns[1].data(), columns[2].data(), columns[3].data()};
+      std::vector<float> sums(4);
+      std::vector<float> expected_sums;
+      kernel.dots_within(of, 4, x, scales.data(), 1.5F, n, sums.data());
+      for (const auto& column : columns) expected_sums.push_back(oracle_dot(column.data(), within.data(), n, true));
+      REQUIRE(kernel_bits(sums) == kernel_bits(expected_sums));
       std::vector<float> moved = weights;
       std::vector<float> expected = weights;
       kernel.axpy_present(-0.37F, x, moved.data() + shift, n);

@@ -69,7 +69,7 @@ class PlainFactorization {
   using Vector = std::vector<Factor>;
   using Key = std::pair<std::string, std::uint32_t>;  // feature, field of the other
 
-  static constexpr double reach = 10.0;
+  static constexpr double reach = 7.0;
 
   std::vector<Feature> features(Features x, const std::vector<std::uint32_t>& fields) const {
     std::vector<Feature> all;
@@ -98,7 +98,7 @@ class PlainFactorization {
       const double raw = static_cast<double>(x.dense[j]);
       if (std::isnan(raw) || raw == 0.0) continue;
       double& s = scale_[j];
-      count_[j] += 1.0;
+      count_[j] = std::min(count_[j] + 1.0, 1000.0);
       const double size = s > 0.0 ? std::min(std::abs(raw), reach * s) : std::abs(raw);
       s = std::sqrt(s * s + (size * size - s * s) / count_[j]);
     }

@@ -170,7 +170,7 @@ class PlainLinear {
     std::array<double, 3> m = intercept_.w;
     for (std::size_t k = 0; k < 3; ++k) {
       for (std::size_t j = 0; j < dense_.size(); ++j)
-        if (!std::isnan(x.dense[j])) m[k] += dense_[j].w[k] * static_cast<double>(x.dense[j]);
+        if (!std::isnan(x.dense[j])) m[k] += dense_[j].w[k] * within(j, static_cast<double>(x.dense[j]));
       for (const SparseFeature& feature : x.sparse) {
         const auto at = hashed_.find(feature.index & mask_);
         if (at != hashed_.end()) m[k] += at->second.w[k] * static_cast<double>(feature.value);
@@ -201,13 +201,16 @@ class PlainLinear {
     deviation_ = std::sqrt(variance_);
   }
 
+  /// A value counts for no more than seven times its column's scale.
+  double within(std::size_t j, double x) const { return raw ? x : std::clamp(x, -7.0 * scale_[j], 7.0 * scale_[j]); }
+
   double scaled(std::size_t j, double x) {
     if (std::isnan(x) || x == 0.0) return 0.0;
     if (raw) return x;
-    count_[j] += 1.0;
-    const double size = scale_[j] > 0.0 ? std::min(std::abs(x), 10.0 * scale_[j]) : std::abs(x);
+    count_[j] = std::min(count_[j] + 1.0, 1000.0);
+    const double size = scale_[j] > 0.0 ? std::min(std::abs(x), 7.0 * scale_[j]) : std::abs(x);
     scale_[j] = std::sqrt(scale_[j] * scale_[j] + (size * size - scale_[j] * scale_[j]) / count_[j]);
-    return std::clamp(x / scale_[j], -10.0, 10.0);
+    return std::clamp(x / scale_[j], -7.0, 7.0);
   }
 
   void step(const std::vector<Weight*>& weights, const std::vector<double>& values, const std::array<double, 3>& m, double g, double y,
@@ -224,15 +227,18 @@ class PlainLinear {
     std::vector<double> rate(values.size(), 1.0);
     std::vector<double> settling(values.size(), 1.0);  // rates that fall as 1/n
     const double phi = dispersed() ? dispersion_ : 1.0;
+    const double prior = std::min(static_cast<double>(0.15F), static_cast<double>(4.65F) / std::max(square_, 1.0));
     for (std::size_t i = 0; i < values.size(); ++i) {
       weights[i]->g2 += h * g * g * values[i] * values[i];
       if (adaptive) rate[i] = 1.0 / (1.0 + std::sqrt(weights[i]->g2));
-      if (three) settling[i] = phi / (phi * phi / static_cast<double>(0.15F) + weights[i]->g2);
+      if (three) settling[i] = phi / (phi * phi / prior + weights[i]->g2);
       pulled += rate[i] * values[i] * values[i];
       settled += settling[i] * values[i] * values[i];
       plain += values[i] * values[i];
     }
     if (three) {
+      counted_ = std::min(counted_ + 1.0, 1000.0);
+      square_ += (plain - square_) / counted_;
       const double settle = plain_flow(loss_, m[0], y, h * settled) / settled;
       const double bold = plain_flow(loss_, m[1], y, static_cast<double>(0.3F) * h * pulled) / pulled;
       const double fast = plain_flow(loss_, m[2], y, static_cast<double>(Loss::fast) * h) / plain;
@@ -376,7 +382,7 @@ class PlainLinear {
       slope[k] = g * (m[k] - mixed);
       mean_square += share_[k] * slope[k] * slope[k];
     }
-    energy_ += h * mean_square;
+    energy_ += std::max(h, h * h) * mean_square;
     for (std::size_t k = 0; k < 3; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
     const double highest = std::max({logit_[0], logit_[1], logit_[2]});
     double sum = 0.0;
@@ -419,6 +425,8 @@ class PlainLinear {
   double seen_weight_ = 0.0;
   double seen_gradients_ = 10.0;
   double dispersion_ = 1.0;
+  double counted_ = 0.0;
+  double square_ = 0.0;
   double seen_ = 0.0;
   double mean_ = 0.0;
   double variance_ = 0.0;

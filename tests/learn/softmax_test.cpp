@@ -41,11 +41,16 @@ class PlainSoftmax {
 
     std::map<int, double> scale;  // before: weights of columns are kept by raw value
     const auto z = values(x, &scale);
+    const double prior = std::min(static_cast<double>(0.15F), static_cast<double>(4.65F) / std::max(square_, 1.0));
+    double square = 0.0;
+    for (const auto& [feature, value] : z) square += value * value;
+    counted_ = std::min(counted_ + 1.0, 1000.0);
+    square_ += (square - square_) / counted_;
     for (std::size_t c = 0; c < softmax_classes; ++c) {
       for (const auto& [feature, value] : z) g2_[{feature, c}] += h * g[c] * g[c] * value * value;
       const auto rate = [&](std::size_t k, int feature) {
         const double g2 = g2_[{feature, c}];
-        return k == 0 ? 1.0 / (1.0 / static_cast<double>(0.15F) + g2) : (k == 1 ? 1.0 / (1.0 + std::sqrt(g2)) : 1.0);
+        return k == 0 ? 1.0 / (1.0 / prior + g2) : (k == 1 ? 1.0 / (1.0 + std::sqrt(g2)) : 1.0);
       };
       const double times[3] = {1.0, static_cast<double>(0.3F), 2.0};
       for (std::size_t k = 0; k < 3; ++k) {
@@ -71,11 +76,11 @@ class PlainSoftmax {
       if (std::isnan(raw)) continue;
       double& s = scale_[j];
       if (counting != nullptr) {
-        count_[j] += 1.0;
-        const double size = s > 0.0 ? std::min(std::abs(raw), 10.0 * s) : std::abs(raw);
+        count_[j] = std::min(count_[j] + 1.0, 1000.0);
+        const double size = s > 0.0 ? std::min(std::abs(raw), 7.0 * s) : std::abs(raw);
         s = std::sqrt(s * s + (size * size - s * s) / count_[j]);
       }
-      if (s > 0.0) all[static_cast<int>(j)] = counting != nullptr ? std::clamp(raw / s, -10.0, 10.0) : raw / s;
+      if (s > 0.0) all[static_cast<int>(j)] = std::clamp(raw / s, -7.0, 7.0);
     }
     for (const SparseFeature& feature : x.sparse) all[100 + static_cast<int>(feature.index % 16)] += static_cast<double>(feature.value);
     return all;
@@ -110,7 +115,7 @@ class PlainSoftmax {
       for (std::size_t c = 0; c < softmax_classes; ++c) slope[k] += g[c] * (m[k][c] - mixed[c]);
       mean_square += share_[k] * slope[k] * slope[k];
     }
-    energy_ += h * mean_square;
+    energy_ += std::max(h, h * h) * mean_square;
     double sum = 0.0;
     for (std::size_t k = 0; k < 3; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
     const double highest = *std::max_element(logit_.begin(), logit_.end());
@@ -125,6 +130,8 @@ class PlainSoftmax {
   std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
   std::array<double, 3> logit_{};
   double energy_ = 0.0;
+  double counted_ = 0.0;
+  double square_ = 0.0;
 };
 
 Schema softmax_schema() { return Schema({{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "words", .kind = Column::Kind::hashed}}); }

@@ -210,7 +210,7 @@ TEST_CASE("Versions have a bound: beyond it the writer keeps its copy until a re
   CHECK(alive - before == 2);
 }
 
-TEST_CASE("A guard may be released on another thread than it was taken on", "[serve]") {
+TEST_CASE("A guard may be released on another thread than it was taken on", "[serve][threads]") {
   Published<Halves> model(halves(1));
   std::optional<Published<Halves>::Guard> guard;
   std::thread([&] { guard.emplace(model.read()); }).join();
@@ -220,7 +220,7 @@ TEST_CASE("A guard may be released on another thread than it was taken on", "[se
   CHECK(model.reclaim() != nullptr);
 }
 
-TEST_CASE("Readers see whole versions, in order, while a writer publishes as fast as it can", "[serve][stress]") {
+TEST_CASE("Readers see whole versions, in order, while a writer publishes as fast as it can", "[serve][stress][threads]") {
   const int before = alive;
   {
     Published<Halves> model(halves(1));
@@ -269,7 +269,7 @@ TEST_CASE("Readers see whole versions, in order, while a writer publishes as fas
   CHECK(alive == before);
 }
 
-TEST_CASE("Threads come and go, more of them than stripes, and leave nothing pinned", "[serve][stress]") {
+TEST_CASE("Threads come and go, more of them than stripes, and leave nothing pinned", "[serve][stress][threads]") {
   const int before = alive;
   Published<Halves> model(halves(1));
   std::atomic<int> faults{0};

@@ -98,29 +98,43 @@ RTML_INLINE void clear_missing(Floats& values) noexcept {
   values = reinterpret_cast<Floats>(reinterpret_cast<Ints>(values) & ~mask);
 }
 
-/// Sum over [0, n) of what `term(out, load)` makes from the columns that it loads: lane i % 16 adds up term i, then the lanes are folded
-/// in halves. The same for every width.
-template <std::size_t bytes, class Term>
-RTML_INLINE float sum_in_lanes(std::size_t n, Term term) noexcept {
+/// Values no further from 0 than `reach`, which is not negative; decided on the bits.
+template <class Floats>
+RTML_INLINE void cut_magnitude(Floats& values, const Floats& reach) noexcept {
+  using Ints = typename Vector<sizeof(Floats)>::Ints;
+  const Ints bits = reinterpret_cast<Ints>(values);
+  const Ints most = reinterpret_cast<Ints>(reach);
+  const Ints size = bits & 0x7fffffff;
+  const Ints over = size > most;
+  values = reinterpret_cast<Floats>((most & over) | (size & ~over) | (bits ^ size));
+}
+
+/// Sums over [0, n) of what `term(out, load)` makes from the columns that it loads, `out` an array of one vector for each sum: lane i % 16
+/// adds up term i, then the lanes are folded in halves. The same for every width.
+template <std::size_t bytes, std::size_t count, class Term>
+RTML_INLINE void sums_in_lanes(std::size_t n, Term term, float* result) noexcept {
   using Floats = typename Vector<bytes>::Floats;
   constexpr std::size_t width = bytes / sizeof(float);
-  constexpr std::size_t count = lanes / width;
-  Floats sums[count] = {};
-  Floats terms;
+  constexpr std::size_t parts = lanes / width;
+  Floats sums[count][parts] = {};
+  Floats terms[count];
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
 #pragma GCC unroll 4
-    for (std::size_t k = 0; k < count; ++k) {
+    for (std::size_t k = 0; k < parts; ++k) {
       term(terms, Whole{i + k * width});
-      sums[k] = sums[k] + terms;
-      settle(sums[k]);
+#pragma GCC unroll 4
+      for (std::size_t s = 0; s < count; ++s) {
+        sums[s][k] = sums[s][k] + terms[s];
+        settle(sums[s][k]);
+      }
     }
   }
-  Quad quads[4];
+  Quad quads[count][4];
   std::memcpy(quads, sums, sizeof(quads));
-  Quad four;
+  Quad four[count];
 #pragma GCC unroll 4
-  for (Quad& quad : quads) {
+  for (std::size_t k = 0; k < 4; ++k) {
     if (i == n) break;
     if (n - i < 4) {
       term(four, Rest{i, n - i});
@@ -129,32 +143,46 @@ RTML_INLINE float sum_in_lanes(std::size_t n, Term term) noexcept {
       term(four, Whole{i});
       i += 4;
     }
-    quad = quad + four;
-    settle(quad);
+#pragma GCC unroll 4
+    for (std::size_t s = 0; s < count; ++s) {
+      quads[s][k] = quads[s][k] + four[s];
+      settle(quads[s][k]);
+    }
   }
-  Quad low = quads[0] + quads[2];
-  Quad high = quads[1] + quads[3];
-  settle(low);
-  settle(high);
-  const Quad last = low + high;
-  float even = last[0] + last[2];
-  float odd = last[1] + last[3];
-  settle(even);
-  settle(odd);
-  return even + odd;
+#pragma GCC unroll 4
+  for (std::size_t s = 0; s < count; ++s) {
+    Quad low = quads[s][0] + quads[s][2];
+    Quad high = quads[s][1] + quads[s][3];
+    settle(low);
+    settle(high);
+    const Quad last = low + high;
+    float even = last[0] + last[2];
+    float odd = last[1] + last[3];
+    settle(even);
+    settle(odd);
+    result[s] = even + odd;
+  }
+}
+
+/// One sum.
+template <std::size_t bytes, class Term>
+RTML_INLINE float sum_in_lanes(std::size_t n, Term term) noexcept {
+  float sum;  // NOLINT(cppcoreguidelines-init-variables)
+  sums_in_lanes<bytes, 1>(n, term, &sum);
+  return sum;
 }
 
 struct Product {
   const float* a;
   const float* b;
   template <class Floats, class Load>
-  RTML_INLINE void operator()(Floats& product, Load load) const noexcept {
+  RTML_INLINE void operator()(Floats (&product)[1], Load load) const noexcept {
     Floats left;
     Floats right;
     load(left, a);
     load(right, b);
-    product = left * right;
-    settle(product);
+    product[0] = left * right;
+    settle(product[0]);
   }
 };
 
@@ -162,26 +190,52 @@ struct ProductWherePresent {
   const float* w;
   const float* x;
   template <class Floats, class Load>
-  RTML_INLINE void operator()(Floats& product, Load load) const noexcept {
+  RTML_INLINE void operator()(Floats (&product)[1], Load load) const noexcept {
     Floats weights;
     Floats values;
     load(weights, w);
     load(values, x);
     clear_missing(values);
-    product = weights * values;
-    settle(product);
+    product[0] = weights * values;
+    settle(product[0]);
   }
 };
 
 struct SquareWherePresent {
   const float* x;
   template <class Floats, class Load>
-  RTML_INLINE void operator()(Floats& square, Load load) const noexcept {
+  RTML_INLINE void operator()(Floats (&square)[1], Load load) const noexcept {
     Floats values;
     load(values, x);
     clear_missing(values);
-    square = values * values;
-    settle(square);
+    square[0] = values * values;
+    settle(square[0]);
+  }
+};
+
+/// Of `count` columns of weights: products with one column of values, each cut to what its scale allows.
+template <std::size_t count>
+struct ProductsWithin {
+  const float* const* w;
+  const float* x;
+  const float* scale;
+  float most;
+  template <class Floats, class Load>
+  RTML_INLINE void operator()(Floats (&products)[count], Load load) const noexcept {
+    Floats values;
+    Floats reach;
+    load(values, x);
+    load(reach, scale);
+    clear_missing(values);
+    reach = reach * most;
+    cut_magnitude(values, reach);
+#pragma GCC unroll 4
+    for (std::size_t s = 0; s < count; ++s) {
+      Floats weights;
+      load(weights, w[s]);
+      products[s] = weights * values;
+      settle(products[s]);
+    }
   }
 };
 
@@ -198,6 +252,14 @@ RTML_INLINE float dot(const float* a, const float* b, std::size_t n) noexcept {
 template <std::size_t bytes = 16>
 RTML_INLINE float dot_present(const float* w, const float* x, std::size_t n) noexcept {
   return detail::sum_in_lanes<bytes>(n, detail::ProductWherePresent{w, x});
+}
+
+template <std::size_t bytes = 16>
+RTML_INLINE void dots_within(const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n,
+                             float* sums) noexcept {
+  for (; count >= 3; count -= 3, w += 3, sums += 3)  // three share the values: as many sums as registers hold
+    detail::sums_in_lanes<bytes, 3>(n, detail::ProductsWithin<3>{w, x, scale, most}, sums);
+  for (; count > 0; --count, ++w, ++sums) detail::sums_in_lanes<bytes, 1>(n, detail::ProductsWithin<1>{w, x, scale, most}, sums);
 }
 
 template <std::size_t bytes = 16>
@@ -243,6 +305,9 @@ RTML_INLINE void axpy_present(float a, const float* x, float* w, std::size_t n) 
 RTML_API float dot(const float* a, const float* b, std::size_t n) noexcept;
 /// Sum of w[i] * x[i] where x[i] is present; w finite.
 RTML_API float dot_present(const float* w, const float* x, std::size_t n) noexcept;
+/// sums[k] = sum of w[k][i] * cut(x[i], scale[i] * most) over every x[i] that is present, for k in [0, count); w finite, scale >= 0.
+RTML_API void dots_within(const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n,
+                          float* sums) noexcept;
 /// Sum of x[i]^2 where x[i] is present.
 RTML_API float sum_squares_present(const float* x, std::size_t n) noexcept;
 /// w[i] += a * x[i] where x[i] is present; every other w[i] keeps its bits. x and w do not overlap.
@@ -252,6 +317,10 @@ RTML_API void axpy_present(float a, const float* x, float* w, std::size_t n) noe
 
 inline float dot(const float* a, const float* b, std::size_t n) noexcept { return plain::dot(a, b, n); }
 inline float dot_present(const float* w, const float* x, std::size_t n) noexcept { return plain::dot_present(w, x, n); }
+inline void dots_within(const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n,
+                        float* sums) noexcept {
+  plain::dots_within(w, count, x, scale, most, n, sums);
+}
 inline float sum_squares_present(const float* x, std::size_t n) noexcept { return plain::sum_squares_present(x, n); }
 inline void axpy_present(float a, const float* x, float* w, std::size_t n) noexcept { plain::axpy_present(a, x, w, n); }
 

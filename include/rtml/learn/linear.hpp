@@ -139,7 +139,8 @@ class Linear {
     for (std::size_t j = 0; j < dense.size(); ++j) {
       dense[j] = 0.0F;
       if (j >= schema_.dense_size() || is_nan(x.dense[j])) continue;
-      for (std::size_t k = 0; k < lanes; ++k) dense[j] += shares[k] * dense_[k][j] * x.dense[j];
+      const float value = Optimizer::scales_itself ? x.dense[j] : scale_.within(j, x.dense[j]);
+      for (std::size_t k = 0; k < lanes; ++k) dense[j] += shares[k] * dense_[k][j] * value;
     }
     nominal_.each(x.dense, [&](std::size_t place, std::uint32_t index) { dense[place] = mixed_weight(index); });
     for (std::size_t i = 0; i < sparse.size(); ++i) sparse[i] = table_.empty() ? 0.0F : mixed_weight(x.sparse[i].index) * x.sparse[i].value;
@@ -165,14 +166,15 @@ class Linear {
     require(name, "bits of what is merged", other.options_.bits, other.options_.bits == options_.bits, to_text(options_.bits));
     require(name, "interactions of what is merged", other.options_.interactions.size(),
             other.options_.interactions == options_.interactions, "equal");
+    front_.merge(other.front_, options_.optimizer);
+    const Optimizer optimizer = detail::adapted(options_.optimizer, front_.mixture);
     const auto join = [&](Cell& mine, Cell theirs) {
       for (std::size_t k = 0; k < lanes; ++k) {
         mine[k] = now(mine[k]);
         theirs[k] = other.now(theirs[k]);
       }
-      options_.optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+      optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
     };
-    front_.merge(other.front_, options_.optimizer);
     for (std::size_t j = 0; j < schema_.dense_size(); ++j) {
       Cell mine;
       Cell theirs;
@@ -180,7 +182,7 @@ class Linear {
         mine[k] = dense_[k][j];
         theirs[k] = other.dense_[k][j];
       }
-      options_.optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+      optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
       for (std::size_t k = 0; k < fields; ++k) dense_[k][j] = mine[k];
     }
     scale_.merge(other.scale_);
@@ -250,7 +252,17 @@ class Linear {
   struct OwnDense {
     const Linear& model;
     Features x;
-    float dot(std::size_t k, std::size_t d) const noexcept { return kernels::dot_present(model.dense_[k].data(), x.dense.data(), d); }
+    Margins dots(std::size_t d) const noexcept {
+      std::array<const float*, lanes> w{};
+      for (std::size_t k = 0; k < lanes; ++k) w[k] = model.dense_[k].data();
+      Margins sums;
+      if constexpr (Optimizer::scales_itself) {
+        for (std::size_t k = 0; k < lanes; ++k) sums[k] = kernels::dot_present(w[k], x.dense.data(), d);
+      } else {
+        model.scale_.dots(w, x.dense.data(), d, sums);
+      }
+      return sums;
+    }
     float scaled(std::size_t place) const noexcept { return model.scale_.scaled(place, x.dense[place]); }
   };
 
@@ -286,7 +298,8 @@ class Linear {
                                            const Dense& dense) const noexcept {
     Evaluation e;
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
-    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = front.intercept[k] + (d == 0 ? 0.0F : dense.dot(k, d));
+    if (d > 0) e.margins = dense.dots(d);
+    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += front.intercept[k];
     if (!table.empty()) {
       add_margins<Access>(table, x.sparse, e.margins);
       const auto add = [&](std::uint32_t index, float value) {
@@ -400,7 +413,7 @@ class Linear {
 
   /// One step of every weight of an example.
   void descend(const Block& dense, const Block& gathered, const detail::LinearExample<lanes>& example) noexcept {
-    const Optimizer& optimizer = options_.optimizer;
+    const Optimizer optimizer = detail::adapted(options_.optimizer, front_.mixture);
     const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
     detail::Sensitivity<rate_count> s;
     for (const Block* block : {&dense, &gathered}) {

@@ -27,7 +27,8 @@ namespace rtml {
 class MultiRate {
  public:
   struct Options {
-    float prior = 0.15F;  ///< variance that the first expects of a weight, > 0
+    float prior = 0.15F;  ///< variance that the first expects of a weight, > 0; of examples of many features, what `reach` leaves
+    float reach = 4.65F;  ///< variance that it expects of a margin, over the features of a mean example, > 0
     float bold = 0.3F;    ///< AdaGrad's rate of the second, > 0
     float fast = 0.0F;    ///< constant rate of the third, >= 0; 0 = what suits the loss (`Loss::fast`)
     float mixing = 1.0F;  ///< how quickly the mixture follows, > 0
@@ -73,11 +74,21 @@ class MultiRate {
     /// from the mixture, `energy` its mean square.
     void learn(const std::array<float, lanes>& slope, float energy, float weight, const MultiRate& optimizer) noexcept {
       weight = std::min(weight, 100.0F);
-      energy_ = std::min(energy_ + weight * energy, detail::largest_energy);
+      // Of an example that weighs 100, the gradient is 100 times as steep, its square 10^4 times.
+      energy_ = std::min(energy_ + std::max(weight, weight * weight) * energy, detail::largest_energy);
       const float step = optimizer.options_.mixing * weight / std::sqrt(1.0F + energy_);
       for (std::size_t k = 0; k < lanes; ++k) logit_[k] -= step * slope[k];
       normalise();
     }
+
+    /// One more example, of squared values that sum up to `square`.
+    void count(float square) noexcept {
+      counted_ = std::min(counted_ + 1.0F, longest);
+      square_ += (std::min(square, detail::largest_energy) - square_) / counted_;
+    }
+
+    /// What the first expects of a weight: many features share what a margin can be.
+    float prior(const Options& options) const noexcept { return std::min(options.prior, options.reach / std::max(square_, 1.0F)); }
 
     /// The mean by what each learned from.
     void merge(const State& other) noexcept {
@@ -89,23 +100,27 @@ class MultiRate {
       energy_ = std::min(energy_ + other.energy_, detail::largest_energy);
       dispersion_ = mean(dispersion_, seen_, other.dispersion_, other.seen_);
       seen_ = std::min(seen_ + other.seen_, longest);
+      square_ = mean(square_, counted_, other.square_, other.counted_);
+      counted_ = std::min(counted_ + other.counted_, longest);
     }
 
     template <class Self, class Ar>
     static void archive(Self& self, Ar& ar) {
-      ar(self.logit_, self.energy_, self.seen_, self.dispersion_);
+      ar(self.logit_, self.energy_, self.seen_, self.dispersion_, self.counted_, self.square_);
       if constexpr (Ar::reading) {
         for (const float logit : self.logit_) ar.check(is_finite(logit) && logit >= lowest && logit <= 0.0F, "mixture");
         ar.check(is_finite(self.energy_) && self.energy_ >= 0.0F, "mixture energy");
         ar.check(self.seen_ >= 1.0F && self.seen_ <= longest, "count of gradients");
         ar.check(self.dispersion_ >= least && self.dispersion_ <= 100.0F, "dispersion");
+        ar.check(self.counted_ >= 0.0F && self.counted_ <= longest, "count of examples");
+        ar.check(detail::sound_energy(self.square_), "size of the examples");
         self.share();
       }
     }
 
    private:
     static constexpr float lowest = -8.0F;     // a lane that fell behind keeps 1 / 3000, from where it can return
-    static constexpr float longest = 1000.0F;  // examples over which the dispersion is averaged
+    static constexpr float longest = 1000.0F;  // examples over which is averaged
     static constexpr float least = 1e-4F;
 
     void normalise() noexcept {
@@ -125,6 +140,8 @@ class MultiRate {
     float energy_ = 0.0F;
     float seen_ = 10.0F;  // so many gradients of mean square 1 stand for none
     float dispersion_ = 1.0F;
+    float counted_ = 0.0F;
+    float square_ = 0.0F;  // of an example's values, the mean sum
   };
 
   MultiRate() : MultiRate(Options{}) {}
@@ -132,6 +149,7 @@ class MultiRate {
   /// @throws ConfigError when an option is outside its documented range.
   explicit MultiRate(const Options& options) : options_(options) {
     require("MultiRate", "prior", options.prior, options.prior > 0.0F && options.prior <= 1e6F, "in (0, 1e6]");
+    require("MultiRate", "reach", options.reach, options.reach > 0.0F && options.reach <= 1e6F, "in (0, 1e6]");
     require("MultiRate", "bold", options.bold, options.bold > 0.0F && options.bold <= 1e6F, "in (0, 1e6]");
     require("MultiRate", "fast", options.fast, options.fast >= 0.0F && options.fast <= 1e6F, "in [0, 1e6]");
     require("MultiRate", "mixing", options.mixing, options.mixing > 0.0F && options.mixing <= 1e3F, "in (0, 1e3]");
@@ -145,6 +163,13 @@ class MultiRate {
   }
   static constexpr void start(std::array<float, fields>& cell, float value) noexcept { cell = {value, value, value, 0.0F}; }
 
+  /// As it is after the examples that `state` counted.
+  MultiRate adapted(const State& state) const noexcept {
+    MultiRate now = *this;
+    now.options_.prior = state.prior(options_);
+    return now;
+  }
+
   static void accumulate(std::array<float, fields>& cell, float z, float energy) noexcept {
     cell[3] = detail::clamp_energy(cell[3] + energy * (z * z));
   }
@@ -154,7 +179,8 @@ class MultiRate {
 
   template <class Loss>
   Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<rate_count>& s,
-            const detail::Penalty& /*penalty*/, State& /*state*/) const noexcept {
+            const detail::Penalty& /*penalty*/, State& state) const noexcept {
+    state.count(s.plain);
     const auto& m = example.margins;
     const float fast = options_.fast > 0.0F ? options_.fast : Loss::fast;
     return {{example.unit * loss.flow(m[0], example.y, example.weight * s.adaptive[0]) / s.adaptive[0],
@@ -182,8 +208,8 @@ class MultiRate {
   static void archive(Self& self, Ar& ar) {
     ar.header("MultiRate", 1);
     auto& o = self.options_;
-    ar(o.prior, o.bold, o.fast, o.mixing);
-    ar.check(o.prior > 0.0F && o.prior <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
+    ar(o.prior, o.reach, o.bold, o.fast, o.mixing);
+    ar.check(o.prior > 0.0F && o.prior <= 1e6F && o.reach > 0.0F && o.reach <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
     ar.check(o.fast >= 0.0F && o.fast <= 1e6F && o.mixing > 0.0F && o.mixing <= 1e3F, "mixing");
   }
 

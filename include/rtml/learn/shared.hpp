@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -39,6 +40,7 @@ class Shared<Linear<Loss, Optimizer>> {
   static_assert(std::is_trivially_copyable_v<Front>);
 
   static constexpr std::size_t fields = Optimizer::fields;
+  static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t front_words = (sizeof(Front) + 7) / 8;
 
  public:
@@ -83,32 +85,48 @@ class Shared<Linear<Loss, Optimizer>> {
   std::uint64_t refused() const noexcept { return model_.refused_ + refused_.load(std::memory_order_relaxed); }
 
  private:
-  /// As kernels::dot_present, in its order, over weights that others write.
-  struct PresentTimesShared {
-    const std::atomic<float>* w;
+  /// As ColumnScale::dots, in its order, over what others write: copied some columns at a time, as only whole vectors are fast.
+  struct SharedProducts {
+    static constexpr std::size_t columns = 64;
+
+    SharedProducts(const Shared& of, const float* values) noexcept : shared(of), x(values) {}
+
+    const Shared& shared;
     const float* x;
+    std::array<std::array<float, columns>, lanes + 1> copied;  // weights, scales
+
     template <class Floats, class Load>
-    void operator()(Floats& product, Load load) const noexcept {
-      Floats values;
-      load(values, x);
-      kernels::detail::clear_missing(values);
-      Floats weights{};
-      const std::size_t n = load.size(sizeof(Floats) / sizeof(float));
-      for (std::size_t i = 0; i < n; ++i) weights[i] = w[load.at + i].load(std::memory_order_relaxed);
-      product = weights * values;
-      kernels::detail::settle(product);
+    void operator()(Floats (&products)[lanes], Load load) noexcept {
+      Load here = load;
+      here.at %= columns;
+      if (here.at == 0) copy(load.at);
+      std::array<const float*, lanes> w;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+      for (std::size_t k = 0; k < lanes; ++k) w[k] = copied[k].data();
+      kernels::detail::ProductsWithin<lanes>{w.data(), x + (load.at - here.at), copied[lanes].data(), detail::largest_scaled}(products,
+                                                                                                                              here);
+    }
+
+    void copy(std::size_t from) noexcept {
+      const std::size_t n = std::min(columns, shared.model_.schema_.dense_size() - from);
+      const auto take = [&](std::size_t array, std::array<float, columns>& to) {
+        for (std::size_t j = 0; j < n; ++j) to[j] = shared.dense_[array][from + j].load(std::memory_order_relaxed);
+      };
+      for (std::size_t k = 0; k < lanes; ++k) take(k, copied[k]);
+      if constexpr (Optimizer::scales_itself) {
+        copied[lanes].fill(std::numeric_limits<float>::max());  // nothing is cut
+      } else {
+        take(fields, copied[lanes]);
+      }
     }
   };
 
   struct SharedDense {
     const Shared& shared;
     Features x;
-    float dot(std::size_t k, std::size_t d) const noexcept {
-      if (std::array<float, 1024> own; d <= own.size()) {  // copied, then summed by whole vectors: three times as fast
-        for (std::size_t j = 0; j < d; ++j) own[j] = shared.dense_[k][j].load(std::memory_order_relaxed);
-        return kernels::dot_present(own.data(), x.dense.data(), d);
-      }
-      return kernels::detail::sum_in_lanes<16>(d, PresentTimesShared{shared.dense_[k].data(), x.dense.data()});
+    typename Model::Margins dots(std::size_t d) const noexcept {
+      typename Model::Margins sums;
+      kernels::detail::sums_in_lanes<16, lanes>(d, SharedProducts(shared, x.dense.data()), sums.data());
+      return sums;
     }
     float scaled(std::size_t place) const noexcept {
       return detail::ColumnScale::scaled_by(shared.dense_[fields][place].load(std::memory_order_relaxed), x.dense[place]);

@@ -149,9 +149,13 @@ class Softmax {
   void each_margin(Features x, Use use) const noexcept {
     const std::size_t d = dense_.empty() ? 0 : std::min(x.dense.size(), schema_.dense_size());
     for (std::size_t c = 0; c < classes_; ++c) {
+      std::array<float, lanes> sums{};
+      if (d > 0) {
+        const auto* weights = dense_.data() + c * fields;
+        scale_.dots(std::array{weights[0].data(), weights[1].data(), weights[2].data()}, x.dense.data(), d, sums);
+      }
       for (std::size_t k = 0; k < lanes; ++k) {
-        float margin = intercept_[c][k];
-        if (d > 0) margin += kernels::dot_present(dense_[c * fields + k].data(), x.dense.data(), d);
+        float margin = intercept_[c][k] + sums[k];
         if (!table_.empty()) {
           for (const SparseFeature& feature : x.sparse) margin += table_.row(feature.index, classes_)[c].fields[k] * feature.value;
           nominal_.each(x.dense.first(d),
@@ -184,7 +188,12 @@ class Softmax {
     nominal_.blank(scale_.values());
     std::span<const SparseFeature> sparse;
     if (!table_.empty()) sparse = merged_(x.sparse, nominal_.features(x.dense), table_.mask());
-    for (std::size_t c = 0; c < classes_; ++c) descend(c, weight, sparse);
+    const MultiRate optimizer = options_.optimizer.adapted(mixture_);
+    float square = 1.0F;
+    for (std::size_t j = 0; j < scale_.size(); ++j) square += scale_.values()[j] * scale_.values()[j];
+    for (const SparseFeature& feature : sparse) square += feature.value * feature.value;
+    mixture_.count(square);
+    for (std::size_t c = 0; c < classes_; ++c) descend(c, weight, sparse, optimizer);
   }
 
   /// Counts the mixture's squared gradients for `descend` and moves the mixture.
@@ -209,12 +218,11 @@ class Softmax {
   }
 
   /// One step of the weights of one class.
-  void descend(std::size_t c, float weight, std::span<const SparseFeature> sparse) noexcept {
+  void descend(std::size_t c, float weight, std::span<const SparseFeature> sparse, const MultiRate& optimizer) noexcept {
     const std::size_t d = scale_.size();
     const float* value = scale_.values();
     const float* before = scale_.before();
     const float* inverse = scale_.inverse();
-    const MultiRate& optimizer = options_.optimizer;
     detail::Sensitivity<MultiRate::rate_count> s;
     for (std::size_t j = 0; j < d; ++j) {
       Cell cell = dense_cell(c, j);
@@ -238,20 +246,20 @@ class Softmax {
                  -std::min(rates.fast * weight, largest_step) * g[2] / s.plain};
     for (std::size_t j = 0; j < d; ++j) {
       Cell cell = dense_cell(c, j);
-      const auto pull = pulls_of(cell, value[j]);
+      const auto pull = pulls_of(optimizer, cell, value[j]);
       for (std::size_t k = 0; k < lanes; ++k) cell[k] *= before[j];
       MultiRate::apply(cell, value[j], pull, plan, true);
       for (std::size_t k = 0; k < lanes; ++k) dense_[c * fields + k][j] = detail::clamp_weight(cell[k] * inverse[j]);
     }
     for (const SparseFeature& feature : sparse) {
       Cell& cell = table_.row(feature.index, classes_)[c].fields;
-      MultiRate::apply(cell, feature.value, pulls_of(cell, feature.value), plan, true);
+      MultiRate::apply(cell, feature.value, pulls_of(optimizer, cell, feature.value), plan, true);
     }
-    MultiRate::apply(intercept_[c], 1.0F, pulls_of(intercept_[c], 1.0F), plan, false);
+    MultiRate::apply(intercept_[c], 1.0F, pulls_of(optimizer, intercept_[c], 1.0F), plan, false);
   }
 
-  std::array<float, MultiRate::rate_count> pulls_of(const Cell& cell, float z) const noexcept {
-    auto pulls = options_.optimizer.rates(cell, 1.0F);
+  static std::array<float, MultiRate::rate_count> pulls_of(const MultiRate& optimizer, const Cell& cell, float z) noexcept {
+    auto pulls = optimizer.rates(cell, 1.0F);
     for (float& pull : pulls) pull *= z;
     return pulls;
   }

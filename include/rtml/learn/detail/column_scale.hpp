@@ -1,12 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "rtml/core/finite.hpp"
+#include "rtml/core/kernels.hpp"
 #include "rtml/core/schema.hpp"
 #include "rtml/learn/detail/branchless.hpp"
 #include "rtml/learn/detail/linear_kernels.hpp"
@@ -21,8 +23,9 @@ inline std::vector<float> moved_to(const Schema& now, const Schema& old, const s
   return moved;
 }
 
-/// Makes dense learners free of their columns' scales: each value is divided by its column's root mean square, seen so far, zeros and
-/// missing values left out. One value counts for at most `largest_scaled` times that, so that an outlier does not become the scale.
+/// Makes dense learners free of their columns' scales: each value is divided by its column's root mean square over its last thousand
+/// values, zeros and missing ones left out. One value counts for at most `largest_scaled` times that, so that an outlier neither becomes the scale nor
+/// decides what is predicted.
 class ColumnScale {
  public:
   void bind(const Schema& now, const Schema& old) {
@@ -48,6 +51,15 @@ class ColumnScale {
   /// A present value of a column as it would enter now; 0 where nothing was seen.
   float scaled(std::size_t column, float value) const noexcept { return scaled_by(scale_[column], value); }
   static float scaled_by(float scale, float value) noexcept { return scale > 0.0F ? cut(value / scale, largest_scaled) : 0.0F; }
+
+  /// A present value of a column, in its own unit, as far from 0 as it counts.
+  float within(std::size_t column, float value) const noexcept { return cut(value, largest_scaled * scale_[column]); }
+
+  /// Sums of w[k] [d] times the values of x [d] that are present, each as far from 0 as it counts. @pre d <= size()
+  template <std::size_t count>
+  void dots(const std::array<const float*, count>& w, const float* x, std::size_t d, std::array<float, count>& sums) const noexcept {
+    kernels::dots_within(w.data(), count, x, scale_.data(), largest_scaled, d, sums.data());
+  }
 
   float* values() noexcept { return value_.data(); }                 ///< x over its scale, within reach; 0 = missing
   const float* before() const noexcept { return before_.data(); }    ///< the scales before this example

@@ -56,8 +56,8 @@ class LinearFront {
     labels_.merge(other.labels_);
     largest_count_ = std::max(largest_count_, other.largest_count_);
     bound_margins();
-    optimizer.merge(intercept, other.intercept, unit(), {});
     mixture.merge(other.mixture);
+    adapted(optimizer, mixture).merge(intercept, other.intercept, unit(), {});
   }
 
   template <class Self, class Ar>

@@ -35,9 +35,9 @@ struct ScaledColumns {
   float* inverse;
 };
 
-inline constexpr float least_scale = 1e-18F;  // below it a value counts as 0: its square would lose bits
-inline constexpr float most_counted = 16777216.0F;
-inline constexpr float largest_scaled = 10.0F;
+inline constexpr float least_scale = 1e-18F;    // below it a value counts as 0: its square would lose bits
+inline constexpr float most_counted = 1000.0F;  // values over which a scale is averaged: units change
+inline constexpr float largest_scaled = 7.0F;
 
 /// The weights of `Optimizer` that an example meets, field by field, and what the example brings to each: arrays of n floats.
 template <class Optimizer>

@@ -30,6 +30,8 @@ namespace rtml::detail {
 // z is the feature's value, over its column's scale unless the optimizer `scales_itself`. Steps are in the label's unit (losses.hpp), so
 // that they need no tuning to its size. What runs for each cell is free of branches: its loop must vectorise.
 
+// One that learns from the examples themselves how to take them is what `adapted(state)` returns.
+
 /// What an optimizer sees of an example: margins and label in the label's unit.
 template <std::size_t Lanes>
 struct LinearExample {
@@ -134,6 +136,15 @@ class RelativeSizes : public OneLane {
   double examples_ = 0.0;
   double norms_ = 0.0;
 };
+
+template <class Optimizer>
+Optimizer adapted(const Optimizer& optimizer, const typename Optimizer::State& state) noexcept {
+  if constexpr (requires { optimizer.adapted(state); }) {
+    return optimizer.adapted(state);
+  } else {
+    return optimizer;
+  }
+}
 
 struct OneStep {
   float step = 0.0F;
