@@ -318,28 +318,53 @@ class Linear {
   /// Adds what hashed features give; four sums side by side, as an addition need not wait for the one before.
   template <class Access>
   void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
-    // All fields of a cell of four at once: what is no weight is summed for nothing.
-    constexpr bool whole = fields == 4 && lanes != 1 && std::same_as<Access, detail::OwnAccess>;
-    using Sum = std::conditional_t<whole, kernels::detail::Quad, Margins>;
-    std::array<Sum, 4> sums{};
-    const bool lazily = penalised();
-    const auto add = [&](Sum& sum, const SparseFeature& feature) {
-      if constexpr (whole) {
-        Sum weights;
-        std::memcpy(&weights, table[feature.index].data(), sizeof(Sum));
-        if (lazily)
-          for (std::size_t k = 0; k < lanes; ++k) weights[k] = now(weights[k]);
-        sum += weights * feature.value;
-      } else {
-        const Margins cell = table.template load<Access, lanes>(feature.index);
-        for (std::size_t k = 0; k < lanes; ++k) sum[k] += (lazily ? now(cell[k]) : cell[k]) * feature.value;
-      }
+    if (penalised()) {
+      add_margins<Access>(table, sparse, margins, [this](float stored) { return now(stored); });
+    } else {
+      add_margins<Access>(table, sparse, margins, [](float stored) { return stored; });
+    }
+  }
+
+  template <class Access, class Now>
+  static void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins, Now now) noexcept {
+    using Quad = kernels::detail::Quad;
+    const auto load = [&](const SparseFeature& feature) {
+      Margins weights = table.template load<Access, lanes>(feature.index);
+      for (float& weight : weights) weight = now(weight);
+      return weights;
     };
     std::size_t i = 0;
-    for (; i + 4 <= sparse.size(); i += 4)
-      for (std::size_t side = 0; side < 4; ++side) add(sums[side], sparse[i + side]);
-    for (; i < sparse.size(); ++i) add(sums[i % 4], sparse[i]);
-    for (std::size_t k = 0; k < lanes; ++k) margins[k] += (sums[0][k] + sums[1][k]) + (sums[2][k] + sums[3][k]);
+    if constexpr (lanes == 1) {  // a vector of four features
+      Quad sum{};
+      for (; i + 4 <= sparse.size(); i += 4) {
+        const SparseFeature* x = sparse.data() + i;
+        sum += Quad{load(x[0])[0], load(x[1])[0], load(x[2])[0], load(x[3])[0]} * Quad{x[0].value, x[1].value, x[2].value, x[3].value};
+      }
+      margins[0] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    } else {  // a vector for each of four features: what a cell has beside weights is summed for nothing
+      constexpr bool whole = fields == 4 && std::same_as<Access, detail::OwnAccess>;
+      std::array<Quad, 4> sums{};
+      for (; i + 4 <= sparse.size(); i += 4) {
+        for (std::size_t side = 0; side < 4; ++side) {
+          const SparseFeature& feature = sparse[i + side];
+          Quad weights{};
+          if constexpr (whole) {
+            std::memcpy(&weights, table[feature.index].data(), sizeof(Quad));
+            for (std::size_t k = 0; k < lanes; ++k) weights[k] = now(weights[k]);
+          } else {
+            const Margins loaded = load(feature);
+            for (std::size_t k = 0; k < lanes; ++k) weights[k] = loaded[k];
+          }
+          sums[side] += weights * feature.value;
+        }
+      }
+      const Quad sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+      for (std::size_t k = 0; k < lanes; ++k) margins[k] += sum[k];
+    }
+    for (; i < sparse.size(); ++i) {
+      const Margins weights = load(sparse[i]);
+      for (std::size_t k = 0; k < lanes; ++k) margins[k] += weights[k] * sparse[i].value;
+    }
   }
 
   /// One example; hashed weights lie in `table`.
