@@ -123,7 +123,8 @@ nlohmann::ordered_json measure_any(const SparseRows& rows, const rtml::AnyLearne
 }  // namespace
 
 nlohmann::ordered_json measure_shared(const SparseRows& rows, const rtml::AnyLearner& learner, unsigned threads) {
-  return measure_any<rtml::MultiRate, rtml::AdaGrad, rtml::FtrlProximal, rtml::Nag, rtml::Sgd>(rows, learner, threads);
+  return measure_any<rtml::MultiRate, rtml::AdaGrad, rtml::Adam, rtml::CoinBetting, rtml::FtrlProximal, rtml::Nag, rtml::Sgd>(rows, learner,
+                                                                                                                              threads);
 }
 
 }  // namespace rtml_bench

@@ -30,6 +30,7 @@ float real(Spec& spec, std::string_view key, float otherwise) {
 
 MultiRate multi_rate(Spec& spec, MultiRate::Options options) {
   options.prior = real(spec, "prior", options.prior);
+  options.reach = real(spec, "reach", options.reach);
   options.bold = real(spec, "bold", options.bold);
   options.fast = real(spec, "fast", options.fast);
   options.mixing = real(spec, "mixing", options.mixing);

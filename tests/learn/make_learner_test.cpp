@@ -41,9 +41,10 @@ TEST_CASE("options of a specification reach the learner", "[learn][registry]") {
   const AnyLearner quantile = make_learner("linear:loss=quantile,tau=0.9");
   REQUIRE(quantile.as<QuantileRegression>() != nullptr);
   CHECK(quantile.as<QuantileRegression>()->options().loss.tau() == 0.9F);
-  const AnyLearner rates = make_learner("linear:prior=0.1,bold=0.2,fast=3,mixing=2");
+  const AnyLearner rates = make_learner("linear:prior=0.1,reach=2,bold=0.2,fast=3,mixing=2");
   REQUIRE(rates.as<LinearRegression>() != nullptr);
   CHECK(rates.as<LinearRegression>()->options().optimizer.options().fast == 3.0F);
+  CHECK(rates.as<LinearRegression>()->options().optimizer.options().reach == 2.0F);
   CHECK(make_learner("logistic:loss=hinge").threshold() == 0.0F);
   CHECK(make_learner("linear:loss=poisson,optimizer=adagrad,rate=0.1,beta=2").task() == Task::regression);
   const AnyLearner falling = make_learner("logistic:optimizer=sgd,rate=0.1,power=0.5,horizon=200");
