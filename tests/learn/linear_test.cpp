@@ -390,6 +390,54 @@ TEST_CASE("A value far outside its column counts for seven times the column's sc
   }
 }
 
+TEST_CASE("Hashed features of any unit are learned as dense columns are", "[learn][property]") {
+  constexpr std::size_t n = 6;
+  const std::array<float, n> units = {1.0F, 1e-6F, 1e9F, 30.0F, 1e-3F, 1e5F};
+  LogisticRegression dense;
+  LogisticRegression hashed({.bits = 10});
+  dense.bind(Schema::numeric(n));
+  hashed.bind(Schema({{.name = "words", .kind = Column::Kind::hashed}}));
+  Rng rng(3);
+  for (int i = 0; i < 3000; ++i) {
+    std::array<float, n> x{};
+    std::array<SparseFeature, n> sparse{};
+    for (std::uint32_t j = 0; j < n; ++j) {
+      x[j] = units[j] * static_cast<float>(rng.normal());
+      sparse[j] = {j, x[j]};
+    }
+    const float y = x[0] + x[1] * 1e6F + x[2] * 1e-9F > 0.0F ? 1.0F : 0.0F;
+    CAPTURE(i);
+    REQUIRE(hashed.predict({{}, sparse}) == Approx(dense.predict({x, {}})).margin(1e-4));
+    hashed.learn({{}, sparse}, y);
+    dense.learn({x, {}}, y);
+  }
+  std::array<float, 1> contribution{};
+  const auto of = [&](float value) {
+    const std::array<SparseFeature, 1> feature = {{{1, value}}};
+    hashed.contributions({{}, feature}, {}, contribution);
+    return contribution[0];
+  };
+  CHECK(of(1e6F) == of(1.0F));  // far outside
+  CHECK(of(1e-6F) < 0.2F * of(1.0F));
+}
+
+TEST_CASE("Categories need no scales; the first other value makes room for them", "[learn]") {
+  LogisticRegression model({.bits = 12});
+  model.bind(Schema({{.name = "words", .kind = Column::Kind::hashed}}));
+  const std::size_t before = model.memory_bytes();
+  const auto learn = [&](std::uint32_t index, float value) {
+    const std::array<SparseFeature, 2> sparse = {{{index, value}, {7, 1.0F}}};
+    model.learn({{}, sparse}, static_cast<float>(index % 2));
+  };
+  for (std::uint32_t i = 0; i < 200; ++i) learn(i % 10, i % 3 == 0 ? -1.0F : 1.0F);
+  CHECK(model.memory_bytes() == before);
+  const std::array<SparseFeature, 1> known = {{{3, 1.0F}}};
+  const float predicted = model.predict({{}, known});
+  learn(4, 250.0F);
+  CHECK(model.memory_bytes() == before + 8 * 4096);
+  CHECK(model.predict({{}, known}) == Approx(predicted).margin(0.05));  // what was learned of ones stays
+}
+
 TEST_CASE("contributions and intercept sum to the margin", "[learn]") {
   LogisticRegression model({.bits = 8, .l1 = 1e-4F, .l2 = 1e-4F});
   const Schema base = linear_schema();

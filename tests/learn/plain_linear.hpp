@@ -83,8 +83,10 @@ class PlainLinear {
     std::array<double, 3> w{};  // of the lanes
     double g2 = 0.0;            // sum of squared gradients; FTRL: n
     double z = 0.0;             // FTRL
-    double largest = 0.0;       // NAG, coin betting
-    double m = 0.0;             // Adam, as the next two
+    double scale = 0.0;         // of hashed values that are not 1
+    double count = 0.0;
+    double largest = 0.0;  // NAG, coin betting
+    double m = 0.0;        // Adam, as the next two
     double v = 0.0;
     int t = 0;
     double origin = 0.0;  // coin betting, as the rest
@@ -136,14 +138,19 @@ class PlainLinear {
     }
     std::map<std::uint32_t, double> sums;
     for (const SparseFeature& feature : x.sparse) sums[feature.index & mask_] += static_cast<double>(feature.value);
+    for (const SparseFeature& feature : x.sparse) hashed_scales_ = hashed_scales_ || (three && std::abs(feature.value) != 1.0F);
     for (const auto& [index, value] : sums) {
-      weights.push_back(&hashed_[index]);
-      values.push_back(value);
+      Weight& weight = hashed_[index];
+      weights.push_back(&weight);
+      values.push_back(hashed_scales_ ? scaled(weight, value) : value);
     }
     weights.push_back(&intercept_);
     values.push_back(1.0);
 
     step(weights, values, m, g, y, h, unit);
+    if (hashed_scales_)
+      for (const auto& [index, value] : sums)
+        for (double& w : hashed_[index].w) w /= scale_of(hashed_[index]);
     for (std::size_t j = 0; j < dense_.size(); ++j)
       for (double& w : dense_[j].w) w = raw ? w : (scale_[j] > 0.0 ? w / scale_[j] : 0.0);
     if (three) mix(m, mixed, g, h);
@@ -173,7 +180,7 @@ class PlainLinear {
         if (!std::isnan(x.dense[j])) m[k] += dense_[j].w[k] * within(j, static_cast<double>(x.dense[j]));
       for (const SparseFeature& feature : x.sparse) {
         const auto at = hashed_.find(feature.index & mask_);
-        if (at != hashed_.end()) m[k] += at->second.w[k] * static_cast<double>(feature.value);
+        if (at != hashed_.end()) m[k] += at->second.w[k] * within(at->second, static_cast<double>(feature.value));
       }
       double reach = static_cast<double>(Loss::largest_margin);
       if constexpr (Loss::scaled) {
@@ -204,13 +211,28 @@ class PlainLinear {
   /// A value counts for no more than seven times its column's scale.
   double within(std::size_t j, double x) const { return raw ? x : std::clamp(x, -7.0 * scale_[j], 7.0 * scale_[j]); }
 
+  // Under MultiRate hashed values are scaled, each by its own weight's scale, once one came that is not 1.
+  static double scale_of(const Weight& weight) { return weight.scale > 0.0 ? weight.scale : 1.0; }
+  double within(const Weight& weight, double x) const {
+    return hashed_scales_ ? std::clamp(x, -7.0 * scale_of(weight), 7.0 * scale_of(weight)) : x;
+  }
+  /// Counts a value; the weight is left in terms of the scale before.
+  static double scaled(Weight& weight, double x) {
+    for (double& w : weight.w) w *= scale_of(weight);
+    return scaled(weight.scale, weight.count, x);
+  }
+
   double scaled(std::size_t j, double x) {
-    if (std::isnan(x) || x == 0.0) return 0.0;
-    if (raw) return x;
-    count_[j] = std::min(count_[j] + 1.0, 1000.0);
-    const double size = scale_[j] > 0.0 ? std::min(std::abs(x), 7.0 * scale_[j]) : std::abs(x);
-    scale_[j] = std::sqrt(scale_[j] * scale_[j] + (size * size - scale_[j] * scale_[j]) / count_[j]);
-    return std::clamp(x / scale_[j], -7.0, 7.0);
+    if (std::isnan(x)) return 0.0;
+    return raw ? x : scaled(scale_[j], count_[j], x);
+  }
+
+  static double scaled(double& scale, double& count, double x) {
+    if (x == 0.0) return 0.0;
+    count = std::min(count + 1.0, 1000.0);
+    const double size = scale > 0.0 ? std::min(std::abs(x), 7.0 * scale) : std::abs(x);
+    scale = std::sqrt(scale * scale + (size * size - scale * scale) / count);
+    return std::clamp(x / scale, -7.0, 7.0);
   }
 
   void step(const std::vector<Weight*>& weights, const std::vector<double>& values, const std::array<double, 3>& m, double g, double y,
@@ -417,6 +439,7 @@ class PlainLinear {
   std::vector<double> count_;
   std::map<std::uint32_t, Weight> hashed_;
   Weight intercept_;
+  bool hashed_scales_ = false;
   std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
   std::array<double, 3> logit_{};
   double energy_ = 0.0;

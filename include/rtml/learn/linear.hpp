@@ -20,7 +20,7 @@
 #include "rtml/core/kernels.hpp"
 #include "rtml/learn/detail/column_scale.hpp"
 #include "rtml/learn/detail/gathered_weights.hpp"
-#include "rtml/learn/detail/hashed_table.hpp"
+#include "rtml/learn/detail/hashed_weights.hpp"
 #include "rtml/learn/detail/interactions.hpp"
 #include "rtml/learn/detail/linear_front.hpp"
 #include "rtml/learn/detail/merged.hpp"
@@ -38,8 +38,9 @@ class Shared;
 ///
 /// - Dense columns are scaled inside, by their root mean square: their unit does not matter. Missing (NaN) values contribute nothing.
 ///   Nominal dense columns are hashed, code by code, into the table.
-/// - Hashed features share a table of 2^bits weights, index & (2^bits - 1); repeated indices add up. Their values are taken as they come:
-///   keep them near 1, as categories are. Without hashed or nominal columns in the schema there is no table, and they are ignored.
+/// - Hashed features share a table of 2^bits weights, index & (2^bits - 1); repeated indices add up. The value of a category is 1; once another
+///   comes, the default optimizer keeps a scale for each feature, as for a dense column (8 bytes a weight more, allocated then). The others
+///   take hashed values as they come. Without hashed or nominal columns in the schema there is no table, and they are ignored.
 /// - Importance: of hashed features, under Sgd at a constant rate or PassiveAggressive with linear slack, weight 2 is the example twice, up
 ///   to rounding. Under AdaGrad, and with dense columns (whose scales count an example once), nearly so. MultiRate's mixture judges an
 ///   example once, before the step: shown twice it would favour what remembers best. Under FTRL, Adam and CoinBetting the gradient counts
@@ -61,10 +62,11 @@ class Linear {
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t fields = Optimizer::fields;
   static constexpr std::size_t rate_count = Optimizer::rate_count;
+  static constexpr bool scales_hashed = detail::scales_hashed<Optimizer>();
   static constexpr std::size_t usual_features = 256;  // of an example, for which there is room from the beginning
   using Cell = std::array<float, fields>;
   using Front = detail::LinearFront<Loss, Optimizer>;
-  using Table = detail::HashedTable<fields>;
+  using Table = detail::HashedWeights<fields>;
   using Kernels = detail::LinearKernels<Optimizer>;
   using Block = detail::WeightBlock<Optimizer>;
   using Margins = std::array<float, lanes>;
@@ -143,8 +145,8 @@ class Linear {
       for (std::size_t k = 0; k < lanes; ++k) dense[j] += shares[k] * dense_[k][j] * value;
     }
     nominal_.each(x.dense, [&](std::size_t place, std::uint32_t index) { dense[place] = mixed_weight(index); });
-    for (std::size_t i = 0; i < sparse.size(); ++i) sparse[i] = table_.empty() ? 0.0F : mixed_weight(x.sparse[i].index) * x.sparse[i].value;
-    each_interaction(x, {}, OwnDense{*this, x}, [&](std::uint32_t index, float value) { intercept += mixed_weight(index) * value; });
+    for (std::size_t i = 0; i < sparse.size(); ++i) sparse[i] = table_.empty() ? 0.0F : share_of(x.sparse[i].index, x.sparse[i].value);
+    each_interaction(x, {}, OwnDense{*this, x}, [&](std::uint32_t index, float value) { intercept += share_of(index, value); });
     return intercept;
   }
 
@@ -188,6 +190,7 @@ class Linear {
     scale_.merge(other.scale_);
     if (!table_.empty())
       for (std::uint32_t i = 0; i <= table_.mask(); ++i) join(table_[i], other.table_[i]);
+    table_.scales.merge(other.table_.scales, options_.bits);
     shrink_ = 1.0F;
     gravity_ = 0.0F;
     refused_ += other.refused_;
@@ -288,6 +291,19 @@ class Linear {
     return sum;
   }
 
+  float share_of(std::uint32_t index, float value) const noexcept {
+    return mixed_weight(index) * within<detail::OwnAccess>(table_, index, value);
+  }
+
+  /// A hashed value as far from 0 as it counts.
+  template <class Access>
+  static float within(const Table& table, std::uint32_t index, float value) noexcept {
+    if constexpr (scales_hashed) {
+      if (table.scales.template in_use<Access>()) return table.scales.template within<Access>(index, value);
+    }
+    return value;
+  }
+
   Evaluation evaluate(Features x, Fields of) const noexcept {
     return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x});
   }
@@ -304,7 +320,8 @@ class Linear {
       add_margins<Access>(table, x.sparse, e.margins);
       const auto add = [&](std::uint32_t index, float value) {
         const Margins cell = table.template load<Access, lanes>(index);
-        for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k]) * value;
+        const float counted = within<Access>(table, index, value);
+        for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k]) * counted;
       };
       nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { add(index, 1.0F); });
       each_interaction(x, of, dense, add);
@@ -318,15 +335,21 @@ class Linear {
   /// Adds what hashed features give; four sums side by side, as an addition need not wait for the one before.
   template <class Access>
   void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
+    const auto as_stored = [](float stored) { return stored; };
+    const auto lazily = [this](float stored) { return now(stored); };
+    const auto as_given = [](const SparseFeature& feature) { return feature.value; };
+    const auto scaled = [&](const SparseFeature& feature) { return within<Access>(table, feature.index, feature.value); };
+    const bool given = !scales_hashed || !table.scales.template in_use<Access>();
     if (penalised()) {
-      add_margins<Access>(table, sparse, margins, [this](float stored) { return now(stored); });
+      given ? add_margins<Access>(table, sparse, margins, lazily, as_given) : add_margins<Access>(table, sparse, margins, lazily, scaled);
     } else {
-      add_margins<Access>(table, sparse, margins, [](float stored) { return stored; });
+      given ? add_margins<Access>(table, sparse, margins, as_stored, as_given)
+            : add_margins<Access>(table, sparse, margins, as_stored, scaled);
     }
   }
 
-  template <class Access, class Now>
-  static void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins, Now now) noexcept {
+  template <class Access, class Now, class Value>
+  static void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins, Now now, Value value) noexcept {
     using Quad = kernels::detail::Quad;
     const auto load = [&](const SparseFeature& feature) {
       Margins weights = table.template load<Access, lanes>(feature.index);
@@ -338,7 +361,7 @@ class Linear {
       Quad sum{};
       for (; i + 4 <= sparse.size(); i += 4) {
         const SparseFeature* x = sparse.data() + i;
-        sum += Quad{load(x[0])[0], load(x[1])[0], load(x[2])[0], load(x[3])[0]} * Quad{x[0].value, x[1].value, x[2].value, x[3].value};
+        sum += Quad{load(x[0])[0], load(x[1])[0], load(x[2])[0], load(x[3])[0]} * Quad{value(x[0]), value(x[1]), value(x[2]), value(x[3])};
       }
       margins[0] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
     } else {  // a vector for each of four features: what a cell has beside weights is summed for nothing
@@ -355,7 +378,7 @@ class Linear {
             const Margins loaded = load(feature);
             for (std::size_t k = 0; k < lanes; ++k) weights[k] = loaded[k];
           }
-          sums[side] += weights * feature.value;
+          sums[side] += weights * value(feature);
         }
       }
       const Quad sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
@@ -363,7 +386,7 @@ class Linear {
     }
     for (; i < sparse.size(); ++i) {
       const Margins weights = load(sparse[i]);
-      for (std::size_t k = 0; k < lanes; ++k) margins[k] += weights[k] * sparse[i].value;
+      for (std::size_t k = 0; k < lanes; ++k) margins[k] += weights[k] * value(sparse[i]);
     }
   }
 
@@ -379,7 +402,7 @@ class Linear {
 
     // Gathered before the margin is computed, whose arithmetic then goes on beside what gathering stores.
     const auto sparse = table.empty() ? std::span<const SparseFeature>() : sparse_of(x, of);
-    const Block gathered = gather<Access>(table, sparse);
+    Block gathered = gather<Access>(table, sparse);
     const Evaluation e = before();
     detail::LinearExample<lanes> example;
     example.weight = weight;
@@ -388,6 +411,13 @@ class Linear {
     example.margin = front_.mixture.mix(example.margins);
     example.gradient = options_.loss.gradient(example.margin, example.y);
 
+    if constexpr (scales_hashed) {
+      using Scales = detail::HashedScales;
+      if (!table.empty() && (table.scales.template in_use<Access>() || !Scales::are_units(x.sparse) || !Scales::are_units(made_))) {
+        table.scales.template use<Access>(options_.bits);
+        gathered_.template scale<Access>(table.scales, sparse, gathered);
+      }
+    }
     descend(dense_block(x), gathered, example);
     if (penalised())
       for (std::size_t k = 0; k < lanes; ++k)

@@ -40,6 +40,7 @@ class MultiRate {
   static constexpr std::size_t rate_count = 2;
   static constexpr bool penalises_itself = false;
   static constexpr bool scales_itself = false;
+  static constexpr bool scales_hashed = true;
 
   struct Plan {
     std::array<float, lanes> step{};

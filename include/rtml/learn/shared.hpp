@@ -50,6 +50,7 @@ class Shared<Linear<Loss, Optimizer>> {
   explicit Shared(Model model) : model_(std::move(model)), table_(std::move(model_.table_)), front_(front_words), dense_(fields + 2) {
     require("Shared", "l1 or l2", std::max(model_.options_.l1, model_.options_.l2), !model_.penalised(), "0, or of FTRL");
     model_.table_ = {};
+    if (Model::scales_hashed && !table_.empty()) table_.scales.allocate(model_.options_.bits);  // before anybody looks
     for (auto& column : dense_) column = std::vector<std::atomic<float>>(model_.schema_.dense_size());
     publish(model_);
   }
@@ -72,6 +73,7 @@ class Shared<Linear<Loss, Optimizer>> {
     if (!table_.empty()) {
       model.table_.allocate(model_.options_.bits);
       for (std::uint32_t i = 0; i <= table_.mask(); ++i) model.table_[i] = table_.template load<detail::SharedAccess>(i);
+      model.table_.scales.template take<detail::SharedAccess>(table_.scales, model.options_.bits);
     }
     model.refused_ = refused();
     return model;
@@ -168,7 +170,7 @@ class Shared<Linear<Loss, Optimizer>> {
   }
 
   Model model_;  // without a table: how everything was bound
-  detail::HashedTable<fields> table_;
+  detail::HashedWeights<fields> table_;
   std::vector<std::atomic<std::uint64_t>> front_;
   std::vector<std::vector<std::atomic<float>>> dense_;  // [fields + 2, d]: weights field by field, scales, their counts
   std::atomic<const Learner*> last_{nullptr};           // who learned last: alone, it need not read what it wrote

@@ -23,6 +23,22 @@ inline std::vector<float> moved_to(const Schema& now, const Schema& old, const s
   return moved;
 }
 
+/// The scale of what two have seen, each so many values.
+inline void merge_scale(float& mine, float& my_count, float theirs, float their_count) noexcept {
+  const double all = static_cast<double>(my_count) + static_cast<double>(their_count);
+  if (all == 0.0) return;
+  const double share = static_cast<double>(their_count) / all;
+  const double square = (1.0 - share) * static_cast<double>(mine) * static_cast<double>(mine) +
+                        share * static_cast<double>(theirs) * static_cast<double>(theirs);
+  mine = static_cast<float>(std::sqrt(square));
+  my_count = static_cast<float>(std::min(all, static_cast<double>(most_counted)));
+}
+
+/// Whether they can have been read from a file of ours.
+inline bool sound_scale(float scale, float count) noexcept {
+  return (scale == 0.0F || (scale >= least_scale && scale <= 2.0F * largest_magnitude)) && count >= 0.0F && count <= most_counted;
+}
+
 /// Makes dense learners free of their columns' scales: each value is divided by its column's root mean square over its last thousand
 /// values, zeros and missing ones left out. One value counts for at most `largest_scaled` times that, so that an outlier neither becomes the scale nor
 /// decides what is predicted.
@@ -67,15 +83,7 @@ class ColumnScale {
 
   /// As if both had seen one stream, but for values that were cut.
   void merge(const ColumnScale& other) noexcept {
-    for (std::size_t j = 0; j < scale_.size(); ++j) {
-      const double all = static_cast<double>(count_[j]) + static_cast<double>(other.count_[j]);
-      if (all == 0.0) continue;
-      const double share = static_cast<double>(other.count_[j]) / all;
-      const double mine = static_cast<double>(scale_[j]);
-      const double theirs = static_cast<double>(other.scale_[j]);
-      scale_[j] = static_cast<float>(std::sqrt((1.0 - share) * mine * mine + share * theirs * theirs));
-      count_[j] = static_cast<float>(std::min(all, static_cast<double>(most_counted)));
-    }
+    for (std::size_t j = 0; j < scale_.size(); ++j) merge_scale(scale_[j], count_[j], other.scale_[j], other.count_[j]);
   }
 
   // What lasts, for who shares it.
@@ -93,10 +101,7 @@ class ColumnScale {
     if constexpr (Ar::reading) {
       const std::size_t n = self.scale_.size();
       ar.check(self.count_.size() == n, "scales");
-      for (std::size_t j = 0; j < n; ++j) {
-        ar.check(self.scale_[j] == 0.0F || (self.scale_[j] >= least_scale && self.scale_[j] <= 2.0F * largest_magnitude), "scale");
-        ar.check(self.count_[j] >= 0.0F && self.count_[j] <= most_counted, "count of a scale");
-      }
+      for (std::size_t j = 0; j < n; ++j) ar.check(sound_scale(self.scale_[j], self.count_[j]), "scale");
       self.value_.assign(n, 0.0F);
       self.before_.assign(n, 0.0F);
       self.inverse_.assign(n, 0.0F);

@@ -10,8 +10,9 @@
 
 #include "rtml/core/features.hpp"
 #include "rtml/core/kernels.hpp"
-#include "rtml/learn/detail/hashed_table.hpp"
+#include "rtml/learn/detail/hashed_weights.hpp"
 #include "rtml/learn/detail/linear_kernels.hpp"
+#include "rtml/learn/detail/optimizer.hpp"
 
 namespace rtml::detail {
 
@@ -57,6 +58,19 @@ class GatheredWeights {
     return block;
   }
 
+  /// Scales what was gathered: the block is then as one of dense columns. @pre the features of the last gather; scales in use
+  template <class Access>
+  void scale(HashedScales& scales, std::span<const SparseFeature> sparse, WeightBlock<Optimizer>& block) noexcept {
+    static_assert(scaling > 0);
+    float* before = column(width + 3);
+    float* inverse = column(width + 4);
+    scales.observe<Access>(sparse, column(width), {column(width + 1), column(width + 2), column(fields), before, inverse});
+    std::fill(before + sparse.size(), before + block.n, 1.0F);
+    std::fill(inverse + sparse.size(), inverse + block.n, 1.0F);
+    block.before = before;
+    block.inverse = inverse;
+  }
+
   /// @pre the table and features of the last gather
   template <class Access>
   void scatter(Table& table, std::span<const SparseFeature> sparse, Cell& intercept) noexcept {
@@ -81,12 +95,13 @@ class GatheredWeights {
   static constexpr bool by_fours = std::same_as<Access, OwnAccess> && sizeof(typename Table::Cell) == sizeof(Quad);
 
   static constexpr std::size_t width = fields + 1 + Optimizer::rate_count + (Optimizer::scales_itself ? 1 : 0);
+  static constexpr std::size_t scaling = scales_hashed<Optimizer>() ? 5 : 0;  // columns more
 
   static constexpr std::size_t padded(std::size_t n) noexcept { return (n + 15) / 16 * 16; }
 
   void make_room(std::size_t n) {
     room_ = padded(n);
-    columns_.assign(width * room_, 0.0F);
+    columns_.assign((width + scaling) * room_, 0.0F);
   }
 
   float* column(std::size_t at) noexcept { return columns_.data() + at * room_; }
@@ -122,7 +137,7 @@ class GatheredWeights {
          __builtin_shufflevector(high_left, high_right, 0, 1, 4, 5), __builtin_shufflevector(high_left, high_right, 2, 3, 6, 7)};
   }
 
-  std::vector<float> columns_;  // [width, room_]: fields, values, pulls, relative values
+  std::vector<float> columns_;  // [width + scaling, room_]: fields, values, pulls, relative values; then what scales values
   std::size_t room_ = 0;
 };
 

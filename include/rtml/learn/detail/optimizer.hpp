@@ -30,6 +30,7 @@ namespace rtml::detail {
 // z is the feature's value, over its column's scale unless the optimizer `scales_itself`. Steps are in the label's unit (losses.hpp), so
 // that they need no tuning to its size. What runs for each cell is free of branches: its loop must vectorise.
 
+// One that `scales_hashed` has the values of hashed features scaled too: others are their textbook's, which takes them as they come.
 // One that learns from the examples themselves how to take them is what `adapted(state)` returns.
 
 /// What an optimizer sees of an example: margins and label in the label's unit.
@@ -156,6 +157,15 @@ constexpr bool suit() noexcept {
     return Optimizer::template suits<Loss>;
   } else {
     return true;
+  }
+}
+
+template <class Optimizer>
+constexpr bool scales_hashed() noexcept {
+  if constexpr (requires { Optimizer::scales_hashed; }) {
+    return Optimizer::scales_hashed;
+  } else {
+    return false;
   }
 }
 
