@@ -104,6 +104,24 @@ TEMPLATE_TEST_CASE("Shards merged come close to one learner that saw all", "[lea
   }
 }
 
+TEMPLATE_TEST_CASE("2 and 8 shards of a stream of clicks, merged, come within 1 % of one learner", "[learn][merge]", (Linear<Logistic>),
+                   (Linear<Logistic, AdaGrad>), (Linear<Logistic, FtrlProximal>)) {
+  const auto rows = clicks(150000);
+  const std::span<const Click> seen = std::span(rows).first(120000);
+  const std::span<const Click> unseen = std::span(rows).subspan(120000);
+  auto whole = click_model<TestType>();
+  for (const Click& row : seen) whole.learn(row.x(), row.y);
+  const double best = held_out(whole, unseen, Logistic{});
+  for (const std::size_t count : {2U, 8U}) {
+    std::vector<TestType> shards(count, click_model<TestType>());
+    Rng rng(count);
+    for (const Click& row : seen) shards[rng.below(count)].learn(row.x(), row.y);
+    for (std::size_t k = 1; k < count; ++k) shards[0].merge(shards[k]);
+    CAPTURE(count, best);
+    CHECK(held_out(shards[0], unseen, Logistic{}) < 1.01 * best);
+  }
+}
+
 TEMPLATE_TEST_CASE("The order of merges does not matter, but for rounding", "[learn][merge][property]", (Linear<Logistic>),
                    (Linear<Logistic, FtrlProximal>), (Linear<Squared, AdaGrad>), (Linear<Logistic, Nag>)) {
   const auto rows = clicks(3000, std::same_as<TestType, Linear<Squared, AdaGrad>>);

@@ -62,6 +62,9 @@ class AdaGrad {
     cell[0] = detail::clamp_weight(cell[0] + plan.step * pull[0]);
   }
 
+  static float energy(const std::array<float, fields>& cell) noexcept { return cell[1]; }
+  static void place(std::array<float, fields>& cell, std::size_t /*lane*/, float weight) noexcept { cell[0] = weight; }
+
   void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
              const detail::Penalty& /*penalty*/) const noexcept {
     mine[0] = detail::joined(mine[0], mine[1], theirs[0], theirs[1],

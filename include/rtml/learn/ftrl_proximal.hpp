@@ -74,6 +74,13 @@ class FtrlProximal {
   }
 
   /// The mean weight, and the total that belongs to it: totals themselves do not add up, as each has its own weights in it.
+  static float energy(const std::array<float, fields>& cell) noexcept { return cell[2]; }
+  /// No penalty acts on the intercept.
+  void place(std::array<float, fields>& cell, std::size_t /*lane*/, float weight) const noexcept {
+    cell[0] = weight;
+    cell[1] = detail::clamp_weight(-weight * (options_.beta + cell[3]) / options_.alpha);
+  }
+
   void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float unit,
              const detail::Penalty& penalty) const noexcept {
     const auto reached = [&](float energy) { return detail::reached_by_roots(options_.alpha, options_.beta, energy); };

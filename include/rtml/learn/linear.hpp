@@ -23,6 +23,7 @@
 #include "rtml/learn/detail/hashed_weights.hpp"
 #include "rtml/learn/detail/interactions.hpp"
 #include "rtml/learn/detail/linear_front.hpp"
+#include "rtml/learn/detail/mean_margin.hpp"
 #include "rtml/learn/detail/merged.hpp"
 #include "rtml/learn/detail/nominal_codes.hpp"
 #include "rtml/learn/losses.hpp"
@@ -168,29 +169,34 @@ class Linear {
     require(name, "bits of what is merged", other.options_.bits, other.options_.bits == options_.bits, to_text(options_.bits));
     require(name, "interactions of what is merged", other.options_.interactions.size(),
             other.options_.interactions == options_.interactions, "equal");
+    detail::MeanMargin<Optimizer> means;
+    means.add(front_.intercept);
+    means.add(other.front_.intercept);
     front_.merge(other.front_, options_.optimizer);
     const Optimizer optimizer = detail::adapted(options_.optimizer, front_.mixture);
-    const auto join = [&](Cell& mine, Cell theirs) {
-      for (std::size_t k = 0; k < lanes; ++k) {
-        mine[k] = now(mine[k]);
-        theirs[k] = other.now(theirs[k]);
-      }
-      optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
-    };
+    const detail::Penalty penalty{options_.l1, options_.l2};
     for (std::size_t j = 0; j < schema_.dense_size(); ++j) {
-      Cell mine;
-      Cell theirs;
-      for (std::size_t k = 0; k < fields; ++k) {
-        mine[k] = dense_[k][j];
-        theirs[k] = other.dense_[k][j];
-      }
-      optimizer.merge(mine, theirs, front_.unit(), {options_.l1, options_.l2});
+      Cell mine = dense_cell(j);
+      optimizer.merge(mine, other.dense_cell(j), front_.unit(), penalty);
       for (std::size_t k = 0; k < fields; ++k) dense_[k][j] = mine[k];
     }
     scale_.merge(other.scale_);
-    if (!table_.empty())
-      for (std::uint32_t i = 0; i <= table_.mask(); ++i) join(table_[i], other.table_[i]);
-    table_.scales.merge(other.table_.scales, options_.bits);
+    if (!table_.empty()) {
+      for (std::uint32_t i = 0; i <= table_.mask(); ++i) {
+        Cell& mine = table_[i];
+        Cell theirs = other.table_[i];
+        for (std::size_t k = 0; k < lanes; ++k) {
+          mine[k] = now(mine[k]);
+          theirs[k] = other.now(theirs[k]);
+        }
+        means.add(mine);
+        means.add(theirs);
+        optimizer.merge(mine, theirs, front_.unit(), penalty);
+        means.remove(mine);
+      }
+      table_.scales.merge(other.table_.scales, options_.bits);
+      means.keep(optimizer, front_.intercept);
+    }
     shrink_ = 1.0F;
     gravity_ = 0.0F;
     refused_ += other.refused_;
@@ -213,11 +219,7 @@ class Linear {
     ar(self.shrink_, self.gravity_, self.refused_);
     if constexpr (Ar::reading) {
       for (const auto& column : self.dense_) ar.check(column.size() == self.schema_.dense_size(), "dense weights");
-      for (std::size_t j = 0; j < self.schema_.dense_size(); ++j) {
-        Cell cell;
-        for (std::size_t k = 0; k < fields; ++k) cell[k] = self.dense_[k][j];
-        ar.check(Optimizer::sound(cell), "dense weight");
-      }
+      for (std::size_t j = 0; j < self.schema_.dense_size(); ++j) ar.check(Optimizer::sound(self.dense_cell(j)), "dense weight");
       ar.check(self.scale_.size() == self.schema_.dense_size(), "scales");
       ar.check(detail::Interactions::fit(o.interactions, self.schema_), "interactions");
       self.nominal_.bind(self.schema_);
@@ -235,6 +237,12 @@ class Linear {
     float margin = 0.0F;
     float prediction = 0.0F;
   };
+
+  Cell dense_cell(std::size_t j) const noexcept {
+    Cell cell{};
+    for (std::size_t k = 0; k < fields; ++k) cell[k] = dense_[k][j];
+    return cell;
+  }
 
   bool needs_table() const noexcept { return schema_.has_hashed() || !nominal_.empty() || !options_.interactions.empty(); }
 

@@ -196,10 +196,13 @@ class MultiRate {
     cell[2] = detail::clamp_weight(cell[2] + plan.step[2] * z);
   }
 
+  static float energy(const std::array<float, fields>& cell) noexcept { return cell[3]; }
+  static void place(std::array<float, fields>& cell, std::size_t lane, float weight) noexcept { cell[lane] = weight; }
+
   void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
              const detail::Penalty& /*penalty*/) const noexcept {
     const auto join = [&](std::size_t k, auto reached) { mine[k] = detail::joined(mine[k], mine[3], theirs[k], theirs[3], reached); };
-    join(0, [&](float energy) { return energy / (1.0F / options_.prior + energy); });
+    join(0, [&](float energy) { return detail::reached_by_counts(1.0F / options_.prior, energy); });
     join(1, [&](float energy) { return detail::reached_by_roots(options_.bold, 1.0F, energy); });
     join(2, [](float /*energy*/) { return 1.0F; });
     mine[3] = detail::clamp_energy(mine[3] + theirs[3]);

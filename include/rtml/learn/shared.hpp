@@ -81,8 +81,9 @@ class Shared<Linear<Loss, Optimizer>> {
 
   const Schema& schema() const noexcept { return model_.schema_; }
   std::size_t memory_bytes() const noexcept {
-    return sizeof(*this) - sizeof(model_) + model_.memory_bytes() + table_.memory_bytes() + front_.capacity() * sizeof(front_[0]) +
-           dense_.size() * (sizeof(dense_[0]) + model_.schema_.dense_size() * sizeof(float));
+    const std::size_t columns = model_.schema_.dense_size() * sizeof(float) + sizeof(std::vector<std::atomic<float>>);
+    return sizeof(*this) - sizeof(model_) + model_.memory_bytes() + table_.memory_bytes() + front_words * sizeof(std::uint64_t) +
+           dense_.size() * columns;
   }
   std::uint64_t refused() const noexcept { return model_.refused_ + refused_.load(std::memory_order_relaxed); }
 
