@@ -83,8 +83,8 @@ concept WeighsGradients = requires(const Optimizer& optimizer, std::array<float,
   { Optimizer::energy(mine) } -> std::same_as<float>;
 };
 
-/// A weight goes its way so much slower than if it were alone: the others of its examples explain part of what it would have to. Measured on
-/// two optimizers and streams of clicks; from 0.6 to 1 little changes.
+/// A weight goes its way so much slower than if it were alone: the others of its examples explain part of what it would have to. Chosen on one
+/// stream of clicks, 8 shards of which then lose 0.9 % by merging, at 1 they lose 1.2 %; on an easier one 1 is better, by 0.3 %.
 inline constexpr float among_others = 0.7F;
 
 /// Two weights joined, each learned from examples of so much `energy` (the sum of their squared gradients: their information on the weight)
