@@ -421,6 +421,33 @@ TEST_CASE("Hashed features of any unit are learned as dense columns are", "[lear
   CHECK(of(1e-6F) < 0.2F * of(1.0F));
 }
 
+TEST_CASE("Scales of hashed features are there again after a load", "[learn][archive]") {
+  const auto bound = [] {
+    LogisticRegression model({.bits = 12});
+    model.bind(Schema({{.name = "words", .kind = Column::Kind::hashed}}));
+    return model;
+  };
+  auto model = bound();
+  const auto row = [](float value) { return std::array<SparseFeature, 2>{{{4, value}, {7, 1.0F}}}; };
+  Rng rng(8);
+  for (int i = 0; i < 500; ++i) {
+    const float value = 30.0F * static_cast<float>(rng.normal());
+    model.learn({{}, row(value)}, value > 0.0F ? 1.0F : 0.0F);
+  }
+  auto loaded = bound();
+  load(loaded, save(model));
+  std::array<float, 2> before{};
+  std::array<float, 2> after{};
+  model.contributions({{}, row(1e6F)}, {}, before);
+  loaded.contributions({{}, row(1e6F)}, {}, after);
+  CHECK(after == before);         // cut
+  for (int i = 0; i < 20; ++i) {  // ones only, which are counted now
+    model.learn({{}, row(1.0F)}, 1.0F);
+    loaded.learn({{}, row(1.0F)}, 1.0F);
+  }
+  CHECK(save(loaded) == save(model));
+}
+
 TEST_CASE("Categories need no scales; the first other value makes room for them", "[learn]") {
   LogisticRegression model({.bits = 12});
   model.bind(Schema({{.name = "words", .kind = Column::Kind::hashed}}));

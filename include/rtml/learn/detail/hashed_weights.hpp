@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +83,7 @@ class HashedScales {
   static void archive(Self& self, Ar& ar, unsigned bits) {
     HashedTable<2>::archive(
         self.cells_, ar, [](const std::array<float, 2>& cell) { return sound_scale(cell[0], cell[1]); }, bits);
+    if constexpr (Ar::reading) self.in_use_ = self.cells_.empty() ? 0.0F : 1.0F;
   }
 
  private:
