@@ -1,6 +1,8 @@
 #include "rtml/core/kernels.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 

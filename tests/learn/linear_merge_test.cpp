@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "rtml/core/concepts.hpp"
@@ -53,6 +54,15 @@ Model click_model(typename Model::Options options = {}) {
   return model;
 }
 
+/// So many models, each of its share of rows at random.
+template <class Model>
+std::vector<Model> learned_in_shards(std::size_t count, std::span<const Click> rows) {
+  std::vector<Model> shards(count, click_model<Model>());
+  Rng rng(count);
+  for (const Click& row : rows) shards[rng.below(count)].learn(row.x(), row.y);
+  return shards;
+}
+
 template <class Loss>
 double held_out(const auto& model, std::span<const Click> rows, const Loss& /*loss*/) {
   double sum = 0.0;
@@ -81,14 +91,11 @@ TEMPLATE_TEST_CASE("Shards merged come close to one learner that saw all", "[lea
   const auto rows = clicks(24000, number);
   const std::span<const Click> seen = std::span(rows).first(20000);
   const std::span<const Click> unseen = std::span(rows).subspan(20000);
-  auto whole = click_model<TestType>();
-  for (const Click& row : seen) whole.learn(row.x(), row.y);
+  const TestType whole = learned_in_shards<TestType>(1, seen)[0];
   const double best = held_out(whole, unseen, Loss{});
 
   for (const std::size_t count : {2U, 8U}) {
-    std::vector<TestType> shards(count, click_model<TestType>());
-    Rng rng(count);
-    for (const Click& row : seen) shards[rng.below(count)].learn(row.x(), row.y);
+    auto shards = learned_in_shards<TestType>(count, seen);
     double of_shards = 0.0;
     for (const TestType& shard : shards) of_shards += held_out(shard, unseen, Loss{}) / static_cast<double>(count);
     for (std::size_t k = 1; k < count; ++k) shards[0].merge(shards[k]);
@@ -109,13 +116,10 @@ TEMPLATE_TEST_CASE("2 and 8 shards of a stream of clicks, merged, come within 1 
   const auto rows = clicks(150000);
   const std::span<const Click> seen = std::span(rows).first(120000);
   const std::span<const Click> unseen = std::span(rows).subspan(120000);
-  auto whole = click_model<TestType>();
-  for (const Click& row : seen) whole.learn(row.x(), row.y);
+  const TestType whole = learned_in_shards<TestType>(1, seen)[0];
   const double best = held_out(whole, unseen, Logistic{});
   for (const std::size_t count : {2U, 8U}) {
-    std::vector<TestType> shards(count, click_model<TestType>());
-    Rng rng(count);
-    for (const Click& row : seen) shards[rng.below(count)].learn(row.x(), row.y);
+    auto shards = learned_in_shards<TestType>(count, seen);
     for (std::size_t k = 1; k < count; ++k) shards[0].merge(shards[k]);
     CAPTURE(count, best);
     CHECK(held_out(shards[0], unseen, Logistic{}) < 1.01 * best);

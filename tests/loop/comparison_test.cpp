@@ -133,7 +133,7 @@ TEST_CASE("Shares that sum to 1 leave the champion a shadow, however they round"
   }
 }
 
-TEST_CASE("A host's signal that throws is not known then, is counted and ends nothing", "[loop]") {
+TEST_CASE("A host's signal that throws is not known then, is counted and ends nothing", "[loop][threads]") {
   const auto broken = rtml::Signal::host("broken", []() -> double { throw std::runtime_error("the host's own"); });
   Loop<Trade> loop(trade_features(), LogisticRegression{}, {.retrain = {.when = broken > 0.5}});
   const auto rows = trades(500);

@@ -64,7 +64,6 @@ using Quad = Vector<16>::Floats;
 /// The vector at `at` of any column.
 struct Whole {
   std::size_t at;
-  static constexpr std::size_t size(std::size_t width) noexcept { return width; }  ///< values in a vector of `width`
   template <class Floats>
   RTML_INLINE void operator()(Floats& into, const float* column) const noexcept {
     std::memcpy(&into, column + at, sizeof(into));
@@ -75,7 +74,6 @@ struct Whole {
 struct Rest {
   std::size_t at;
   std::size_t count;
-  constexpr std::size_t size(std::size_t /*width*/) const noexcept { return count; }
   RTML_INLINE void operator()(Quad& into, const float* column) const noexcept {
     const float* from = column + at;
     into = Quad{from[0], count > 1 ? from[1] : 0.0F, count > 2 ? from[2] : 0.0F, 0.0F};

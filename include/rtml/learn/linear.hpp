@@ -7,7 +7,6 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +19,7 @@
 #include "rtml/core/kernels.hpp"
 #include "rtml/learn/detail/column_scale.hpp"
 #include "rtml/learn/detail/gathered_weights.hpp"
+#include "rtml/learn/detail/hashed_margins.hpp"
 #include "rtml/learn/detail/hashed_weights.hpp"
 #include "rtml/learn/detail/interactions.hpp"
 #include "rtml/learn/detail/linear_front.hpp"
@@ -161,7 +161,7 @@ class Linear {
   }
 
   /// Joins what another learned of other examples: each weight is the mean of both by the squared gradients that it met, which add up. So a
-  /// weight that one of them hardly knows is the other's. Order-free up to rounding. Of optimizers that count squared gradients: the
+  /// weight that one of them hardly knows is the other's. The intercept keeps the mean margin where it was. Order-free up to rounding. Of optimizers that count squared gradients: the
   /// others have nothing to weigh by, and no merge.
   /// @throws SchemaError when the other learned from other columns, ConfigError when its options are others.
   void merge(const Linear& other) requires detail::WeighsGradients<Optimizer> {
@@ -340,61 +340,21 @@ class Linear {
     return e;
   }
 
-  /// Adds what hashed features give; four sums side by side, as an addition need not wait for the one before.
+  /// Adds what hashed features give, in a loop for each case.
   template <class Access>
   void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
-    const auto as_stored = [](float stored) { return stored; };
-    const auto lazily = [this](float stored) { return now(stored); };
-    const auto as_given = [](const SparseFeature& feature) { return feature.value; };
-    const auto scaled = [&](const SparseFeature& feature) { return within<Access>(table, feature.index, feature.value); };
-    const bool given = !scales_hashed || !table.scales.template in_use<Access>();
-    if (penalised()) {
-      given ? add_margins<Access>(table, sparse, margins, lazily, as_given) : add_margins<Access>(table, sparse, margins, lazily, scaled);
-    } else {
-      given ? add_margins<Access>(table, sparse, margins, as_stored, as_given)
-            : add_margins<Access>(table, sparse, margins, as_stored, scaled);
-    }
-  }
-
-  template <class Access, class Now, class Value>
-  static void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins, Now now, Value value) noexcept {
-    using Quad = kernels::detail::Quad;
-    const auto load = [&](const SparseFeature& feature) {
-      Margins weights = table.template load<Access, lanes>(feature.index);
-      for (float& weight : weights) weight = now(weight);
-      return weights;
+    const auto sum = [&](auto now, auto value) { detail::add_hashed_margins<Access, lanes>(table, sparse, margins, now, value); };
+    const auto with_values = [&](auto now) {
+      if (scales_hashed && table.scales.template in_use<Access>()) {
+        sum(now, [&](const SparseFeature& feature) { return table.scales.template within<Access>(feature.index, feature.value); });
+      } else {
+        sum(now, [](const SparseFeature& feature) { return feature.value; });
+      }
     };
-    std::size_t i = 0;
-    if constexpr (lanes == 1) {  // a vector of four features
-      Quad sum{};
-      for (; i + 4 <= sparse.size(); i += 4) {
-        const SparseFeature* x = sparse.data() + i;
-        sum += Quad{load(x[0])[0], load(x[1])[0], load(x[2])[0], load(x[3])[0]} * Quad{value(x[0]), value(x[1]), value(x[2]), value(x[3])};
-      }
-      margins[0] += (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    } else {  // a vector for each of four features: what a cell has beside weights is summed for nothing
-      constexpr bool whole = fields == 4 && std::same_as<Access, detail::OwnAccess>;
-      std::array<Quad, 4> sums{};
-      for (; i + 4 <= sparse.size(); i += 4) {
-        for (std::size_t side = 0; side < 4; ++side) {
-          const SparseFeature& feature = sparse[i + side];
-          Quad weights{};
-          if constexpr (whole) {
-            std::memcpy(&weights, table[feature.index].data(), sizeof(Quad));
-            for (std::size_t k = 0; k < lanes; ++k) weights[k] = now(weights[k]);
-          } else {
-            const Margins loaded = load(feature);
-            for (std::size_t k = 0; k < lanes; ++k) weights[k] = loaded[k];
-          }
-          sums[side] += weights * value(feature);
-        }
-      }
-      const Quad sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-      for (std::size_t k = 0; k < lanes; ++k) margins[k] += sum[k];
-    }
-    for (; i < sparse.size(); ++i) {
-      const Margins weights = load(sparse[i]);
-      for (std::size_t k = 0; k < lanes; ++k) margins[k] += weights[k] * value(sparse[i]);
+    if (penalised()) {
+      with_values([this](float stored) { return now(stored); });
+    } else {
+      with_values([](float stored) { return stored; });
     }
   }
 

@@ -189,11 +189,9 @@ class Softmax {
     std::span<const SparseFeature> sparse;
     if (!table_.empty()) sparse = merged_(x.sparse, nominal_.features(x.dense), table_.mask());
     const MultiRate optimizer = options_.optimizer.adapted(mixture_);
-    float square = 1.0F;
-    for (std::size_t j = 0; j < scale_.size(); ++j) square += scale_.values()[j] * scale_.values()[j];
-    for (const SparseFeature& feature : sparse) square += feature.value * feature.value;
+    float square = 0.0F;
+    for (std::size_t c = 0; c < classes_; ++c) square = descend(c, weight, sparse, optimizer);
     mixture_.count(square);
-    for (std::size_t c = 0; c < classes_; ++c) descend(c, weight, sparse, optimizer);
   }
 
   /// Counts the mixture's squared gradients for `descend` and moves the mixture.
@@ -217,8 +215,8 @@ class Softmax {
     for (float& value : energy_) value = std::min(weight * value * value, detail::largest_energy);
   }
 
-  /// One step of the weights of one class.
-  void descend(std::size_t c, float weight, std::span<const SparseFeature> sparse, const MultiRate& optimizer) noexcept {
+  /// One step of the weights of one class; returns the sum of the example's squared values, which all classes share.
+  float descend(std::size_t c, float weight, std::span<const SparseFeature> sparse, const MultiRate& optimizer) noexcept {
     const std::size_t d = scale_.size();
     const float* value = scale_.values();
     const float* before = scale_.before();
@@ -256,6 +254,7 @@ class Softmax {
       MultiRate::apply(cell, feature.value, pulls_of(optimizer, cell, feature.value), plan, true);
     }
     MultiRate::apply(intercept_[c], 1.0F, pulls_of(optimizer, intercept_[c], 1.0F), plan, false);
+    return s.plain;
   }
 
   static std::array<float, MultiRate::rate_count> pulls_of(const MultiRate& optimizer, const Cell& cell, float z) noexcept {
