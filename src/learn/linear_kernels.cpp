@@ -1,6 +1,7 @@
 #include "rtml/learn/detail/linear_kernels.hpp"
 
 #include "multiversion.hpp"
+#include "rtml/learn/detail/repeats.hpp"
 #include "rtml/learn/optimizers.hpp"
 
 namespace rtml::detail {
@@ -19,7 +20,7 @@ struct Versions {
 
 // The plain forms, inlined into functions for each kind of processor.
 // NOLINTBEGIN(bugprone-macro-parentheses): `target` is an attribute
-#define RTML_VERSIONS(name, target)                                                                                                        \
+#define RTML_VERSIONS(name, bytes, target)                                                                                                 \
   template <class Optimizer>                                                                                                               \
   struct name {                                                                                                                            \
     using Block = WeightBlock<Optimizer>;                                                                                                  \
@@ -36,15 +37,18 @@ struct Versions {
     }                                                                                                                                      \
     static constexpr Versions<Optimizer> all{&accumulate, &accumulate_scaled, &apply, &apply_scaled};                                      \
   };                                                                                                                                       \
+  target bool may_repeat_##name(const SparseFeature* sparse, std::size_t n, std::uint32_t mask) noexcept {                                 \
+    return plain::may_repeat<bytes>(sparse, n, mask);                                                                                      \
+  }                                                                                                                                        \
   target void scale_columns_##name(std::size_t n, const float* x, const ScaledColumns& columns) noexcept {                                 \
     plain::scale_columns(n, x, columns);                                                                                                   \
   }
 // NOLINTEND(bugprone-macro-parentheses)
 
-RTML_VERSIONS(Any, )
+RTML_VERSIONS(Any, 16, )
 #if defined(RTML_HAS_VERSIONS)
-RTML_VERSIONS(Avx2, RTML_AVX2)
-RTML_VERSIONS(Avx512, RTML_AVX512)
+RTML_VERSIONS(Avx2, 32, RTML_AVX2)
+RTML_VERSIONS(Avx512, 32, RTML_AVX512)
 #endif
 #undef RTML_VERSIONS
 
@@ -71,6 +75,17 @@ void scale_columns(std::size_t n, const float* x, const ScaledColumns& columns) 
   }
 #endif
   scale_columns_Any(n, x, columns);
+}
+
+bool may_repeat(const SparseFeature* sparse, std::size_t n, std::uint32_t mask) noexcept {
+#if defined(RTML_HAS_VERSIONS)
+  switch (processor()) {
+    case Processor::avx512: return may_repeat_Avx512(sparse, n, mask);
+    case Processor::avx2: return may_repeat_Avx2(sparse, n, mask);
+    case Processor::any: break;
+  }
+#endif
+  return may_repeat_Any(sparse, n, mask);
 }
 
 #define RTML_KERNELS(Optimizer)                                                                                            \

@@ -46,16 +46,19 @@ template <>
 struct Vector<16> {
   using Floats = float __attribute__((vector_size(16)));
   using Ints = std::int32_t __attribute__((vector_size(16)));
+  using Shorts = std::int16_t __attribute__((vector_size(16)));
 };
 template <>
 struct Vector<32> {
   using Floats = float __attribute__((vector_size(32)));
   using Ints = std::int32_t __attribute__((vector_size(32)));
+  using Shorts = std::int16_t __attribute__((vector_size(32)));
 };
 template <>
 struct Vector<64> {
   using Floats = float __attribute__((vector_size(64)));
   using Ints = std::int32_t __attribute__((vector_size(64)));
+  using Shorts = std::int16_t __attribute__((vector_size(64)));
 };
 using Quad = Vector<16>::Floats;
 

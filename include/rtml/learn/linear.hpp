@@ -303,6 +303,11 @@ class Linear {
     return mixed_weight(index) * within<detail::OwnAccess>(table_, index, value);
   }
 
+  template <class Access>
+  static bool scales_in_use(const Table& table) noexcept {
+    return scales_hashed && table.scales.template in_use<Access>();
+  }
+
   /// A hashed value as far from 0 as it counts.
   template <class Access>
   static float within(const Table& table, std::uint32_t index, float value) noexcept {
@@ -313,19 +318,24 @@ class Linear {
   }
 
   Evaluation evaluate(Features x, Fields of) const noexcept {
-    return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x});
+    return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x}, nullptr);
   }
 
-  /// Out of line, so that predict and learn run the same instructions and agree to the bit.
+  /// Out of line, so that predict and learn run the same instructions and agree to the bit. `gathered`: what the sparse features weigh, if
+  /// that is at hand.
   template <class Access, class Dense>
-  [[gnu::noinline]] Evaluation evaluate_in(const Table& table, const Front& front, Features x, Fields of,
-                                           const Dense& dense) const noexcept {
+  [[gnu::noinline]] Evaluation evaluate_in(const Table& table, const Front& front, Features x, Fields of, const Dense& dense,
+                                           const Block* gathered) const noexcept {
     Evaluation e;
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
     if (d > 0) e.margins = dense.dots(d);
     for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += front.intercept[k];
     if (!table.empty()) {
-      add_margins<Access>(table, x.sparse, e.margins);
+      if (gathered != nullptr) {
+        detail::add_gathered_margins<lanes>(gathered->fields.data(), gathered->z, x.sparse.size(), e.margins);
+      } else {
+        add_margins<Access>(table, x.sparse, e.margins);
+      }
       const auto add = [&](std::uint32_t index, float value) {
         const Margins cell = table.template load<Access, lanes>(index);
         const float counted = within<Access>(table, index, value);
@@ -345,7 +355,7 @@ class Linear {
   void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
     const auto sum = [&](auto now, auto value) { detail::add_hashed_margins<Access, lanes>(table, sparse, margins, now, value); };
     const auto with_values = [&](auto now) {
-      if (scales_hashed && table.scales.template in_use<Access>()) {
+      if (scales_in_use<Access>(table)) {
         sum(now, [&](const SparseFeature& feature) { return table.scales.template within<Access>(feature.index, feature.value); });
       } else {
         sum(now, [](const SparseFeature& feature) { return feature.value; });
@@ -361,17 +371,19 @@ class Linear {
   /// One example; hashed weights lie in `table`.
   template <class Access>
   float learn_in(Table& table, Features x, float y, float weight, Fields of) noexcept {
-    const auto before = [&] { return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}); };
+    const auto before = [&](const Block* gathered = nullptr) {
+      return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}, gathered);
+    };
     if (!is_usable(x, y, weight) || !Loss::accepts(y) || x.dense.size() != schema_.dense_size() || !interactions_.accepts(x, of)) {
       ++refused_;
       return before().prediction;
     }
     if (weight == 0.0F) return before().prediction;
 
-    // Gathered before the margin is computed, whose arithmetic then goes on beside what gathering stores.
     const auto sparse = table.empty() ? std::span<const SparseFeature>() : sparse_of(x, of);
     Block gathered = gather<Access>(table, sparse);
-    const Evaluation e = before();
+    const bool as_they_come = sparse.data() == x.sparse.data() && !scales_in_use<Access>(table);
+    const Evaluation e = before(as_they_come ? &gathered : nullptr);
     detail::LinearExample<lanes> example;
     example.weight = weight;
     example.margins = e.margins;

@@ -60,7 +60,7 @@ class Shared<Linear<Loss, Optimizer>> {
 
   float predict(Features x) const noexcept { return predict(x, {}); }
   float predict(Features x, const Context& context) const noexcept {
-    return model_.template evaluate_in<detail::SharedAccess>(table_, front(), x, context.fields, SharedDense{*this, x}).prediction;
+    return model_.template evaluate_in<detail::SharedAccess>(table_, front(), x, context.fields, SharedDense{*this, x}, nullptr).prediction;
   }
 
   /// @throws std::bad_alloc. O(d).

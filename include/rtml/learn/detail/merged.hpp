@@ -9,6 +9,7 @@
 
 #include "rtml/core/features.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/learn/detail/repeats.hpp"
 
 namespace rtml::detail {
 
@@ -54,6 +55,7 @@ class Merged {
   };
 
   bool are_distinct(std::span<const SparseFeature> sparse, std::uint32_t mask) noexcept {
+    if (sparse.size() <= most_compared && !may_repeat(sparse.data(), sparse.size(), mask)) return true;
     next_stamp();
     const Finder find(slots_, stamp_);
     for (std::size_t i = 0; i < sparse.size(); ++i)
