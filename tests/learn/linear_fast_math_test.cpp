@@ -1,5 +1,8 @@
 // Compiled with -ffast-math and vectorised: in a host built so, weights stay sound too. Never part of a unity build.
+#include <array>
+#include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -72,6 +75,29 @@ TEMPLATE_TEST_CASE("a host built with -ffast-math loads what it saved", "[learn]
   REQUIRE_NOTHROW(load(restored, save(model)));
   for (const OwnedExample& example : labelled_examples({.dense = 3, .nominal = 1, .sparse = 3}, 2, 200))
     REQUIRE(restored.learn(example.x, example.y, example.weight) == model.learn(example.x, example.y, example.weight));
+}
+
+TEMPLATE_TEST_CASE("in a host built with -ffast-math learn returns what predict would, to the bit", "[learn][fast-math]", MultiRate, Sgd,
+                   AdaGrad, FtrlProximal, Nag, Adam, CoinBetting, PassiveAggressive) {
+  for (const float l2 : {0.0F, 0.01F}) {
+    if (l2 > 0.0F && std::same_as<TestType, CoinBetting>) continue;
+    Linear<Hinge, TestType> model({.bits = 12, .l2 = l2});
+    model.bind(Schema({{.name = "x"}, {.name = "words", .kind = Column::Kind::hashed}}));
+    Rng rng(1);
+    std::size_t others = 0;
+    for (std::size_t row = 0; row < 2000; ++row) {
+      const std::array<float, 1> dense{static_cast<float>(rng.normal())};
+      std::vector<SparseFeature> words(row % 23);
+      for (SparseFeature& word : words)
+        word = {static_cast<std::uint32_t>(rng.below(3000)), row < 1000 ? 1.0F : static_cast<float>(rng.normal())};
+      const Features x{dense, words};
+      const float before = model.predict(x);
+      others +=
+          std::bit_cast<std::uint32_t>(model.learn(x, rng.below(2) == 0 ? 0.0F : 1.0F)) == std::bit_cast<std::uint32_t>(before) ? 0U : 1U;
+    }
+    CAPTURE(l2);
+    CHECK(others == 0);
+  }
 }
 
 TEMPLATE_TEST_CASE("a host built with -ffast-math knows an unsound weight", "[learn][fast-math]", MultiRate, Sgd, AdaGrad, FtrlProximal,
