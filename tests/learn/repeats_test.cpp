@@ -49,7 +49,7 @@ TEST_CASE("a repeat is found wherever it is", "[learn][property]") {
         for (std::size_t j = 0; j < i; ++j) {
           const std::uint32_t index = features[i].index;
           features[i].index = features[j].index ^ (1U << 22U);  // the same under the mask only
-          missed += version.in(features.data(), n, mask) ? 0 : 1;
+          missed += version.in(features.data(), n, mask) ? 0U : 1U;
           features[i].index = index;
         }
       }
@@ -66,7 +66,7 @@ TEST_CASE("distinct features hardly ever seem to repeat", "[learn]") {
     std::size_t seemed = 0;
     for (std::size_t round = 0; round < 1000; ++round) {
       const auto features = distinct_features(rng, 1 + round % 32, (1U << 18U) - 1);
-      seemed += version.in(features.data(), features.size(), (1U << 18U) - 1) ? 1 : 0;
+      seemed += version.in(features.data(), features.size(), (1U << 18U) - 1) ? 1U : 0U;
     }
     INFO(version.name);
     CHECK(seemed <= 20);  // 2.7 are expected: 165 pairs an example, of which one in 65536 meet
