@@ -65,8 +65,8 @@ class AdaGrad {
   static float energy(const std::array<float, fields>& cell) noexcept { return cell[1]; }
   static void place(std::array<float, fields>& cell, std::size_t /*lane*/, float weight) noexcept { cell[0] = weight; }
 
-  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
-             const detail::Penalty& /*penalty*/) const noexcept {
+  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/, const detail::Penalty& /*penalty*/,
+             const State& /*state*/) const noexcept {
     mine[0] = detail::joined(mine[0], mine[1], theirs[0], theirs[1],
                              [&](float energy) { return detail::reached_by_roots(options_.rate, options_.beta, energy); });
     mine[1] = detail::clamp_energy(mine[1] + theirs[1]);

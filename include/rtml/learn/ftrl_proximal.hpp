@@ -81,8 +81,8 @@ class FtrlProximal {
     cell[1] = detail::clamp_weight(-weight * (options_.beta + cell[3]) / options_.alpha);
   }
 
-  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float unit,
-             const detail::Penalty& penalty) const noexcept {
+  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float unit, const detail::Penalty& penalty,
+             const State& /*state*/) const noexcept {
     const auto reached = [&](float energy) { return detail::reached_by_roots(options_.alpha, options_.beta, energy); };
     const float weight = detail::joined(mine[0], mine[2], theirs[0], theirs[2], reached);
     const float total = detail::joined(mine[1], mine[2], theirs[1], theirs[2], reached);

@@ -177,7 +177,7 @@ class Linear {
     const detail::Penalty penalty{options_.l1, options_.l2};
     for (std::size_t j = 0; j < schema_.dense_size(); ++j) {
       Cell mine = dense_cell(j);
-      optimizer.merge(mine, other.dense_cell(j), front_.unit(), penalty);
+      optimizer.merge(mine, other.dense_cell(j), front_.unit(), penalty, front_.mixture);
       for (std::size_t k = 0; k < fields; ++k) dense_[k][j] = mine[k];
     }
     scale_.merge(other.scale_);
@@ -191,7 +191,7 @@ class Linear {
         }
         means.add(mine);
         means.add(theirs);
-        optimizer.merge(mine, theirs, front_.unit(), penalty);
+        optimizer.merge(mine, theirs, front_.unit(), penalty, front_.mixture);
         means.remove(mine);
       }
       table_.scales.merge(other.table_.scales, options_.bits);

@@ -199,8 +199,8 @@ class MultiRate {
   static float energy(const std::array<float, fields>& cell) noexcept { return cell[3]; }
   static void place(std::array<float, fields>& cell, std::size_t lane, float weight) noexcept { cell[lane] = weight; }
 
-  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
-             const detail::Penalty& /*penalty*/) const noexcept {
+  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/, const detail::Penalty& /*penalty*/,
+             const State& /*state*/) const noexcept {
     const auto join = [&](std::size_t k, auto reached) { mine[k] = detail::joined(mine[k], mine[3], theirs[k], theirs[3], reached); };
     join(0, [&](float energy) { return detail::reached_by_counts(1.0F / options_.prior, energy); });
     join(1, [&](float energy) { return detail::reached_by_roots(options_.bold, 1.0F, energy); });

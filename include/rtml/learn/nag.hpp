@@ -78,11 +78,13 @@ class Nag {
   static float energy(const std::array<float, fields>& cell) noexcept { return cell[1]; }
   static void place(std::array<float, fields>& cell, std::size_t /*lane*/, float weight) noexcept { cell[0] = weight; }
 
-  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/,
-             const detail::Penalty& /*penalty*/) const noexcept {
-    mine[0] = detail::joined(mine[0], mine[1], theirs[0], theirs[1], [](float /*energy*/) { return 1.0F; });
-    mine[1] = detail::clamp_energy(mine[1] + theirs[1]);
+  void merge(std::array<float, fields>& mine, const std::array<float, fields>& theirs, float /*unit*/, const detail::Penalty& /*penalty*/,
+             const State& state) const noexcept {
     mine[2] = detail::larger(mine[2], theirs[2]);
+    const float rate = options_.rate * std::sqrt(state.ratio()) / detail::larger(mine[2], least);
+    mine[0] =
+        detail::joined(mine[0], mine[1], theirs[0], theirs[1], [&](float energy) { return detail::reached_by_roots(rate, 0.0F, energy); });
+    mine[1] = detail::clamp_energy(mine[1] + theirs[1]);
   }
 
   template <class Self, class Ar>

@@ -57,7 +57,7 @@ class LinearFront {
     largest_count_ = std::max(largest_count_, other.largest_count_);
     bound_margins();
     mixture.merge(other.mixture);
-    adapted(optimizer, mixture).merge(intercept, other.intercept, unit(), {});
+    adapted(optimizer, mixture).merge(intercept, other.intercept, unit(), {}, mixture);
   }
 
   template <class Self, class Ar>
