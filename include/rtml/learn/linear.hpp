@@ -262,7 +262,7 @@ class Linear {
   /// The dense columns of an example, as their owner sees them.
   struct OwnDense {
     const Linear& model;
-    Features x;
+    const Features& x;
     Margins dots(std::size_t d) const noexcept {
       std::array<const float*, lanes> w{};
       for (std::size_t k = 0; k < lanes; ++k) w[k] = model.dense_[k].data();
@@ -278,7 +278,7 @@ class Linear {
   };
 
   template <class Dense, class Use>
-  void each_interaction(Features x, Fields of, const Dense& dense, Use use) const noexcept {
+  void each_interaction(const Features& x, Fields of, const Dense& dense, Use use) const noexcept {
     if (interactions_.empty() || !interactions_.accepts(x, of)) return;
     interactions_.each(
         x, of, [&](std::size_t place) { return Optimizer::scales_itself ? x.dense[place] : dense.scaled(place); }, use);
@@ -317,14 +317,14 @@ class Linear {
     return value;
   }
 
-  Evaluation evaluate(Features x, Fields of) const noexcept {
+  Evaluation evaluate(const Features& x, Fields of) const noexcept {
     return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x}, nullptr);
   }
 
   /// Out of line, so that predict and learn run the same instructions and agree to the bit. `gathered`: what the sparse features weigh, if
   /// that is at hand.
   template <class Access, class Dense>
-  [[gnu::noinline]] Evaluation evaluate_in(const Table& table, const Front& front, Features x, Fields of, const Dense& dense,
+  [[gnu::noinline]] Evaluation evaluate_in(const Table& table, const Front& front, const Features& x, Fields of, const Dense& dense,
                                            const Block* gathered) const noexcept {
     Evaluation e;
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
@@ -370,7 +370,7 @@ class Linear {
 
   /// One example; hashed weights lie in `table`.
   template <class Access>
-  float learn_in(Table& table, Features x, float y, float weight, Fields of) noexcept {
+  float learn_in(Table& table, const Features& x, float y, float weight, Fields of) noexcept {
     const auto before = [&](const Block* gathered = nullptr) {
       return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}, gathered);
     };
@@ -409,7 +409,7 @@ class Linear {
   }
 
   /// The example's sparse features, the codes of its nominal columns and its products, each index once.
-  std::span<const SparseFeature> sparse_of(Features x, Fields of) noexcept {
+  std::span<const SparseFeature> sparse_of(const Features& x, Fields of) noexcept {
     std::span<const SparseFeature> made = nominal_.features(x.dense);
     if (!interactions_.empty()) {
       made_.assign(made.begin(), made.end());
@@ -428,7 +428,7 @@ class Linear {
     return block;
   }
 
-  Block dense_block(Features x) noexcept {
+  Block dense_block(const Features& x) noexcept {
     Block block;
     block.n = block.penalised = scale_.size();
     if constexpr (Optimizer::scales_itself) {

@@ -70,12 +70,12 @@ struct Logistic {
 
   static constexpr bool accepts(float y) noexcept { return y == 0.0F || y == 1.0F; }
   static float predict(float margin) noexcept { return math::sigmoid(margin); }
-  static float gradient(float margin, float y) noexcept { return y > 0.5F ? -math::sigmoid(-margin) : math::sigmoid(margin); }
+  static float gradient(float margin, float y) noexcept { return -towards(y) * math::sigmoid(-towards(y) * margin); }
 
   /// The positive root d of d + e^q (e^d - 1) = time, where q is the margin towards the label. For a short way, as most are: the root of the
   /// second order, and one of Newton's steps for the orders beyond, to 2e-5. Else three of Newton's from above.
   static float flow(float margin, float y, float time) noexcept {
-    const float e = math::exp(y > 0.5F ? margin : -margin);
+    const float e = math::exp(towards(y) * margin);
     const float slope = 1.0F + e;
     float d = time / slope;
     if (d < 0.25F) {
@@ -90,7 +90,7 @@ struct Logistic {
         d = std::max(d - (d + grown - time) / (slope + grown), 0.0F);
       }
     }
-    return y > 0.5F ? d : -d;
+    return towards(y) * d;
   }
 
   friend bool operator==(const Logistic&, const Logistic&) = default;
@@ -99,6 +99,10 @@ struct Logistic {
   static void archive(Self& /*self*/, Ar& ar) {
     ar.header("Logistic", 1);
   }
+
+ private:
+  /// 1 or -1: products, not branches that nobody predicts.
+  static constexpr float towards(float y) noexcept { return 2.0F * y - 1.0F; }
 };
 
 /// max(0, 1 - m) for y = 1, max(0, 1 + m) for y = 0. The prediction is the margin, decided at 0, and no probability: a log loss of it means

@@ -125,7 +125,7 @@ class Shared<Linear<Loss, Optimizer>> {
 
   struct SharedDense {
     const Shared& shared;
-    Features x;
+    const Features& x;
     typename Model::Margins dots(std::size_t d) const noexcept {
       typename Model::Margins sums;
       kernels::detail::sums_in_lanes<16, lanes>(d, SharedProducts(shared, x.dense.data()), sums.data());

@@ -55,7 +55,7 @@ class Interactions {
   bool empty() const noexcept { return products_.empty(); }
 
   /// True when the products can be made of x: those of hashed columns need a field for each sparse feature.
-  bool accepts(Features x, std::span<const std::uint32_t> fields) const noexcept {
+  bool accepts(const Features& x, std::span<const std::uint32_t> fields) const noexcept {
     if (fields.size() == x.sparse.size()) return true;
     for (const auto& product : products_)
       for (const Part& part : product)
@@ -65,7 +65,7 @@ class Interactions {
 
   /// Calls use(index, value) for every product of `x`; `scaled(place)` is what a numeric column enters by.
   template <class Scaled, class Use>
-  void each(Features x, std::span<const std::uint32_t> fields, Scaled scaled, Use use) const noexcept {
+  void each(const Features& x, std::span<const std::uint32_t> fields, Scaled scaled, Use use) const noexcept {
     for (const auto& product : products_) expand(product, 0, 0, 0, 1.0F, x, fields, scaled, use);
   }
 
@@ -101,7 +101,7 @@ class Interactions {
   }
 
   template <class Scaled, class Use>
-  void expand(const std::vector<Part>& product, std::size_t at, std::size_t from, std::uint64_t hash, float value, Features x,
+  void expand(const std::vector<Part>& product, std::size_t at, std::size_t from, std::uint64_t hash, float value, const Features& x,
               std::span<const std::uint32_t> fields, Scaled scaled, Use use) const noexcept {
     if (at == product.size()) {
       use(static_cast<std::uint32_t>(hash), value);
