@@ -22,7 +22,7 @@ class SignalValue {
  public:
   SignalValue(const Signal& signal, Task task, std::size_t classes, const Schema& schema, const drift::DistanceMonitor::Options& options);
 
-  void observe(Features x) noexcept {
+  void observe(const Features& x) noexcept {
     if (distance_) distance_->update(x);
   }
   /// `error` of the outcome, in [0, 1].

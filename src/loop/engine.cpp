@@ -161,7 +161,7 @@ void Engine::decide(Prediction& prediction, std::span<const float> scores, float
   }
 }
 
-Prediction Engine::answer(const Serving& serving, std::uint32_t arm, Features x, std::span<float> scores) const noexcept {
+Prediction Engine::answer(const Serving& serving, std::uint32_t arm, const Features& x, std::span<float> scores) const noexcept {
   Prediction prediction{.arm = arm, .version = serving.versions[arm]};
   serving.models[arm].predict(x, scores);
   decide(prediction, scores, serving.models[arm].threshold());
@@ -251,7 +251,7 @@ Engine::Turn Engine::take_turn() {
   return {std::move(worker), std::unique_lock(gates_[0])};
 }
 
-void Engine::bootstrap(const Turn& /*turn*/, Features x, std::span<const float> fit_inputs, float y, Time at) {
+void Engine::bootstrap(const Turn& /*turn*/, const Features& x, std::span<const float> fit_inputs, float y, Time at) {
   worker_->bootstrap(x, fit_inputs, y, 1.0F, at);
 }
 
@@ -319,7 +319,7 @@ AnyLearner Engine::model(std::size_t arm) const {
   return worker_->working->models[arm];
 }
 
-void explain(const AnyLearner& model, const Schema& schema, Features x, Explanation& explanation) {
+void explain(const AnyLearner& model, const Schema& schema, const Features& x, Explanation& explanation) {
   std::vector<float> dense(x.dense.size());
   std::vector<float> sparse(x.sparse.size());
   explanation.available = model.explain(x, dense, sparse, explanation.intercept);

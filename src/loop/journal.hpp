@@ -21,7 +21,7 @@ class Journal {
   }
 
   /// Lets the models of `arms` (a bit each) learn an example.
-  void learn(Serving& working, std::uint64_t arms, Features x, float y, float weight, const Context& context) {
+  void learn(Serving& working, std::uint64_t arms, const Features& x, float y, float weight, const Context& context) {
     steps_.push_back(
         {.kind = Kind::learn, .arms = arms, .y = y, .weight = weight, .at = context.at, .values = keep(x.dense), .sparse = keep(x.sparse)});
     apply(working, steps_.back());

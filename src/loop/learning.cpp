@@ -231,7 +231,7 @@ void Engine::Worker::look_for_drift() {
   }
 }
 
-void Engine::Worker::learn_example(Features x, float y, float weight, Time at) {
+void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at) {
   std::uint64_t learners = 0;
   for (std::size_t i = 0; i < arms.size(); ++i) {
     if (!arms[i].scheduler.learns()) continue;

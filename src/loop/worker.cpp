@@ -94,7 +94,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
     watches.push_back({monitor::Series("PSI", "", {.capacity = 128, .keep = monitor::Series::Keep::largest}), false});
 }
 
-void Engine::Worker::bootstrap(Features x, std::span<const float> fit, float y, float weight, Time at) {
+void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at) {
   journal.observe(*working, fit);
   monitor.update(x);
   clock.advance(at);

@@ -42,7 +42,7 @@ struct Engine::Worker {
   void observe_until(std::uint64_t sequence);
   void pass(EventId id);  // its partition is read up to here
   void take(const Label& label);
-  void learn_example(Features x, float y, float weight, Time at);
+  void learn_example(const Features& x, float y, float weight, Time at);
   void count_outcomes(std::uint32_t served_arm, bool shadows_too, float y, float weight);
   void rehearse_with(const Example& fresh);
   double value_of(const SignalValue& signal);
@@ -64,7 +64,7 @@ struct Engine::Worker {
   static void each_part(Self& self, Part part);
 
   // worker.cpp
-  void bootstrap(Features x, std::span<const float> fit, float y, float weight, Time at);
+  void bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at);
   std::size_t memory_bytes() const;
 
   // report.cpp

@@ -62,20 +62,22 @@ class AnyLearner {
   }
 
   /// @pre scores.size() >= outputs()
-  void predict(Features x, std::span<float> scores, const Context& context = {}) const noexcept { model_->predict(x, scores, context); }
+  void predict(const Features& x, std::span<float> scores, const Context& context = {}) const noexcept {
+    model_->predict(x, scores, context);
+  }
 
   /// Learns, and fills `before` with the prediction made just before the update.
   /// @pre before.size() >= outputs()
-  void learn(Features x, float y, float weight, std::span<float> before, const Context& context = {}) noexcept {
+  void learn(const Features& x, float y, float weight, std::span<float> before, const Context& context = {}) noexcept {
     model_->learn(x, y, weight, before, context);
   }
 
   /// Fetches what the learner will need of an example that comes soon; of learners to whom it makes no difference, does nothing.
-  void prefetch(Features x) const noexcept { model_->prefetch(x); }
+  void prefetch(const Features& x) const noexcept { model_->prefetch(x); }
 
   /// What each dense column and each sparse feature of `x` adds to the margin, for linear learners: false for others.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
-  bool explain(Features x, std::span<float> dense, std::span<float> sparse, float& intercept) const noexcept {
+  bool explain(const Features& x, std::span<float> dense, std::span<float> sparse, float& intercept) const noexcept {
     return model_->explain(x, dense, sparse, intercept);
   }
 
@@ -112,10 +114,10 @@ class AnyLearner {
     virtual std::size_t outputs() const noexcept = 0;
     virtual float threshold() const noexcept = 0;
     virtual void bind(const Schema&) = 0;
-    virtual void predict(Features, std::span<float>, const Context&) const noexcept = 0;
-    virtual void learn(Features, float, float, std::span<float>, const Context&) noexcept = 0;
-    virtual void prefetch(Features) const noexcept = 0;
-    virtual bool explain(Features, std::span<float>, std::span<float>, float&) const noexcept = 0;
+    virtual void predict(const Features&, std::span<float>, const Context&) const noexcept = 0;
+    virtual void learn(const Features&, float, float, std::span<float>, const Context&) noexcept = 0;
+    virtual void prefetch(const Features&) const noexcept = 0;
+    virtual bool explain(const Features&, std::span<float>, std::span<float>, float&) const noexcept = 0;
     virtual std::uint64_t refused() const noexcept = 0;
     virtual std::size_t memory_bytes() const noexcept = 0;
     virtual void archive(Writer&) const = 0;
@@ -159,7 +161,7 @@ class AnyLearner {
     }
     void bind(const Schema& schema) override { learner.bind(schema); }
 
-    void predict(Features x, std::span<float> scores, [[maybe_unused]] const Context& context) const noexcept override {
+    void predict(const Features& x, std::span<float> scores, [[maybe_unused]] const Context& context) const noexcept override {
       if constexpr (ClassLearner<T>) {
         if constexpr (requires { learner.predict_proba(x, scores, context); }) {
           learner.predict_proba(x, scores, context);
@@ -173,7 +175,8 @@ class AnyLearner {
       }
     }
 
-    void learn(Features x, float y, float weight, std::span<float> before, [[maybe_unused]] const Context& context) noexcept override {
+    void learn(const Features& x, float y, float weight, std::span<float> before,
+               [[maybe_unused]] const Context& context) noexcept override {
       if constexpr (ClassLearner<T>) {
         learner.predict_proba(x, before);
         // A label that is no class is refused by the learner: -1 is none, and the cast of a NaN would be undefined.
@@ -186,11 +189,11 @@ class AnyLearner {
       }
     }
 
-    void prefetch([[maybe_unused]] Features x) const noexcept override {
+    void prefetch([[maybe_unused]] const Features& x) const noexcept override {
       if constexpr (requires { learner.prefetch(x); }) learner.prefetch(x);
     }
 
-    bool explain([[maybe_unused]] Features x, [[maybe_unused]] std::span<float> dense, [[maybe_unused]] std::span<float> sparse,
+    bool explain([[maybe_unused]] const Features& x, [[maybe_unused]] std::span<float> dense, [[maybe_unused]] std::span<float> sparse,
                  [[maybe_unused]] float& intercept) const noexcept override {
       if constexpr (Explainable<T>) {
         intercept = learner.contributions(x, dense, sparse);

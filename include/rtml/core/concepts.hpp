@@ -54,7 +54,7 @@ concept LearnerState = std::copyable<T> && Checkpointable<T> && Sized<T> && requ
 ///  - a copy and its original give bit-identical answers to the same stream, and so does one saved and loaded,
 ///  - what is not usable (finite.hpp) is refused and leaves no trace but a count, `refused()`; weight 0 does nothing.
 template <class T>
-concept ScalarLearner = detail::LearnerState<T> && requires(T& model, const T& view, Features x, float y, float weight) {
+concept ScalarLearner = detail::LearnerState<T> && requires(T& model, const T& view, const Features& x, float y, float weight) {
   { view.predict(x) }
   noexcept->std::same_as<float>;
   { model.learn(x, y) }
@@ -66,7 +66,7 @@ concept ScalarLearner = detail::LearnerState<T> && requires(T& model, const T& v
 /// Predicts one of `classes()` labels, 0-based, under the laws of ScalarLearner. `predict_proba` fills p [classes()], summing to 1.
 template <class T>
 concept ClassLearner = detail::LearnerState<T> &&
-    requires(T& model, const T& view, Features x, int label, float weight, std::span<float> p) {
+    requires(T& model, const T& view, const Features& x, int label, float weight, std::span<float> p) {
   { view.classes() }
   noexcept->std::same_as<int>;
   { view.predict_proba(x, p) }
@@ -81,7 +81,7 @@ concept ClassLearner = detail::LearnerState<T> &&
 
 /// One number of a prediction that is the sum of what each column gave it (linear learners): see AnyLearner::explain.
 template <class T>
-concept Explainable = requires(const T& view, Features x, std::span<float> dense, std::span<float> sparse) {
+concept Explainable = requires(const T& view, const Features& x, std::span<float> dense, std::span<float> sparse) {
   { view.contributions(x, dense, sparse) }
   noexcept->std::same_as<float>;  // returns the intercept; margin = intercept + sums
 };

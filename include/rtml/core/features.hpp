@@ -38,7 +38,7 @@ struct Context {
 class FeatureVector {
  public:
   FeatureVector() = default;
-  explicit FeatureVector(Features x) : dense_(x.dense.begin(), x.dense.end()), sparse_(x.sparse.begin(), x.sparse.end()) {}
+  explicit FeatureVector(const Features& x) : dense_(x.dense.begin(), x.dense.end()), sparse_(x.sparse.begin(), x.sparse.end()) {}
   FeatureVector(std::vector<float> dense, std::vector<SparseFeature> sparse = {}) : dense_(std::move(dense)), sparse_(std::move(sparse)) {}
 
   std::vector<float>& dense() noexcept { return dense_; }

@@ -32,7 +32,7 @@ constexpr bool is_usable(double value) noexcept {
 }
 
 /// True when a learner may see `x`: dense values usable or NaN (missing), sparse values usable. O(d + nnz).
-inline bool is_usable(Features x) noexcept {
+inline bool is_usable(const Features& x) noexcept {
   constexpr auto limit = std::bit_cast<std::int32_t>(largest_magnitude);
   constexpr auto infinity = std::int32_t{0x7f800000};
   const auto magnitude = [](float value) { return std::bit_cast<std::int32_t>(value) & 0x7fffffff; };
@@ -45,7 +45,7 @@ inline bool is_usable(Features x) noexcept {
 }
 
 /// True when an example may reach a weight: usable features and label, weight usable and not negative.
-inline bool is_usable(Features x, float y, float weight) noexcept {
+inline bool is_usable(const Features& x, float y, float weight) noexcept {
   return is_usable(y) && is_usable(weight) && weight >= 0.0F && is_usable(x);
 }
 

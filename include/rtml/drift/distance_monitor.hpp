@@ -52,7 +52,7 @@ class DistanceMonitor {
   /// @throws ConfigError
   RTML_API DistanceMonitor(const Schema& schema, const Options& options);
 
-  void update(Features x) noexcept {
+  void update(const Features& x) noexcept {
     if (x.dense.size() < columns_ || !is_usable(Features{x.dense.first(columns_), {}})) {
       ++refused_;
       return;

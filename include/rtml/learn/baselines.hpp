@@ -32,9 +32,9 @@ class Mean {
   void bind(const Schema& /*schema*/) noexcept {}
   Task task() const noexcept { return task_; }
   std::uint64_t refused() const noexcept { return refused_; }
-  float predict(Features /*x*/) const noexcept { return static_cast<float>(mean_); }
+  float predict(const Features& /*x*/) const noexcept { return static_cast<float>(mean_); }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept {
     const float before = predict(x);
     if (!is_usable(x, y, weight) || (task_ == Task::binary && y != 0.0F && y != 1.0F)) {
       ++refused_;
@@ -86,18 +86,18 @@ class Majority {
   std::uint64_t refused() const noexcept { return refused_; }
 
   /// @pre p.size() >= classes()
-  void predict_proba(Features /*x*/, std::span<float> p) const noexcept {
+  void predict_proba(const Features& /*x*/, std::span<float> p) const noexcept {
     double total = 0.0;
     for (const double weight : weight_) total += weight;
     for (std::size_t c = 0; c < weight_.size(); ++c)
       p[c] = static_cast<float>(total > 0.0 ? weight_[c] / total : 1.0 / static_cast<double>(weight_.size()));
   }
 
-  int predict(Features /*x*/) const noexcept {
+  int predict(const Features& /*x*/) const noexcept {
     return static_cast<int>(std::max_element(weight_.begin(), weight_.end()) - weight_.begin());
   }
 
-  int learn(Features x, int label, float weight = 1.0F) noexcept {
+  int learn(const Features& x, int label, float weight = 1.0F) noexcept {
     const int before = predict(x);
     if (!is_usable(x, 0.0F, weight) || label < 0 || label >= classes()) {
       ++refused_;
@@ -141,9 +141,9 @@ class NoChange {
   void bind(const Schema& /*schema*/) noexcept {}
   Task task() const noexcept { return task_; }
   std::uint64_t refused() const noexcept { return refused_; }
-  float predict(Features /*x*/) const noexcept { return last_; }
+  float predict(const Features& /*x*/) const noexcept { return last_; }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept {
     const float before = last_;
     if (!is_usable(x, y, weight) || (task_ == Task::binary && y != 0.0F && y != 1.0F)) {
       ++refused_;
@@ -191,14 +191,14 @@ class NoChangeClass {
   std::uint64_t refused() const noexcept { return refused_; }
 
   /// @pre p.size() >= classes()
-  void predict_proba(Features /*x*/, std::span<float> p) const noexcept {
+  void predict_proba(const Features& /*x*/, std::span<float> p) const noexcept {
     for (int c = 0; c < classes_; ++c)
       p[static_cast<std::size_t>(c)] = last_ < 0 ? 1.0F / static_cast<float>(classes_) : (c == last_ ? 1.0F : 0.0F);
   }
 
-  int predict(Features /*x*/) const noexcept { return std::max(last_, 0); }
+  int predict(const Features& /*x*/) const noexcept { return std::max(last_, 0); }
 
-  int learn(Features x, int label, float weight = 1.0F) noexcept {
+  int learn(const Features& x, int label, float weight = 1.0F) noexcept {
     const int before = predict(x);
     if (!is_usable(x, 0.0F, weight) || label < 0 || label >= classes_) {
       ++refused_;

@@ -109,7 +109,7 @@ class BayesianLinear {
   std::uint64_t refused() const noexcept { return refused_; }
 
   /// The predictive mean, cut to what a label can be. 0 before the first example.
-  [[gnu::noinline]] float predict(Features x) const noexcept {  // out of line: predict and learn agree to the bit
+  [[gnu::noinline]] float predict(const Features& x) const noexcept {  // out of line: predict and learn agree to the bit
     constexpr std::size_t lanes = 4;
     double sums[lanes] = {};
     const std::size_t d = std::min(x.dense.size(), slope_.size());
@@ -120,7 +120,7 @@ class BayesianLinear {
   }
 
   /// What is known of the label of `x`: the mean is that of predict().
-  Predictive predict_distribution(Features x) const noexcept {
+  Predictive predict_distribution(const Features& x) const noexcept {
     Predictive predictive{.mean = static_cast<double>(predict(x))};
     if (!(weight_ > 1.0)) return predictive;
     std::array<double, most_columns> z;  // NOLINT(cppcoreguidelines-pro-type-member-init): its beginning is filled, then read
@@ -135,7 +135,7 @@ class BayesianLinear {
     return predictive;
   }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept {
     const float before = predict(x);
     if (!is_usable(x, y, weight) || x.dense.size() != columns_.size()) {
       ++refused_;
@@ -147,7 +147,7 @@ class BayesianLinear {
 
   /// What each dense column adds, measured from its mean; returns the prediction at the means. Sparse features add nothing.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
-  float contributions(Features x, std::span<float> dense, std::span<float> sparse) const noexcept {
+  float contributions(const Features& x, std::span<float> dense, std::span<float> sparse) const noexcept {
     constexpr auto most = static_cast<double>(largest_magnitude);
     for (std::size_t j = 0; j < dense.size(); ++j) {
       const double part = j < slope_.size() ? slope_[j] * columns_.away(j, x.dense[j]) : 0.0;

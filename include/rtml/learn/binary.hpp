@@ -28,13 +28,13 @@ class Binary {
   Task task() const noexcept { return Task::binary; }
   std::uint64_t refused() const noexcept { return learner_.refused(); }
 
-  float predict(Features x) const noexcept {
+  float predict(const Features& x) const noexcept {
     std::array<float, 2> p{};
     learner_.predict_proba(x, p);
     return p[1];
   }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept {
     const float before = predict(x);
     learner_.learn(x, y == 0.0F ? 0 : (y == 1.0F ? 1 : -1), weight);
     return before;

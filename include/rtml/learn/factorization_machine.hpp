@@ -86,9 +86,9 @@ class FactorizationMachine {
   std::uint64_t refused() const noexcept { return model_.refused(); }
   float threshold() const noexcept { return detail::threshold_of<Loss>; }
 
-  float predict(Features x) const noexcept { return evaluate(x).prediction; }
+  float predict(const Features& x) const noexcept { return evaluate(x).prediction; }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept {
     const Evaluation before = evaluate(x);
     if (!model_.usable(x, y, weight)) {
       model_.refuse();
@@ -99,7 +99,7 @@ class FactorizationMachine {
   }
 
   /// Asks for what of an example's weights lies anywhere in memory: for one that will be learned or predicted soon.
-  void prefetch(Features x) const noexcept { model_.prefetch(x); }
+  void prefetch(const Features& x) const noexcept { model_.prefetch(x); }
 
   std::size_t memory_bytes() const noexcept {
     return sizeof(*this) + model_.memory_bytes() + (slope_.capacity() + pull_.capacity()) * sizeof(float);
@@ -114,7 +114,7 @@ class FactorizationMachine {
 
  private:
   /// Out of line, so that predict and learn run the same instructions and agree to the bit.
-  [[gnu::noinline]] Evaluation evaluate(Features x) const noexcept {
+  [[gnu::noinline]] Evaluation evaluate(const Features& x) const noexcept {
     model_.prefetch(x);
     const std::size_t k = model_.padded();
     auto margins = model_.intercept();
@@ -148,7 +148,7 @@ class FactorizationMachine {
   }
 
   /// What a hashed feature squares to beyond its own square, when it also stands among the `before` first ones: (a + b)^2 - a^2 - b^2.
-  void add_repeated(Features x, const detail::Active& again, std::size_t before, Sums& square) const noexcept {
+  void add_repeated(const Features& x, const detail::Active& again, std::size_t before, Sums& square) const noexcept {
     float earlier = 0.0F;
     std::size_t place = 0;
     model_.features().each_hashed(x, {}, [&](const detail::Active& a) {
@@ -158,7 +158,7 @@ class FactorizationMachine {
     for (std::size_t f = 0; f < model_.padded(); ++f) square[f] += 2.0F * (v[f] * earlier) * (v[f] * again.value);
   }
 
-  void update(Features x, float y, float weight, const Evaluation& before) noexcept {
+  void update(const Features& x, float y, float weight, const Evaluation& before) noexcept {
     Example example;
     if (!model_.open(x, {}, y, weight, before, example)) return;
     auto& rows = model_.rows();

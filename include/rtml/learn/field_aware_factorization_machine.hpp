@@ -86,14 +86,14 @@ class FieldAwareFactorizationMachine {
   std::uint64_t refused() const noexcept { return model_.refused(); }
   float threshold() const noexcept { return detail::threshold_of<Loss>; }
 
-  float predict(Features x) const noexcept { return evaluate(x, {}).prediction; }
-  float predict(Features x, const Context& context) const noexcept { return evaluate(x, context.fields).prediction; }
+  float predict(const Features& x) const noexcept { return evaluate(x, {}).prediction; }
+  float predict(const Features& x, const Context& context) const noexcept { return evaluate(x, context.fields).prediction; }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept { return learn(x, {}, y, weight); }
-  float learn(Features x, float y, float weight, const Context& context) noexcept { return learn(x, context.fields, y, weight); }
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept { return learn(x, {}, y, weight); }
+  float learn(const Features& x, float y, float weight, const Context& context) noexcept { return learn(x, context.fields, y, weight); }
 
   /// Asks for what of an example's weights lies anywhere in memory: for one that will be learned or predicted soon.
-  void prefetch(Features x) const noexcept { model_.prefetch(x); }
+  void prefetch(const Features& x) const noexcept { model_.prefetch(x); }
 
   std::size_t memory_bytes() const noexcept { return sizeof(*this) + model_.memory_bytes(); }
 
@@ -107,7 +107,7 @@ class FieldAwareFactorizationMachine {
   using Fields = std::span<const std::uint32_t>;
   using Block = std::array<detail::Active, 64>;
 
-  float learn(Features x, Fields fields, float y, float weight) noexcept {
+  float learn(const Features& x, Fields fields, float y, float weight) noexcept {
     const Evaluation before = evaluate(x, fields);
     if (!model_.usable(x, y, weight) || (!fields.empty() && fields.size() != x.sparse.size())) {
       model_.refuse();
@@ -119,7 +119,7 @@ class FieldAwareFactorizationMachine {
 
   /// Out of line, so that predict and learn run the same instructions and agree to the bit. Features are gathered in blocks: predict has no
   /// buffer for them all.
-  [[gnu::noinline]] Evaluation evaluate(Features x, Fields fields) const noexcept {
+  [[gnu::noinline]] Evaluation evaluate(const Features& x, Fields fields) const noexcept {
     model_.prefetch(x);
     auto margins = model_.intercept();
     Block left;   // NOLINT(cppcoreguidelines-pro-type-member-init): filled as far as it is read
@@ -140,7 +140,7 @@ class FieldAwareFactorizationMachine {
   }
 
   /// The example's active features from number `begin` on, as many as a block holds.
-  std::span<const detail::Active> gather(Features x, Fields fields, std::size_t begin, Block& block) const noexcept {
+  std::span<const detail::Active> gather(const Features& x, Fields fields, std::size_t begin, Block& block) const noexcept {
     std::size_t place = 0;
     std::size_t count = 0;
     const auto take = [&](const detail::Active& a) {
@@ -167,7 +167,7 @@ class FieldAwareFactorizationMachine {
     }
   }
 
-  void update(Features x, Fields fields, float y, float weight, const Evaluation& before) noexcept {
+  void update(const Features& x, Fields fields, float y, float weight, const Evaluation& before) noexcept {
     Example example;
     if (!model_.open(x, fields, y, weight, before, example)) return;
     const std::size_t k = model_.padded();

@@ -66,7 +66,7 @@ class GaussianNaiveBayes {
   std::uint64_t refused() const noexcept { return refused_; }
 
   /// @pre p.size() >= classes()
-  void predict_proba(Features x, std::span<float> p) const noexcept {
+  void predict_proba(const Features& x, std::span<float> p) const noexcept {
     std::array<double, most_classes> score;  // NOLINT(cppcoreguidelines-pro-type-member-init): its beginning is filled, then read
     double total = static_cast<double>(classes_);
     for (const double weight : weight_) total += weight;
@@ -86,13 +86,13 @@ class GaussianNaiveBayes {
     for (std::size_t c = 0; c < classes_; ++c) p[c] /= sum;
   }
 
-  int predict(Features x) const noexcept {
+  int predict(const Features& x) const noexcept {
     std::array<float, most_classes> p;  // NOLINT(cppcoreguidelines-pro-type-member-init): predict_proba fills what is read
     predict_proba(x, p);
     return static_cast<int>(std::max_element(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(classes_)) - p.begin());
   }
 
-  int learn(Features x, int label, float weight = 1.0F) noexcept {
+  int learn(const Features& x, int label, float weight = 1.0F) noexcept {
     const int before = predict(x);
     if (!is_usable(x, 0.0F, weight) || label < 0 || label >= classes() || x.dense.size() != columns_.size()) {
       ++refused_;
@@ -177,7 +177,7 @@ class GaussianNaiveBayes {
     }
   }
 
-  void update(Features x, std::size_t label, double weight) noexcept {
+  void update(const Features& x, std::size_t label, double weight) noexcept {
     weight_[label] = std::min(weight_[label] + weight, largest);
     for (std::size_t j = 0; j < columns_.size(); ++j) {
       if (is_nan(x.dense[j])) continue;

@@ -116,26 +116,26 @@ class Linear {
   /// From where a binary prediction says 1: 0 for a margin (hinge, which has no probability), else 1/2.
   float threshold() const noexcept { return std::same_as<Loss, Hinge> ? 0.0F : 0.5F; }
 
-  float predict(Features x) const noexcept { return evaluate(x, {}).prediction; }
+  float predict(const Features& x) const noexcept { return evaluate(x, {}); }
 
-  float learn(Features x, float y, float weight = 1.0F) noexcept { return learn_in<detail::OwnAccess>(table_, x, y, weight, {}); }
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept { return learn_in<detail::OwnAccess>(table_, x, y, weight, {}); }
 
   /// `context.fields` says to which hashed column each sparse feature belongs, where `interactions` have such columns.
-  float predict(Features x, const Context& context) const noexcept { return evaluate(x, context.fields).prediction; }
-  float learn(Features x, float y, float weight, const Context& context) noexcept {
+  float predict(const Features& x, const Context& context) const noexcept { return evaluate(x, context.fields); }
+  float learn(const Features& x, float y, float weight, const Context& context) noexcept {
     return learn_in<detail::OwnAccess>(table_, x, y, weight, context.fields);
   }
 
   /// Fetches the weights of an example that will be learned or predicted soon: of big tables, most of the cost is to wait for memory.
-  void prefetch(Features x) const noexcept {
+  void prefetch(const Features& x) const noexcept {
     if (table_.empty()) return;
-    for (const SparseFeature& feature : x.sparse) table_.prefetch(feature.index);
+    table_.prefetch(x.sparse);
   }
 
   /// What each dense column and sparse feature adds to the margin; returns the intercept and what interactions of dense columns add. The
   /// margin is then cut to what the loss allows.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
-  float contributions(Features x, std::span<float> dense, std::span<float> sparse) const noexcept {
+  float contributions(const Features& x, std::span<float> dense, std::span<float> sparse) const noexcept {
     const auto shares = front_.mixture.shares();
     float intercept = 0.0F;
     for (std::size_t k = 0; k < lanes; ++k) intercept += shares[k] * front_.intercept[k];
@@ -232,12 +232,6 @@ class Linear {
  private:
   friend class Shared<Linear>;
 
-  struct Evaluation {
-    Margins margins{};
-    float margin = 0.0F;
-    float prediction = 0.0F;
-  };
-
   Cell dense_cell(std::size_t j) const noexcept {
     Cell cell{};
     for (std::size_t k = 0; k < fields; ++k) cell[k] = dense_[k][j];
@@ -317,37 +311,36 @@ class Linear {
     return value;
   }
 
-  Evaluation evaluate(const Features& x, Fields of) const noexcept {
-    return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x}, nullptr);
+  float evaluate(const Features& x, Fields of) const noexcept {
+    Margins margins;
+    return evaluate_in<detail::OwnAccess>(table_, front_, x, of, OwnDense{*this, x}, nullptr, margins);
   }
 
-  /// Out of line, so that predict and learn run the same instructions and agree to the bit. `gathered`: what the sparse features weigh, if
-  /// that is at hand.
+  /// The prediction, and the margins that it is of. Out of line, so that predict and learn run the same instructions and agree to the bit.
+  /// `gathered`: what the sparse features weigh, if that is at hand.
   template <class Access, class Dense>
-  [[gnu::noinline]] Evaluation evaluate_in(const Table& table, const Front& front, const Features& x, Fields of, const Dense& dense,
-                                           const Block* gathered) const noexcept {
-    Evaluation e;
+  [[gnu::noinline]] float evaluate_in(const Table& table, const Front& front, const Features& x, Fields of, const Dense& dense,
+                                      const Block* gathered, Margins& margins) const noexcept {
+    Margins sums{};
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
-    if (d > 0) e.margins = dense.dots(d);
-    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += front.intercept[k];
+    if (d > 0) sums = dense.dots(d);
+    for (std::size_t k = 0; k < lanes; ++k) sums[k] += front.intercept[k];
     if (!table.empty()) {
       if (gathered != nullptr) {
-        detail::add_gathered_margins<lanes>(gathered->fields.data(), gathered->z, x.sparse.size(), e.margins);
+        detail::add_gathered_margins<lanes>(gathered->fields.data(), gathered->z, x.sparse.size(), sums);
       } else {
-        add_margins<Access>(table, x.sparse, e.margins);
+        add_margins<Access>(table, x.sparse, sums);
       }
       const auto add = [&](std::uint32_t index, float value) {
         const Margins cell = table.template load<Access, lanes>(index);
         const float counted = within<Access>(table, index, value);
-        for (std::size_t k = 0; k < lanes; ++k) e.margins[k] += now(cell[k]) * counted;
+        for (std::size_t k = 0; k < lanes; ++k) sums[k] += now(cell[k]) * counted;
       };
       nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { add(index, 1.0F); });
       each_interaction(x, of, dense, add);
     }
-    for (float& margin : e.margins) margin = front.bounded(margin);
-    e.margin = front.mixture.mix(e.margins);
-    e.prediction = Loss::predict(e.margin);
-    return e;
+    for (std::size_t k = 0; k < lanes; ++k) margins[k] = sums[k] = front.bounded(sums[k]);
+    return Loss::predict(front.mixture.mix(sums));
   }
 
   /// Adds what hashed features give, in a loop for each case.
@@ -371,23 +364,22 @@ class Linear {
   /// One example; hashed weights lie in `table`.
   template <class Access>
   float learn_in(Table& table, const Features& x, float y, float weight, Fields of) noexcept {
+    detail::LinearExample<lanes> example;
     const auto before = [&](const Block* gathered = nullptr) {
-      return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}, gathered);
+      return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}, gathered, example.margins);
     };
     if (!is_usable(x, y, weight) || !Loss::accepts(y) || x.dense.size() != schema_.dense_size() || !interactions_.accepts(x, of)) {
       ++refused_;
-      return before().prediction;
+      return before();
     }
-    if (weight == 0.0F) return before().prediction;
+    if (weight == 0.0F) return before();
 
     const auto sparse = table.empty() ? std::span<const SparseFeature>() : sparse_of(x, of);
     Block gathered = gather<Access>(table, sparse);
     const bool as_they_come = sparse.data() == x.sparse.data() && !scales_in_use<Access>(table);
-    const Evaluation e = before(as_they_come ? &gathered : nullptr);
-    detail::LinearExample<lanes> example;
+    const float prediction = before(as_they_come ? &gathered : nullptr);
     example.weight = weight;
-    example.margins = e.margins;
-    if (!front_.observe(y, options_.optimizer, example)) return e.prediction;
+    if (!front_.observe(y, options_.optimizer, example)) return prediction;
     example.margin = front_.mixture.mix(example.margins);
     example.gradient = options_.loss.gradient(example.margin, example.y);
 
@@ -405,7 +397,7 @@ class Linear {
     gathered_.template scatter<Access>(table, sparse, front_.intercept);
     if (penalised()) penalise(example);
     front_.mixture.learn(example, options_.optimizer);
-    return e.prediction;
+    return prediction;
   }
 
   /// The example's sparse features, the codes of its nominal columns and its products, each index once.
@@ -431,6 +423,7 @@ class Linear {
   Block dense_block(const Features& x) noexcept {
     Block block;
     block.n = block.penalised = scale_.size();
+    if (block.n == 0) return block;
     if constexpr (Optimizer::scales_itself) {
       scale_.pass(x.dense.data());
       block.relative = relative_.data();

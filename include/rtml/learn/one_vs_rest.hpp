@@ -55,7 +55,7 @@ class OneVsRest {
   std::uint64_t refused() const noexcept { return refused_ + learners_.front().refused(); }
 
   /// @pre p.size() >= classes()
-  void predict_proba(Features x, std::span<float> p) const noexcept {
+  void predict_proba(const Features& x, std::span<float> p) const noexcept {
     for (std::size_t c = 0; c < learners_.size(); ++c) p[c] = learners_[c].predict(x);
     p = p.first(learners_.size());
     if (gives_margins()) {
@@ -67,13 +67,13 @@ class OneVsRest {
     for (float& score : p) score = sum > 0.0F ? score / sum : 1.0F / static_cast<float>(p.size());
   }
 
-  int predict(Features x) const noexcept {
+  int predict(const Features& x) const noexcept {
     Scores scores;  // NOLINT(cppcoreguidelines-pro-type-member-init): its beginning is filled, then read
     for (std::size_t c = 0; c < learners_.size(); ++c) scores[c] = learners_[c].predict(x);
     return decide(scores);
   }
 
-  int learn(Features x, int label, float weight = 1.0F) noexcept {
+  int learn(const Features& x, int label, float weight = 1.0F) noexcept {
     if (label < 0 || label >= classes()) {
       ++refused_;
       return predict(x);

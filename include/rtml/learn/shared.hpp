@@ -58,9 +58,10 @@ class Shared<Linear<Loss, Optimizer>> {
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
 
-  float predict(Features x) const noexcept { return predict(x, {}); }
-  float predict(Features x, const Context& context) const noexcept {
-    return model_.template evaluate_in<detail::SharedAccess>(table_, front(), x, context.fields, SharedDense{*this, x}, nullptr).prediction;
+  float predict(const Features& x) const noexcept { return predict(x, {}); }
+  float predict(const Features& x, const Context& context) const noexcept {
+    typename Model::Margins margins;
+    return model_.template evaluate_in<detail::SharedAccess>(table_, front(), x, context.fields, SharedDense{*this, x}, nullptr, margins);
   }
 
   /// @throws std::bad_alloc. O(d).
@@ -181,8 +182,8 @@ class Shared<Linear<Loss, Optimizer>> {
 template <class Loss, class Optimizer>
 class Shared<Linear<Loss, Optimizer>>::Learner {
  public:
-  float learn(Features x, float y, float weight = 1.0F) noexcept { return learn(x, y, weight, {}); }
-  float learn(Features x, float y, float weight, const Context& context) noexcept {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept { return learn(x, y, weight, {}); }
+  float learn(const Features& x, float y, float weight, const Context& context) noexcept {
     if (shared_->last_.load(std::memory_order_relaxed) != this) shared_->take(own_);
     const std::uint64_t refused = own_.refused_;
     const float before = own_.template learn_in<detail::SharedAccess>(shared_->table_, x, y, weight, context.fields);
@@ -195,9 +196,9 @@ class Shared<Linear<Loss, Optimizer>>::Learner {
     return before;
   }
 
-  void prefetch(Features x) const noexcept {
+  void prefetch(const Features& x) const noexcept {
     if (shared_->table_.empty()) return;
-    for (const SparseFeature& feature : x.sparse) shared_->table_.prefetch(feature.index);
+    shared_->table_.prefetch(x.sparse);
   }
 
   Learner(const Learner&) = delete;

@@ -70,20 +70,20 @@ class Softmax {
   std::uint64_t refused() const noexcept { return refused_; }
 
   /// @pre p.size() >= classes()
-  [[gnu::noinline]] void predict_proba(Features x, std::span<float> p) const noexcept {
+  [[gnu::noinline]] void predict_proba(const Features& x, std::span<float> p) const noexcept {
     for (std::size_t c = 0; c < classes_; ++c) p[c] = 0.0F;
     const auto shares = mixture_.shares();
     each_margin(x, [&](std::size_t c, std::size_t k, float margin) { p[c] += shares[k] * margin; });
     normalise(p.first(classes_), 1);
   }
 
-  int predict(Features x) const noexcept {
+  int predict(const Features& x) const noexcept {
     std::array<float, most_classes> p;  // NOLINT(cppcoreguidelines-pro-type-member-init): predict_proba fills what is read
     predict_proba(x, p);
     return static_cast<int>(std::max_element(p.begin(), p.begin() + static_cast<std::ptrdiff_t>(classes_)) - p.begin());
   }
 
-  int learn(Features x, int label, float weight = 1.0F) noexcept {
+  int learn(const Features& x, int label, float weight = 1.0F) noexcept {
     const int before = predict(x);
     if (!is_usable(x, 0.0F, weight) || label < 0 || label >= options_.classes || x.dense.size() != schema_.dense_size()) {
       ++refused_;
@@ -146,7 +146,7 @@ class Softmax {
 
   /// Calls use(class, lane, margin) for every one of them, cut to what a margin may be.
   template <class Use>
-  void each_margin(Features x, Use use) const noexcept {
+  void each_margin(const Features& x, Use use) const noexcept {
     const std::size_t d = dense_.empty() ? 0 : std::min(x.dense.size(), schema_.dense_size());
     for (std::size_t c = 0; c < classes_; ++c) {
       std::array<float, lanes> sums{};
@@ -175,7 +175,7 @@ class Softmax {
     for (std::size_t i = 0; i < p.size(); i += stride) p[i] /= sum;
   }
 
-  void update(Features x, std::size_t label, float weight) noexcept {
+  void update(const Features& x, std::size_t label, float weight) noexcept {
     each_margin(x, [&](std::size_t c, std::size_t k, float margin) { margins_[c * lanes + k] = margin; });
     gradient_ = margins_;
     for (std::size_t k = 0; k < lanes; ++k) {

@@ -117,7 +117,7 @@ class RTML_API Engine {
   static bool make_usable(std::span<float> dense, std::span<SparseFeature> sparse) noexcept;
 
   /// One model's answer to features that are kept nowhere.
-  Prediction answer(const Serving& serving, std::uint32_t arm, Features x, std::span<float> scores) const noexcept;
+  Prediction answer(const Serving& serving, std::uint32_t arm, const Features& x, std::span<float> scores) const noexcept;
 
   bool label(const Label& label) noexcept;
   bool belongs_to_task(float y) const noexcept;
@@ -140,7 +140,7 @@ class RTML_API Engine {
     std::unique_lock<SpinLock> gate;
   };
   Turn take_turn();
-  void bootstrap(const Turn& turn, Features x, std::span<const float> fit_inputs, float y, Time at);
+  void bootstrap(const Turn& turn, const Features& x, std::span<const float> fit_inputs, float y, Time at);
   void bootstrap(const Batch& batch);
   void end_bootstrap(const Turn& turn);
   std::string checkpoint();

@@ -24,7 +24,7 @@ struct Explanation {
 };
 
 namespace detail {
-RTML_API void explain(const AnyLearner& model, const Schema& schema, Features x, Explanation& explanation);
+RTML_API void explain(const AnyLearner& model, const Schema& schema, const Features& x, Explanation& explanation);
 }  // namespace detail
 
 }  // namespace rtml

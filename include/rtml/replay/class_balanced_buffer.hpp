@@ -49,7 +49,7 @@ class ClassBalancedBuffer {
   void bind(const Schema& schema) { arena_.bind("ClassBalancedBuffer", schema); }
 
   /// Weight 0 does nothing; what is not usable, does not fit, has no class for a label, or comes before bind() is refused and counted.
-  void add(Features x, float y, float weight = 1.0F, Time at = {}) noexcept {
+  void add(const Features& x, float y, float weight = 1.0F, Time at = {}) noexcept {
     if (weight == 0.0F) return;
     if (!arena_.accepts(x, y, weight) || !is_class(y)) {
       ++refused_;

@@ -43,12 +43,12 @@ class ExampleArena {
   }
 
   /// True when `put` would take the example.
-  bool accepts(Features x, float y, float weight) const noexcept {
+  bool accepts(const Features& x, float y, float weight) const noexcept {
     return is_bound() && x.dense.size() == schema_.dense_size() && x.sparse.size() <= sparse_width() && is_usable(x, y, weight);
   }
 
   /// @pre place < capacity(), accepts(x, y, weight)
-  void put(std::size_t place, Features x, float y, float weight, Time at) noexcept {
+  void put(std::size_t place, const Features& x, float y, float weight, Time at) noexcept {
     std::copy(x.dense.begin(), x.dense.end(), dense_.data() + place * schema_.dense_size());
     std::copy(x.sparse.begin(), x.sparse.end(), sparse_.data() + place * sparse_width());
     sparse_sizes_[place] = static_cast<std::uint32_t>(x.sparse.size());

@@ -50,11 +50,13 @@ class Rehearsing {
 
   Task task() const noexcept { return learner_.task(); }
 
-  float predict(Features x) const noexcept requires ScalarLearner<L> { return learner_.predict(x); }
-  float predict(Features x, const Context& context) const noexcept requires requires(const L& learner) { learner.predict(x, context); }
+  float predict(const Features& x) const noexcept requires ScalarLearner<L> { return learner_.predict(x); }
+  float predict(const Features& x, const Context& context) const noexcept requires requires(const L& learner) {
+    learner.predict(x, context);
+  }
   { return learner_.predict(x, context); }
-  float learn(Features x, float y, float weight = 1.0F) noexcept requires ScalarLearner<L> { return learn(x, y, weight, Context{}); }
-  float learn(Features x, float y, float weight, const Context& context) noexcept requires ScalarLearner<L> {
+  float learn(const Features& x, float y, float weight = 1.0F) noexcept requires ScalarLearner<L> { return learn(x, y, weight, Context{}); }
+  float learn(const Features& x, float y, float weight, const Context& context) noexcept requires ScalarLearner<L> {
     const std::uint64_t refused_before = learner_.refused();
     const float before = teach(x, y, weight, context);
     if (learner_.refused() == refused_before && weight != 0.0F) rehearse({x, y, weight, context.at});
@@ -62,14 +64,16 @@ class Rehearsing {
   }
 
   int classes() const noexcept requires ClassLearner<L> { return learner_.classes(); }
-  void predict_proba(Features x, std::span<float> p) const noexcept requires ClassLearner<L> { learner_.predict_proba(x, p); }
-  int predict(Features x) const noexcept requires ClassLearner<L> { return learner_.predict(x); }
-  void predict_proba(Features x, std::span<float> p, const Context& context) const noexcept requires requires(const L& learner) {
+  void predict_proba(const Features& x, std::span<float> p) const noexcept requires ClassLearner<L> { learner_.predict_proba(x, p); }
+  int predict(const Features& x) const noexcept requires ClassLearner<L> { return learner_.predict(x); }
+  void predict_proba(const Features& x, std::span<float> p, const Context& context) const noexcept requires requires(const L& learner) {
     learner.predict_proba(x, p, context);
   }
   { learner_.predict_proba(x, p, context); }
-  int learn(Features x, int label, float weight = 1.0F) noexcept requires ClassLearner<L> { return learn(x, label, weight, Context{}); }
-  int learn(Features x, int label, float weight, const Context& context) noexcept requires ClassLearner<L> {
+  int learn(const Features& x, int label, float weight = 1.0F) noexcept requires ClassLearner<L> {
+    return learn(x, label, weight, Context{});
+  }
+  int learn(const Features& x, int label, float weight, const Context& context) noexcept requires ClassLearner<L> {
     const std::uint64_t refused_before = learner_.refused();
     const int before = teach(x, label, weight, context);
     if (learner_.refused() == refused_before && weight != 0.0F) rehearse({x, static_cast<float>(label), weight, context.at});
@@ -78,7 +82,7 @@ class Rehearsing {
 
   float threshold() const noexcept requires requires(const L& learner) { learner.threshold(); }
   { return learner_.threshold(); }
-  float contributions(Features x, std::span<float> dense, std::span<float> sparse) const noexcept requires Explainable<L> {
+  float contributions(const Features& x, std::span<float> dense, std::span<float> sparse) const noexcept requires Explainable<L> {
     return learner_.contributions(x, dense, sparse);
   }
 
@@ -101,7 +105,7 @@ class Rehearsing {
 
  private:
   template <class Label>
-  auto teach(Features x, Label y, float weight, [[maybe_unused]] const Context& context) noexcept {
+  auto teach(const Features& x, Label y, float weight, [[maybe_unused]] const Context& context) noexcept {
     if constexpr (requires { learner_.learn(x, y, weight, context); }) {
       return learner_.learn(x, y, weight, context);
     } else {

@@ -39,7 +39,7 @@ class ReplayBuffer {
   void bind(const Schema& schema) {
     visit([&](auto& buffer) { buffer.bind(schema); });
   }
-  void add(Features x, float y, float weight, Time at) noexcept {
+  void add(const Features& x, float y, float weight, Time at) noexcept {
     visit([&](auto& buffer) { buffer.add(x, y, weight, at); });
   }
   void clear() noexcept {

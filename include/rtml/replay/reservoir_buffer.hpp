@@ -37,7 +37,7 @@ class ReservoirBuffer {
   void bind(const Schema& schema) { arena_.bind("ReservoirBuffer", schema); }
 
   /// Weight 0 does nothing; what is not usable, does not fit, or comes before bind() is refused and counted.
-  void add(Features x, float y, float weight = 1.0F, Time at = {}) noexcept {
+  void add(const Features& x, float y, float weight = 1.0F, Time at = {}) noexcept {
     if (weight == 0.0F) return;
     if (!arena_.accepts(x, y, weight)) {
       ++refused_;

@@ -87,7 +87,7 @@ class SlidingWindow {
 
   /// Weight 0 does nothing; what is not usable, does not fit, or comes before bind() is refused and counted; what is older than the window
   /// reaches back is left out.
-  void add(Features x, float y, float weight, Time at) noexcept {
+  void add(const Features& x, float y, float weight, Time at) noexcept {
     if (weight == 0.0F) return;
     if (!arena_.accepts(x, y, weight)) {
       ++refused_;

@@ -86,7 +86,7 @@ PrequentialResult prequential(AnyLearner& learner, Source& source, F&& features,
   std::vector<float> scores(learner.outputs());
   std::vector<float> before(learner.outputs());
 
-  const auto learn = [&](Features x, float y, std::span<const float> served) {
+  const auto learn = [&](const Features& x, float y, std::span<const float> served) {
     const Outcome outcome = metrics::outcome_of(learner.task(), served, y, learner.threshold());
     for (metrics::AnyMetric& metric : result.metrics) metric.update(outcome);
     for (metrics::AnyMetric& metric : recent) metric.update(outcome);

@@ -72,7 +72,7 @@ class FactorFeatures {
 
   /// Calls use(Active) for each numeric dense column of `x` that is present and not 0.
   template <class Use>
-  void each_dense(Features x, Use use) const noexcept {
+  void each_dense(const Features& x, Use use) const noexcept {
     const std::size_t d = std::min(x.dense.size(), dense_size());
     for (std::size_t j = 0; j < d; ++j) {
       const float value = is_nan(x.dense[j]) ? 0.0F : cut(x.dense[j] * inverse_[j], largest_scaled);
@@ -82,7 +82,7 @@ class FactorFeatures {
 
   /// The same for nominal codes and hashed features, repeated ones as they come.
   template <class Use>
-  void each_hashed(Features x, Fields fields, Use use) const noexcept {
+  void each_hashed(const Features& x, Fields fields, Use use) const noexcept {
     if (!hashes_) return;
     nominal_.each(x.dense, [&](std::size_t place, std::uint32_t index) { use(Active{row_of(index), 1.0F, field_of_dense(place)}); });
     for (std::size_t i = 0; i < x.sparse.size(); ++i) {
@@ -96,7 +96,7 @@ class FactorFeatures {
 
   /// Takes an example's columns into their scales; returns its features, repeated ones of one field added up, until the next call. Those
   /// of one row, in several fields, lie side by side. @pre x has dense_size() columns
-  std::span<const Active> gather(Features x, Fields fields) noexcept {
+  std::span<const Active> gather(const Features& x, Fields fields) noexcept {
     scale_.observe(x.dense.data());
     std::copy_n(scale_.inverse(), inverse_.size(), inverse_.begin());
     nominal_.blank(inverse_.data());

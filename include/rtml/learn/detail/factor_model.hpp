@@ -103,7 +103,7 @@ class FactorModel {
   const FactorFeatures& features() const noexcept { return features_; }
 
   /// Asks for the beginnings of the hashed rows, which lie anywhere in memory.
-  void prefetch(Features x) const noexcept {
+  void prefetch(const Features& x) const noexcept {
     if (!features_.hashes()) return;
     for (const SparseFeature& feature : x.sparse) rows_.prefetch(features_.row_of(feature.index));
   }
@@ -128,13 +128,13 @@ class FactorModel {
     return e;
   }
 
-  bool usable(Features x, float y, float weight) const noexcept {
+  bool usable(const Features& x, float y, float weight) const noexcept {
     return is_usable(x, y, weight) && Loss::accepts(y) && x.dense.size() == schema_.dense_size();
   }
 
   /// Takes an example in: scales, the label's unit, its active features (repeated ones of one field added up), its gradient. False while
   /// all labels were equal: the intercept is that, and there is nothing to learn.
-  bool open(Features x, Fields fields, float y, float weight, const Evaluation& before, Example& example) noexcept {
+  bool open(const Features& x, Fields fields, float y, float weight, const Evaluation& before, Example& example) noexcept {
     example.active = features_.gather(x, fields);
     float size = 0.0F;
     for (const Active& a : example.active) size += a.value * a.value;

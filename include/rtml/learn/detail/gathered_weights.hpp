@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "rtml/core/features.hpp"
@@ -35,10 +36,12 @@ class GatheredWeights {
   WeightBlock<Optimizer> gather(const Table& table, std::span<const SparseFeature> sparse, const Cell& intercept) {
     const std::size_t n = sparse.size();
     reserve(n);
+    WeightBlock<Optimizer> block;
+    block.n = padded(n + 1);
     float* z = column(fields);
+    for (std::size_t i = block.n - lanes_padded; i < block.n; i += 4) put(Quad{}, z + i);
     std::size_t i = 0;
-    if constexpr (by_fours<Access>)
-      for (; i + 4 <= n; i += 4) gather_four(table, sparse.data() + i, i);
+    if constexpr (by_fours<Access>) i = gather_fours(table, sparse.data(), n);
     for (; i < n; ++i) {
       const Cell cell = table.template load<Access>(sparse[i].index);
       for (std::size_t k = 0; k < fields; ++k) column(k)[i] = cell[k];
@@ -47,9 +50,6 @@ class GatheredWeights {
     for (std::size_t k = 0; k < fields; ++k) column(k)[n] = intercept[k];
     z[n] = 1.0F;
 
-    WeightBlock<Optimizer> block;
-    block.n = padded(n + 1);
-    std::fill(z + n + 1, z + block.n, 0.0F);
     block.penalised = n;
     for (std::size_t k = 0; k < fields; ++k) block.fields[k] = column(k);
     block.z = z;
@@ -76,8 +76,7 @@ class GatheredWeights {
   void scatter(Table& table, std::span<const SparseFeature> sparse, Cell& intercept) noexcept {
     const std::size_t n = sparse.size();
     std::size_t i = 0;
-    if constexpr (by_fours<Access>)
-      for (; i + 4 <= n; i += 4) scatter_four(table, sparse.data() + i, i);
+    if constexpr (by_fours<Access>) i = scatter_fours(table, sparse.data(), n);
     for (; i < n; ++i) {
       Cell cell;
       for (std::size_t k = 0; k < fields; ++k) cell[k] = column(k)[i];
@@ -97,7 +96,8 @@ class GatheredWeights {
   static constexpr std::size_t width = fields + 1 + Optimizer::rate_count + (Optimizer::scales_itself ? 1 : 0);
   static constexpr std::size_t scaling = scales_hashed<Optimizer>() ? 5 : 0;  // columns more
 
-  static constexpr std::size_t padded(std::size_t n) noexcept { return (n + 15) / 16 * 16; }
+  static constexpr std::size_t lanes_padded = 16;
+  static constexpr std::size_t padded(std::size_t n) noexcept { return (n + lanes_padded - 1) / lanes_padded * lanes_padded; }
 
   void make_room(std::size_t n) {
     room_ = padded(n);
@@ -108,25 +108,47 @@ class GatheredWeights {
 
   // Four cells of four floats are a square, which turned is four columns. A cell of three has a fourth float for its alignment.
 
-  void gather_four(const Table& table, const SparseFeature* features, std::size_t at) noexcept {
-    std::array<Quad, 4> square;
-    for (std::size_t i = 0; i < 4; ++i) std::memcpy(&square[i], table.row(features[i].index, 1), sizeof(Quad));
-    turn(square);
-    for (std::size_t k = 0; k < fields; ++k) std::memcpy(column(k) + at, &square[k], sizeof(Quad));
-    Quad left;  // pairs of index and value
-    Quad right;
-    std::memcpy(&left, features, sizeof(Quad));
-    std::memcpy(&right, features + 2, sizeof(Quad));
-    const Quad values = __builtin_shufflevector(left, right, 1, 3, 5, 7);
-    std::memcpy(column(fields) + at, &values, sizeof(Quad));
+  // What does not change is a local: stores to the columns could change any member.
+
+  /// So many, a multiple of four, as there are in n.
+  std::size_t gather_fours(const Table& table, const SparseFeature* features, std::size_t n) noexcept {
+    const auto rows = table.rows();
+    const std::array<float*, fields + 1> to = columns(std::make_index_sequence<fields + 1>());
+    std::size_t at = 0;
+    for (; at + 4 <= n; at += 4) {
+      std::array<Quad, 4> square;
+      for (std::size_t i = 0; i < 4; ++i) take(rows[features[at + i].index], square[i]);
+      turn(square);
+      for (std::size_t k = 0; k < fields; ++k) put(square[k], to[k] + at);
+      Quad left;  // pairs of index and value
+      Quad right;
+      take(features + at, left);
+      take(features + at + 2, right);
+      put(__builtin_shufflevector(left, right, 1, 3, 5, 7), to[fields] + at);
+    }
+    return at;
   }
 
-  void scatter_four(Table& table, const SparseFeature* features, std::size_t at) noexcept {
-    std::array<Quad, 4> square{};
-    for (std::size_t k = 0; k < fields; ++k) std::memcpy(&square[k], column(k) + at, sizeof(Quad));
-    turn(square);
-    for (std::size_t i = 0; i < 4; ++i) std::memcpy(static_cast<void*>(table.row(features[i].index, 1)), &square[i], sizeof(Quad));
+  std::size_t scatter_fours(Table& table, const SparseFeature* features, std::size_t n) noexcept {
+    const auto rows = table.rows();
+    const std::array<float*, fields + 1> from = columns(std::make_index_sequence<fields + 1>());
+    std::size_t at = 0;
+    for (; at + 4 <= n; at += 4) {
+      std::array<Quad, 4> square{};
+      for (std::size_t k = 0; k < fields; ++k) take(from[k] + at, square[k]);
+      turn(square);
+      for (std::size_t i = 0; i < 4; ++i) put(square[i], rows[features[at + i].index]);
+    }
+    return at;
   }
+
+  template <std::size_t... k>
+  std::array<float*, sizeof...(k)> columns(std::index_sequence<k...> /*each*/) noexcept {
+    return {column(k)...};
+  }
+
+  static void take(const void* from, Quad& quad) noexcept { std::memcpy(&quad, from, sizeof(Quad)); }
+  static void put(const Quad& quad, void* to) noexcept { std::memcpy(to, &quad, sizeof(Quad)); }
 
   static void turn(std::array<Quad, 4>& s) noexcept {
     const Quad low_left = __builtin_shufflevector(s[0], s[1], 0, 4, 1, 5);

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "rtml/core/features.hpp"
 #include "rtml/core/huge_pages.hpp"
 
 namespace rtml::detail {
@@ -63,10 +64,21 @@ class HashedTable {
   Cell* row(std::uint32_t index, std::size_t width) noexcept { return cells_.data() + width * (index & mask_); }
   const Cell* row(std::uint32_t index, std::size_t width) const noexcept { return cells_.data() + width * (index & mask_); }
 
-  /// Fetches the cell of an index into the cache. @pre !empty()
-  void prefetch(std::uint32_t index) const noexcept {
+  /// The cells of a table of width 1 by index, in a loop whose stores could change the table itself.
+  template <class C>
+  struct Rows {
+    C* cells;
+    std::uint32_t mask;
+    C* operator[](std::uint32_t index) const noexcept { return cells + (index & mask); }
+  };
+  Rows<Cell> rows() noexcept { return {cells_.data(), mask_}; }
+  Rows<const Cell> rows() const noexcept { return {cells_.data(), mask_}; }
+
+  /// Fetches the cells of features into the cache, of a table of width 1. @pre !empty()
+  void prefetch(std::span<const SparseFeature> features) const noexcept {
 #if defined(__GNUC__)
-    __builtin_prefetch(&cells_[index & mask_]);
+#pragma GCC unroll 4
+    for (const SparseFeature& feature : features) __builtin_prefetch(&cells_[feature.index & mask_]);
 #endif
   }
 

@@ -25,11 +25,20 @@ template <std::size_t bytes>
   constexpr std::size_t width = bytes / sizeof(Hash);
   if (n < 2) return false;
   const std::size_t end = (n + width - 1) / width * width;
-  const std::size_t others = n / 2;                                         // going round, no two are further apart
-  std::array<Hash, 2 * (most_compared + most_compared / 2 + width)> round;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  for (std::size_t i = 0; i < n; ++i)
+  const std::size_t others = n / 2;                                       // going round, no two are further apart
+  std::array<Hash, most_compared + most_compared / 2 + 2 * width> round;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  const auto hash = [&](std::size_t i) {
     round[i] = static_cast<Hash>(static_cast<std::uint16_t>(((sparse[i].index & mask) * 0x9e3779b1U) >> 16U));
-  for (std::size_t filled = n; filled < end + others; filled *= 2) std::memcpy(round.data() + filled, round.data(), filled * sizeof(Hash));
+  };
+  std::size_t hashed = 0;
+  for (; hashed + 8 <= n; hashed += 8)
+    for (std::size_t i = 0; i < 8; ++i) hash(hashed + i);
+  for (; hashed < n; ++hashed) hash(hashed);
+  for (std::size_t at = n; at < end + others; at += std::min(n, width)) {  // a vector at a time, whatever lies behind
+    Hashes again;
+    std::memcpy(&again, round.data() + at - n, bytes);
+    std::memcpy(round.data() + at, &again, bytes);
+  }
   Hashes met{};
   for (std::size_t i = 0; i < end; i += width) {
     Hashes mine;
