@@ -135,3 +135,22 @@ TEST_CASE("what is not finite goes through the functions of math as it should", 
   CHECK(is_nan(math::sigmoid(math_nan)));
   CHECK(is_nan(math::softplus(math_nan)));
 }
+
+TEST_CASE("The power transform is right within a unit in the last place, for both signs and every kind of exponent", "[core][property]") {
+  const auto truth = [](double x, double lambda) {
+    const double exponent = x < 0.0 ? 2.0 - lambda : lambda;
+    const double grown = exponent == 0.0 ? std::log1p(std::abs(x)) : std::expm1(exponent * std::log1p(std::abs(x))) / exponent;
+    return std::copysign(std::min(grown, 1e15), x);
+  };
+  for (const float lambda : {-5.0F, -1.0F, -0.5F, 0.0F, 1e-3F, 0.5F, 1.0F, 2.0F, 2.5F, 5.0F}) {
+    double worst = 0.0;
+    for_floats(1e-30F, 1e15F, 99991, [&](float x) {
+      worst = std::max(worst, ulps(math::yeo_johnson(x, lambda), truth(static_cast<double>(x), static_cast<double>(lambda))));
+      worst = std::max(worst, ulps(std::abs(math::yeo_johnson(-x, lambda)), -truth(-static_cast<double>(x), static_cast<double>(lambda))));
+    });
+    CAPTURE(lambda);
+    CHECK(worst <= 1.0);
+    CHECK(math::yeo_johnson(0.0F, lambda) == 0.0F);
+    CHECK(std::isnan(math::yeo_johnson(math_nan, lambda)));
+  }
+}

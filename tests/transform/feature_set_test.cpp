@@ -177,6 +177,13 @@ TEST_CASE("Any change of a name, operation, constant, version or window changes 
       print(numeric("a", &Payment::amount) | standardize() | log1p()),
       print(numeric("a", &Payment::amount) | clip(0.0F, 1.0F)),
       print(numeric("a", &Payment::amount) | clip(0.0F, 2.0F)),
+      print(numeric("a", &Payment::amount) | log()),
+      print(numeric("a", &Payment::amount) | power(0.5F)),
+      print(numeric("a", &Payment::amount) | power(-0.5F)),
+      print(numeric("a", &Payment::amount) | polynomial(2)),
+      print(numeric("a", &Payment::amount) | polynomial(3)),
+      print(numeric("a", &Payment::amount) | fill_missing(0.0F)),
+      print(numeric("a", &Payment::amount) | fill_missing(1.0F)),
       print(numeric("a", &Payment::amount) | bucketize({1.0F})),
       print(numeric("a", &Payment::amount) | bucketize({2.0F})),
       print(numeric("a", "v1", per_letter)),
@@ -218,17 +225,26 @@ TEST_CASE("Operations do what they say, from left to right", "[transform][featur
   CHECK(value(amount | clip(-1.0F, 2.0F), rtml::testing::infinity) == 2.0F);
   CHECK(value(amount | clip(0.0F, 1.718281828459045F) | log1p(), 50.0) == Approx(1.0F));
   CHECK(value(amount | log1p() | clip(0.0F, 1.718281828459045F), 50.0) == Approx(1.7182818F));
+  CHECK(value(amount | log(), 7.38905609893065) == Approx(2.0F));
+  CHECK(is_nan(value(amount | log(), 0.0)));
+  CHECK(is_nan(value(amount | log(), -1.0)));
+  CHECK(value(amount | power(0.5F), 8.0) == Approx(4.0F));            // 2 (3 - 1)
+  CHECK(value(amount | power(0.5F), -3.0) == Approx(-14.0F / 3.0F));  // -(4^1.5 - 1) / 1.5
+  CHECK(value(amount | power(1.0F), -3.25) == Approx(-3.25F));
+  CHECK(value(amount | fill_missing(7.0F), rtml::testing::nan) == 7.0F);
+  CHECK(value(amount | fill_missing(7.0F), 2.0) == 2.0F);
   CHECK(value(amount | bucketize({0.0F, 10.0F}), -1.0) == 0.0F);
   CHECK(value(amount | bucketize({0.0F, 10.0F}), 0.0) == 1.0F);
   CHECK(value(amount | bucketize({0.0F, 10.0F}), 10.0) == 2.0F);
 }
 
-TEST_CASE("Missing stays missing through every operation but missing_indicator", "[transform][features]") {
+TEST_CASE("Missing stays missing through every operation but missing_indicator and fill_missing", "[transform][features]") {
   const auto values = [](const auto& feature, double amount) { return stateless(untimed(feature), of_amount(amount)); };
   const auto amount = numeric("amount", &Payment::amount);
   const double gone = rtml::testing::nan;
   CHECK(is_nan(values(amount, gone)[0]));
   CHECK(is_nan(values(amount | log1p() | standardize() | clip(0.0F, 1.0F), gone)[0]));
+  CHECK(is_nan(values(amount | power(0.5F) | log(), gone)[0]));
   CHECK(is_nan(values(amount | bucketize({0.0F}), gone)[0]));
   CHECK(values(amount | log1p() | missing_indicator(), gone) == std::vector<float>{0.0F, 1.0F});
   CHECK(values(amount | missing_indicator(), 3.0) == std::vector<float>{3.0F, 0.0F});
@@ -241,6 +257,24 @@ TEST_CASE("A value that no learner may see reaches it as one, whatever it is wor
     CHECK(!is_nan(x[0]));
     CHECK(!is_usable(x[0]));
   }
+}
+
+TEST_CASE("polynomial adds the powers, limited to what a learner may see", "[transform][features]") {
+  const auto set = untimed(numeric("amount", &Payment::amount) | polynomial(3), numeric("behind", &Payment::amount));
+  CHECK(set.schema().dense(1).name == "amount^2");
+  CHECK(set.schema().dense(2).definition == "numeric|^3");
+  CHECK(stateless(set, of_amount(-3.0)) == std::vector<float>{-3.0F, 9.0F, -27.0F, -3.0F});
+  CHECK(stateless(set, of_amount(-1e12)) == std::vector<float>{-1e12F, 1e15F, -1e15F, -1e12F});
+  for (const float x : stateless(set, of_amount(rtml::testing::nan))) CHECK(is_nan(x));
+  for (const float x : stateless(set, of_amount(rtml::testing::infinity))) CHECK(!is_usable(x));
+}
+
+TEST_CASE("An operation says which of its parameters is wrong", "[transform][features]") {
+  CHECK_THROWS_WITH(power(5.5F), "power: lambda is 5.5, must be in [-5, 5]");
+  CHECK_THROWS_AS(power(std::numeric_limits<float>::quiet_NaN()), ConfigError);
+  CHECK_THROWS_WITH(polynomial(1), "polynomial: degree is 1, must be in [2, 8]");
+  CHECK_THROWS_AS(polynomial(9), ConfigError);
+  CHECK_THROWS_AS(fill_missing(std::numeric_limits<float>::infinity()), ConfigError);
 }
 
 TEST_CASE("-0.0 is 0", "[transform][features]") {

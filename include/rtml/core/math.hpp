@@ -27,6 +27,19 @@ inline double log_positive(double x) noexcept {
   return static_cast<double>(exponent) * 0.6931471805599453 + s * series;
 }
 
+/// e^x - 1, to about 1e-11 relative. @pre |x| <= 300
+inline double exp_minus_one(double x) noexcept {
+  // x = k ln 2 + r, |r| <= ln(2) / 2; the series of e^r - 1 up to r^11.
+  const double scaled = x * 1.4426950408889634;
+  const auto k = static_cast<std::int64_t>(scaled + (scaled < 0.0 ? -0.5 : 0.5));
+  const auto kf = static_cast<double>(k);
+  const double r = (x - kf * 0.6931471803691238) - kf * 1.9082149292705877e-10;
+  double series = 1.0;
+  for (int n = 11; n > 1; --n) series = 1.0 + series * r / n;
+  const double power = std::bit_cast<double>(static_cast<std::uint64_t>(k + 1023) << 52U);
+  return power * (series * r) + (power - 1.0);
+}
+
 }  // namespace detail
 
 /// ln(x) for x > 0, infinity for infinity; NaN for NaN and for x <= 0.
@@ -63,5 +76,22 @@ inline double log_positive(double x) noexcept {
 
 /// ln(1 + e^x), without overflow.
 [[gnu::const]] inline float softplus(float x) noexcept { return (x > 0.0F ? x : 0.0F) + log1p(exp(x > 0.0F ? -x : x)); }
+
+/// The power transform of any x, of either sign: ((x + 1)^lambda - 1) / lambda for x >= 0, -((1 - x)^(2 - lambda) - 1) / (2 - lambda) below;
+/// where an exponent is 0, its limit ln(1 + |x|). Limited to +-1e15; NaN for NaN. @pre |x| <= 1e15, |lambda| <= 5
+/// Source: I.-K. Yeo, R. A. Johnson, "A new family of power transformations", Biometrika 87 (2000), eq. 2.1.
+[[gnu::const]] inline float yeo_johnson(float x, float lambda) noexcept {
+  if (is_nan(x)) return x;
+  const bool below = x < 0.0F;
+  const float size = below ? -x : x;
+  const double exponent = below ? 2.0 - static_cast<double>(lambda) : static_cast<double>(lambda);
+  // Of a small x the logarithm would lose the digits that the addition of 1 takes.
+  const double d = static_cast<double>(size);
+  const double log = size < 1e-4F ? d * (1.0 - d * (0.5 - d * (1.0 / 3.0 - d / 4.0))) : detail::log_positive(1.0 + d);
+  const double grown = exponent == 0.0 ? log : detail::exp_minus_one(exponent * log) / exponent;
+  const double limit = static_cast<double>(largest_magnitude);
+  const auto result = static_cast<float>(grown < limit ? grown : limit);
+  return below ? -result : result;
+}
 
 }  // namespace rtml::math

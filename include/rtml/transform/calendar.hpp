@@ -55,6 +55,28 @@ struct DayOfWeek {
   }
 };
 
+struct HourOfWeek {
+  static constexpr std::string_view name = "hour_of_week";
+  static constexpr std::size_t parts = 168;
+  static std::size_t of(Duration since_epoch) noexcept { return DayOfWeek::of(since_epoch) * 24 + HourOfDay::of(since_epoch); }
+};
+
+inline std::chrono::year_month_day date_of(Duration since_epoch) noexcept {
+  return std::chrono::sys_days(std::chrono::floor<days>(since_epoch));
+}
+
+struct DayOfMonth {
+  static constexpr std::string_view name = "day_of_month";
+  static constexpr std::size_t parts = 31;
+  static std::size_t of(Duration since_epoch) noexcept { return static_cast<unsigned>(date_of(since_epoch).day()) - 1; }
+};
+
+struct MonthOfYear {
+  static constexpr std::string_view name = "month_of_year";
+  static constexpr std::size_t parts = 12;
+  static std::size_t of(Duration since_epoch) noexcept { return static_cast<unsigned>(date_of(since_epoch).month()) - 1; }
+};
+
 struct Cyclic {};
 
 }  // namespace detail
@@ -127,6 +149,21 @@ inline CalendarPart<detail::HourOfDay> hour_of_day(std::string name, Duration ut
 
 /// Monday is 0, Sunday 6.
 inline CalendarPart<detail::DayOfWeek> day_of_week(std::string name, Duration utc_offset = Duration(0)) {
+  return {std::move(name), utc_offset};
+}
+
+/// Monday's first hour is 0, Sunday's last 167: rush hours and week-ends in one.
+inline CalendarPart<detail::HourOfWeek> hour_of_week(std::string name, Duration utc_offset = Duration(0)) {
+  return {std::move(name), utc_offset};
+}
+
+/// The first is 0.
+inline CalendarPart<detail::DayOfMonth> day_of_month(std::string name, Duration utc_offset = Duration(0)) {
+  return {std::move(name), utc_offset};
+}
+
+/// January is 0.
+inline CalendarPart<detail::MonthOfYear> month_of_year(std::string name, Duration utc_offset = Duration(0)) {
   return {std::move(name), utc_offset};
 }
 

@@ -23,7 +23,10 @@
 #include "rtml/transform/feature.hpp"
 #include "rtml/transform/feature_output.hpp"
 #include "rtml/transform/fitted.hpp"
+#include "rtml/transform/geo.hpp"
+#include "rtml/transform/holidays.hpp"
 #include "rtml/transform/numeric.hpp"
+#include "rtml/transform/text.hpp"
 #include "rtml/transform/window.hpp"
 
 namespace rtml {

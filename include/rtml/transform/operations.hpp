@@ -19,8 +19,8 @@
 
 namespace rtml {
 
-// What may follow `|` after a number. A missing value (NaN) goes through all but missing_indicator; so does, unless it is clipped, what
-// is infinite or beyond 1e15: it reaches the learner, which refuses and counts the example.
+// What may follow `|` after a number. A missing value (NaN) goes through all but missing_indicator and fill_missing; so does, unless it is
+// clipped, what is infinite or beyond 1e15: it reaches the learner, which refuses and counts the example.
 
 namespace detail {
 
@@ -40,6 +40,47 @@ struct Log1p {
     const float magnitude = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(math::log1p(magnitude)) | sign);
   }
+};
+
+struct Log {
+  static constexpr bool last = false;
+  void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|log"; }
+  static float apply(float x, Cursor& /*cursor*/) noexcept { return is_usable(x) ? math::log(x) : x; }
+};
+
+struct Power {
+  static constexpr bool last = false;
+  float lambda;
+  void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|power(" + to_text(lambda) + ")"; }
+  float apply(float x, Cursor& /*cursor*/) const noexcept { return is_usable(x) ? math::yeo_johnson(x, lambda) : x; }
+};
+
+struct Polynomial {
+  static constexpr bool last = true;
+  unsigned degree;
+  void bind(auto& binding, Stage& stage) const {
+    for (unsigned n = 2; n <= degree; ++n) {
+      const std::string power = "^" + to_text(n);
+      binding.add({stage.name + power, stage.definition + "|" + power});
+    }
+    stage.definition += "|polynomial(" + to_text(degree) + ")";
+  }
+  float apply(float x, Cursor& cursor) const noexcept {
+    float power = x;
+    for (unsigned n = 2; n <= degree; ++n) {
+      power *= x;  // what is usable stays so
+      if (is_usable(x)) power = power > largest_magnitude ? largest_magnitude : (power < -largest_magnitude ? -largest_magnitude : power);
+      *cursor.dense++ = power;
+    }
+    return x;
+  }
+};
+
+struct FillMissing {
+  static constexpr bool last = false;
+  float value;
+  void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|fill_missing(" + to_text(value) + ")"; }
+  float apply(float x, Cursor& /*cursor*/) const noexcept { return is_nan(x) ? value : x; }
 };
 
 struct Standardize {
@@ -98,6 +139,14 @@ inline constexpr bool is_operation = false;
 template <>
 inline constexpr bool is_operation<Log1p> = true;
 template <>
+inline constexpr bool is_operation<Log> = true;
+template <>
+inline constexpr bool is_operation<Power> = true;
+template <>
+inline constexpr bool is_operation<Polynomial> = true;
+template <>
+inline constexpr bool is_operation<FillMissing> = true;
+template <>
 inline constexpr bool is_operation<Standardize> = true;
 template <>
 inline constexpr bool is_operation<Clip> = true;
@@ -110,6 +159,29 @@ inline constexpr bool is_operation<Bucketize> = true;
 
 /// sign(x) * ln(1 + |x|): tames amounts, counts and durations, of either sign.
 constexpr detail::Log1p log1p() noexcept { return {}; }
+
+/// ln(x), for what is always positive; missing where x <= 0.
+constexpr detail::Log log() noexcept { return {}; }
+
+/// The power transform of Yeo and Johnson, of either sign: 1 leaves x as it is, 0 is log1p above zero, less than 1 tames large values, more
+/// than 1 small ones. See math::yeo_johnson. @throws ConfigError unless lambda is in [-5, 5]
+inline detail::Power power(float lambda) {
+  require("power", "lambda", lambda, is_finite(lambda) && lambda >= -5.0F && lambda <= 5.0F, "in [-5, 5]");
+  return {lambda};
+}
+
+/// Adds columns NAME^2 to NAME^degree, limited to +-1e15, for linear models of what is curved; best after standardize. Nothing may follow.
+/// @throws ConfigError unless degree is in [2, 8]
+inline detail::Polynomial polynomial(unsigned degree) {
+  require("polynomial", "degree", degree, degree >= 2 && degree <= 8, "in [2, 8]");
+  return {degree};
+}
+
+/// Gives `value` where the value is missing here; after standardize, 0 is the mean.
+inline detail::FillMissing fill_missing(float value) {
+  require("fill_missing", "value", value, is_usable(value), "finite and within 1e15");
+  return {value};
+}
 
 /// (x - mean) / deviation over all that the loop has observed so far, limited to [-8, 8]; 0 before. See Fitted.
 constexpr detail::Standardize standardize() noexcept { return {}; }
@@ -162,7 +234,7 @@ class Scalar {
   template <class Operation>
   requires is_operation<Operation>
   friend auto operator|(Scalar scalar, Operation operation) {
-    static_assert(!(Operations::last || ...), "nothing may follow bucketize");
+    static_assert(!(Operations::last || ...), "nothing may follow bucketize or polynomial");
     return Scalar<Input, Operations..., Operation>(
         std::move(scalar.name_), std::move(scalar.input_),
         std::tuple_cat(std::move(scalar.operations_), std::tuple<Operation>(std::move(operation))));

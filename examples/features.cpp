@@ -1,0 +1,44 @@
+// What a courier service knows of an order, as features: text, places, calendar and numbers, over its own struct.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "rtml/rtml.hpp"
+
+namespace {
+
+struct Order {
+  rtml::Time at;
+  std::string note;
+  double kitchen_lat = 0.0;
+  double kitchen_lon = 0.0;
+  double door_lat = 0.0;
+  double door_lon = 0.0;
+  double price = 0.0;
+};
+
+}  // namespace
+
+int main() {
+  using namespace rtml;
+  using namespace std::chrono_literals;
+  const Holidays closed({2026y / 12 / 24, 2026y / 12 / 25}, hours(1));
+  FeaturePipeline<Order> pipeline(feature_set<Order>(
+      "orders-v1", &Order::at, haversine("way_km", &Order::kitchen_lat, &Order::kitchen_lon, &Order::door_lat, &Order::door_lon) | log1p(),
+      grid_cell("quarter", &Order::door_lat, &Order::door_lon, 0.02), numeric("price", &Order::price) | fill_missing(0.0F) | power(0.5F),
+      numeric("price_shape", &Order::price) | standardize() | polynomial(2), words("note", &Order::note) | ngrams(1, 2),
+      characters("spelling", &Order::note) | ngrams(3, 4), hour_of_week("hour", hours(1)), month_of_year("month") | cyclic(),
+      days_to_holiday("to_holiday", closed, 30)));
+
+  for (const Column& column : pipeline.schema().columns()) fmt::print("{:<15} {}\n", column.name, column.definition);
+
+  const Order order{std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};
+  const Features x = pipeline(order);
+  fmt::print("\n{} numbers:", x.dense.size());
+  for (const float value : x.dense) fmt::print(" {:.3f}", value);
+  fmt::print("\n{} hashed features, of which {} are words and pairs of words\n", x.sparse.size(), 5 + 4);
+  return x.sparse.size() == 1 + 9 + 23 + 22 + 1 ? 0 : 1;
+}
