@@ -13,6 +13,7 @@ namespace {
 struct Order {
   rtml::Time at;
   std::string note;
+  std::string kitchen;
   double kitchen_lat = 0.0;
   double kitchen_lon = 0.0;
   double door_lat = 0.0;
@@ -26,19 +27,26 @@ int main() {
   using namespace rtml;
   using namespace std::chrono_literals;
   const Holidays closed({2026y / 12 / 24, 2026y / 12 / 25}, hours(1));
+  EmbeddingTable kitchens(2);  // learned elsewhere
+  kitchens.add("la piazza", std::vector{0.9F, 0.1F});
+  kitchens.add("sushi one", std::vector{0.2F, 0.8F});
+
+  const auto quarter = grid_cell("quarter", &Order::door_lat, &Order::door_lon, 0.02);
   FeaturePipeline<Order> pipeline(feature_set<Order>(
       "orders-v1", &Order::at, haversine("way_km", &Order::kitchen_lat, &Order::kitchen_lon, &Order::door_lat, &Order::door_lon) | log1p(),
-      grid_cell("quarter", &Order::door_lat, &Order::door_lon, 0.02), numeric("price", &Order::price) | fill_missing(0.0F) | power(0.5F),
+      quarter, cross("rush", quarter, hour_of_week("hour", hours(1))), embedding("kitchen", &Order::kitchen, kitchens),
+      numeric("price", &Order::price) | fill_missing(0.0F) | power(0.5F),
       numeric("price_shape", &Order::price) | standardize() | polynomial(2), words("note", &Order::note) | ngrams(1, 2),
       characters("spelling", &Order::note) | ngrams(3, 4), hour_of_week("hour", hours(1)), month_of_year("month") | cyclic(),
       days_to_holiday("to_holiday", closed, 30)));
 
   for (const Column& column : pipeline.schema().columns()) fmt::print("{:<15} {}\n", column.name, column.definition);
 
-  const Order order{std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};
+  const Order order{
+      std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", "sushi one", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};
   const Features x = pipeline(order);
   fmt::print("\n{} numbers:", x.dense.size());
   for (const float value : x.dense) fmt::print(" {:.3f}", value);
   fmt::print("\n{} hashed features, of which {} are words and pairs of words\n", x.sparse.size(), 5 + 4);
-  return x.sparse.size() == 1 + 9 + 23 + 22 + 1 ? 0 : 1;
+  return x.sparse.size() == 2 + 9 + 23 + 22 + 1 ? 0 : 1;
 }

@@ -113,6 +113,7 @@
 #include "rtml/train/trigger.hpp"
 #include "rtml/transform/calendar.hpp"
 #include "rtml/transform/category.hpp"
+#include "rtml/transform/embedding.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/feature.hpp"
 #include "rtml/transform/feature_output.hpp"

@@ -351,6 +351,30 @@ TEST_CASE("Categories that differ in value or name differ in index; integers bey
   CHECK(only_index(pair, Id{1, 2}) != only_index(pair, Id{3, 2}));
 }
 
+TEST_CASE("A cross takes two or more of whatever has one hashed value", "[transform][features]") {
+  struct Ride {
+    Time at;
+    std::string_view rider;
+    double latitude;
+    double longitude;
+    int seats;
+  };
+  const auto place = grid_cell("place", &Ride::latitude, &Ride::longitude, 1.0);
+  const auto rush = cross("rush", place, hour_of_week("hour"), category("rider", &Ride::rider));
+  const auto set = feature_set<Ride>("rides", &Ride::at, rush);
+  CHECK(set.schema().columns()[0].definition == "cross(place:grid_cell(,,1),hour:hour_of_week(0us),rider:category(text))");
+  const Time noon = from_unix_seconds(12 * 3600);
+  const Ride ride{noon, "ann", 10.5, 20.5, 1};
+  const std::uint32_t index = only_index(set, ride);
+  CHECK(only_index(set, Ride{noon + 59min, "ann", 10.9, 20.1, 2}) == index);
+  CHECK(only_index(set, Ride{noon + 60min, "ann", 10.5, 20.5, 1}) != index);
+  CHECK(only_index(set, Ride{noon, "bob", 10.5, 20.5, 1}) != index);
+  CHECK(only_index(set, Ride{noon, "ann", 11.5, 20.5, 1}) != index);
+  const auto other_order = cross("rush", hour_of_week("hour"), place, category("rider", &Ride::rider));
+  CHECK(only_index(feature_set<Ride>("rides", &Ride::at, other_order), ride) != index);
+  CHECK_THROWS_AS(feature_set_from<Ride>("rides", {rush}), ConfigError);  // no time, and the hour needs it
+}
+
 TEST_CASE("one_hot sets the column of a known value, and the last of any other", "[transform][features]") {
   const auto set = untimed(category("m", &Payment::merchant) | one_hot({"a", "b"}));
   CHECK(set.schema().dense(0).name == "m=a");

@@ -123,15 +123,26 @@ class CalendarPart {
     require(Part::name, "utc_offset (us)", offset.count(), offset >= -days(1) && offset <= days(1), "in [-1, 1] days");
   }
 
+  const std::string& name() const noexcept { return name_; }
+
   template <class Event>
-  void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, std::string(Part::name) + "(" + to_text(offset_.count()) + "us)" + binding.time_suffix(name_));
+  std::string definition(const detail::Binding<Event>& binding) const {
+    return std::string(Part::name) + "(" + to_text(offset_.count()) + "us)" + binding.time_suffix(name_);
   }
 
   template <class Event>
-  void compute(const Event& /*event*/, detail::Cursor& cursor) const noexcept {
-    const std::size_t part = Part::of(cursor.at.time_since_epoch() + offset_);
-    *cursor.sparse++ = {detail::sparse_index(hash_integer(part, seed_)), 1.0F};
+  void bind(detail::Binding<Event>& binding) {
+    binding.add_hashed(name_, definition(binding));
+  }
+
+  template <class Event>
+  std::uint64_t hash(const Event& /*event*/, const detail::Cursor& cursor, std::uint64_t seed) const noexcept {
+    return hash_integer(Part::of(cursor.at.time_since_epoch() + offset_), seed);
+  }
+
+  template <class Event>
+  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
+    *cursor.sparse++ = {detail::sparse_index(hash(event, cursor, seed_)), 1.0F};
   }
 
   friend CyclicPart<Part> operator|(CalendarPart part, detail::Cyclic /*circle*/) { return {std::move(part.name_), part.offset_}; }

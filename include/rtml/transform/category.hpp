@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -53,7 +54,7 @@ class OneHot {
   void bind(detail::Binding<Event>& binding) {
     static_assert(detail::Integer<detail::Read<A, Event>> == std::same_as<Level, std::int64_t>,
                   "one_hot(): text levels for text, integer or enum levels for integers and enums");
-    std::string definition = category_.template definition<Event>() + "|one_hot(";
+    std::string definition = category_.definition(binding) + "|one_hot(";
     for (std::size_t i = 0; i < levels_.size(); ++i) definition += (i == 0 ? "" : ",") + shown(levels_[i], true);
     definition += ")";
     for (const Level& level : levels_) binding.add({category_.name() + "=" + shown(level, false), definition});
@@ -106,7 +107,7 @@ class Category {
   const Field<A>& field() const noexcept { return field_; }
 
   template <class Event>
-  std::string definition() const {
+  std::string definition(const detail::Binding<Event>& /*binding*/) const {
     using T = detail::Read<A, Event>;
     static_assert(detail::Integer<T> || detail::Text<T>, "category(): the accessor gives an integer, an enum or text");
     const std::string version = field_.version().empty() ? "" : "@" + field_.version();
@@ -115,12 +116,17 @@ class Category {
 
   template <class Event>
   void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, definition<Event>());
+    binding.add_hashed(name_, definition(binding));
+  }
+
+  template <class Event>
+  std::uint64_t hash(const Event& event, const detail::Cursor& /*cursor*/, std::uint64_t seed) const noexcept {
+    return detail::hash_value(field_.read(event), seed);
   }
 
   template <class Event>
   void compute(const Event& event, detail::Cursor& cursor) const noexcept {
-    *cursor.sparse++ = {detail::sparse_index(detail::hash_value(field_.read(event), seed_)), 1.0F};
+    *cursor.sparse++ = {detail::sparse_index(hash(event, cursor, seed_)), 1.0F};
   }
 
   template <class Level>
@@ -134,31 +140,35 @@ class Category {
   std::uint64_t seed_;
 };
 
-/// Two categories as one: a sparse feature for each pair of values, so that a linear model learns what holds for the pair only.
-template <class A, class B>
+/// Several categories as one: a sparse feature for each combination of values, so that a linear model learns what holds for it only. Made by
+/// cross().
+template <class... Parts>
 class Cross {
  public:
-  static constexpr bool reads_time = false;
+  static constexpr bool reads_time = (Parts::reads_time || ...);
 
-  Cross(std::string name, Category<A> left, Category<B> right)
-      : name_(std::move(name)), left_(std::move(left)), right_(std::move(right)), seed_(hash_bytes(name_)) {}
+  Cross(std::string name, Parts... parts) : name_(std::move(name)), parts_(std::move(parts)...), seed_(hash_bytes(name_)) {}
 
   template <class Event>
   void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, "cross(" + left_.name() + ":" + left_.template definition<Event>() + "," + right_.name() + ":" +
-                                  right_.template definition<Event>() + ")");
+    std::string definition;
+    const auto add = [&](const auto& part) {
+      definition += (definition.empty() ? "" : ",") + part.name() + ":" + part.definition(binding);
+    };
+    std::apply([&](const Parts&... part) { (add(part), ...); }, parts_);
+    binding.add_hashed(name_, "cross(" + definition + ")");
   }
 
   template <class Event>
   void compute(const Event& event, detail::Cursor& cursor) const noexcept {
-    const std::uint64_t left = detail::hash_value(left_.field().read(event), seed_);
-    *cursor.sparse++ = {detail::sparse_index(detail::hash_value(right_.field().read(event), left)), 1.0F};
+    std::uint64_t hash = seed_;
+    std::apply([&](const Parts&... part) { ((hash = part.hash(event, cursor, hash)), ...); }, parts_);
+    *cursor.sparse++ = {detail::sparse_index(hash), 1.0F};
   }
 
  private:
   std::string name_;
-  Category<A> left_;
-  Category<B> right_;
+  std::tuple<Parts...> parts_;
   std::uint64_t seed_;
 };
 
@@ -174,10 +184,9 @@ requires(!detail::Source<F>) auto category(std::string name, std::string version
   return category(std::move(name), std::move(made));
 }
 
-template <class A, class B>
-Cross<A, B> cross(std::string name, Category<A> left, Category<B> right) {
-  return {std::move(name), std::move(left), std::move(right)};
-}
+/// Two or more of what has one hashed value: categories, grid cells, parts of the date: `cross("rush", grid_cell(...), hour_of_week(...))`.
+template <class... Parts>
+requires(sizeof...(Parts) >= 2) Cross<Parts...> cross(std::string name, Parts... parts) { return {std::move(name), std::move(parts)...}; }
 
 inline detail::OneHotLevels<std::string> one_hot(std::vector<std::string> levels) {
   require("one_hot", "levels", levels.size(), !levels.empty(), "at least one");

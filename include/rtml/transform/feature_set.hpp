@@ -19,6 +19,7 @@
 #include "rtml/transform/calendar.hpp"
 #include "rtml/transform/category.hpp"
 #include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/embedding.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/feature.hpp"
 #include "rtml/transform/feature_output.hpp"

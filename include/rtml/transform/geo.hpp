@@ -128,13 +128,20 @@ class GridCell {
   GridCell(std::string name, Place place, double degrees)
       : name_(std::move(name)), place_(std::move(place)), degrees_(degrees), seed_(hash_bytes(name_)) {}
 
+  const std::string& name() const noexcept { return name_; }
+
   template <class Event>
-  void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, "grid_cell(" + place_.label() + "," + to_text(degrees_) + ")");
+  std::string definition(const detail::Binding<Event>& /*binding*/) const {
+    return "grid_cell(" + place_.label() + "," + to_text(degrees_) + ")";
   }
 
   template <class Event>
-  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
+  void bind(detail::Binding<Event>& binding) {
+    binding.add_hashed(name_, definition(binding));
+  }
+
+  template <class Event>
+  std::uint64_t hash(const Event& event, const detail::Cursor& /*cursor*/, std::uint64_t seed) const noexcept {
     const detail::Place place = place_.read(event);
     std::uint64_t cell = ~std::uint64_t{0};  // nowhere
     if (place.known()) {
@@ -143,7 +150,12 @@ class GridCell {
       const auto column = static_cast<std::uint64_t>((east >= 360.0 ? east - 360.0 : east) / degrees_);
       cell = row << 32U | column;
     }
-    *cursor.sparse++ = {detail::sparse_index(hash_integer(cell, seed_)), 1.0F};
+    return hash_integer(cell, seed);
+  }
+
+  template <class Event>
+  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
+    *cursor.sparse++ = {detail::sparse_index(hash(event, cursor, seed_)), 1.0F};
   }
 
  private:
