@@ -44,6 +44,7 @@ class FeatureProgram {
       : name(std::move(set_name)),
         schema(std::move(binding.columns)),
         fit_slots(std::move(binding.fit_slots)),
+        rank_slots(std::move(binding.rank_slots)),
         sparse_capacity(binding.sparse_capacity),
         keys(std::move(binding.keys)) {}
   FeatureProgram(const FeatureProgram&) = delete;
@@ -94,6 +95,7 @@ class FeatureProgram {
   const std::string name;
   const Schema schema;
   const std::vector<std::uint64_t> fit_slots;
+  const std::vector<std::uint64_t> rank_slots;
   const std::size_t sparse_capacity;
   const std::vector<BoundKey<Event>> keys;
 };
@@ -144,7 +146,15 @@ class FeatureList final : public FeatureProgram<Event> {
       ranges = space.data();
       this->read_ranges(event, at, windows, {ranges, EntityWindows::max_keys * EntityWindows::max_spans});
     }
-    Cursor cursor{out.dense.data(), out.sparse.data(), out.fit_inputs.data(), fitted.mean().data(), fitted.scale().data(), ranges, at};
+    Cursor cursor{.dense = out.dense.data(),
+                  .sparse = out.sparse.data(),
+                  .fit_input = out.fit_inputs.data(),
+                  .mean = fitted.mean().data(),
+                  .scale = fitted.scale().data(),
+                  .rank_input = out.fit_inputs.data() + this->fit_slots.size(),
+                  .knots = fitted.knots().data(),
+                  .ranges = ranges,
+                  .at = at};
     compute_all(features_, event, cursor);
     out.nnz = static_cast<std::size_t>(cursor.sparse - out.sparse.data());
   }
@@ -194,13 +204,14 @@ class FeatureSet {
 
   std::size_t dense_size() const noexcept { return program_->schema.dense_size(); }
   std::size_t sparse_capacity() const noexcept { return program_->sparse_capacity; }  ///< the most that one event gives
-  std::size_t fit_size() const noexcept { return program_->fit_slots.size(); }        ///< numbers that standardize sees of one event
+  /// Numbers that transforms with statistics see of one event.
+  std::size_t fit_size() const noexcept { return program_->fit_slots.size() + program_->rank_slots.size(); }
 
   /// The epoch in a set without a time accessor.
   Time time(const Event& event) const noexcept { return program_->time(event); }
 
-  /// What standardize needs, before anything was seen.
-  Fitted make_fitted() const { return Fitted(program_->fit_slots); }
+  /// What transforms with statistics need, before anything was seen.
+  Fitted make_fitted() const { return Fitted(program_->fit_slots, program_->rank_slots); }
 
   /// What windows need, before anything was fed. @throws ConfigError
   EntityWindows make_windows(const EntityWindows::Options& options) const {

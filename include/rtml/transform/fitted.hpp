@@ -10,18 +10,21 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/transform/fitted_ranks.hpp"
 
 namespace rtml {
 
-/// What `standardize` has seen: count, mean and variance of each of its inputs, one slot a standardized feature. A value type; reading
-/// it from many threads is safe while nobody observes.
+/// What transforms have seen of their inputs, a slot each: count, mean and variance for standardize and fill_with_mean, quantiles for robust,
+/// quantile and min_max. A value type; reading it from many threads is safe while nobody observes.
 ///
-/// Served is z = (x - mean) / deviation, limited to [-8, 8]; 0 as long as nothing, or only one value, was seen. A value that is not usable
-/// is not standardized: NaN stays missing, infinity stays what a learner refuses.
+/// standardize serves z = (x - mean) / deviation, limited to [-8, 8]; 0 as long as nothing, or only one value, was seen. A value that is not
+/// usable is not served so: NaN stays missing, infinity stays what a learner refuses.
 ///
-/// One outlier cannot spoil a slot: once 8 values were seen, one enters with a distance from the mean of at most sqrt(n) deviations, so
-/// that whatever it is, it no more than doubles the variance and moves the mean by deviation / sqrt(n). A rare but real value (seen once
-/// in n) enters in full, and a lasting change is followed exponentially fast.
+/// One outlier cannot spoil a mean: once 8 values were seen, one enters with a distance from it of at most sqrt(n) deviations, so that
+/// whatever it is, it no more than doubles the variance and moves the mean by deviation / sqrt(n). A rare but real value (seen once in n)
+/// enters in full, and a lasting change is followed exponentially fast.
+///
+/// Quantiles are those of a QuantileSketch, looked at anew when it has seen a sixteenth more; the smallest and largest value at once.
 /// Source: B. P. Welford, Technometrics 4 (1962), 419-420; T. F. Chan, G. H. Golub, R. J. LeVeque, COMPSTAT 1982 (merge).
 class Fitted {
  public:
@@ -31,18 +34,20 @@ class Fitted {
 
   Fitted() = default;
 
-  /// `slots`: what each slot is, by which a restored one is recognised.
-  explicit Fitted(std::vector<std::uint64_t> slots)
+  /// `slots` of means, `rank_slots` of quantiles: what each is, by which a restored one is recognised.
+  explicit Fitted(std::vector<std::uint64_t> slots, std::vector<std::uint64_t> rank_slots = {})
       : slots_(std::move(slots)),
         count_(slots_.size()),
         center_(slots_.size()),
         squares_(slots_.size()),
         mean_(slots_.size()),
-        scale_(slots_.size()) {}
+        scale_(slots_.size()),
+        ranks_(std::move(rank_slots)) {}
 
-  std::size_t size() const noexcept { return slots_.size(); }
-  std::span<const float> mean() const noexcept { return mean_; }    ///< [size]
-  std::span<const float> scale() const noexcept { return scale_; }  ///< [size] 1 / deviation; 0 = not known yet
+  std::size_t size() const noexcept { return slots_.size() + ranks_.size(); }  ///< inputs of an event: of means, then of quantiles
+  std::span<const float> mean() const noexcept { return mean_; }               ///< [slots of means]
+  std::span<const float> scale() const noexcept { return scale_; }             ///< [slots of means] 1 / deviation; 0 = not known yet
+  std::span<const float> knots() const noexcept { return ranks_.knots(); }     ///< [slots of quantiles, FittedRanks::knot_count]
   std::uint64_t count(std::size_t slot) const noexcept { return static_cast<std::uint64_t>(count_[slot]); }
   double variance(std::size_t slot) const noexcept { return count_[slot] > 0.0 ? squares_[slot] / count_[slot] : 0.0; }
 
@@ -50,7 +55,8 @@ class Fitted {
   void observe(std::span<const float> fit_inputs) noexcept {
     double shared_count = 0.0;  // most slots have seen as many values: one division does for them
     double share = 0.0;
-    for (std::size_t slot = 0; slot < fit_inputs.size(); ++slot) {
+    ranks_.observe(fit_inputs.subspan(slots_.size()));
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       if (!is_usable(fit_inputs[slot])) continue;
       double distance = static_cast<double>(fit_inputs[slot]) - center_[slot];
       const double squares = squares_[slot];  // M_n: n times the variance, so its root is the limit
@@ -73,8 +79,9 @@ class Fitted {
   /// As if the events of `other` had been seen here too, apart from which outliers were limited.
   /// @throws SchemaError when `other` is of another feature set.
   void merge(const Fitted& other) {
-    if (slots_ != other.slots_) raise(SchemaError("Fitted: merged with statistics of other features"));
-    for (std::size_t slot = 0; slot < size(); ++slot) {
+    if (slots_ != other.slots_ || !ranks_.same_slots(other.ranks_)) raise(SchemaError("Fitted: merged with statistics of other features"));
+    ranks_.merge(other.ranks_);
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       if (other.count_[slot] == 0.0) continue;
       const double count = count_[slot] + other.count_[slot];
       const double distance = other.center_[slot] - center_[slot];
@@ -95,13 +102,13 @@ class Fitted {
   std::size_t memory_bytes() const noexcept {
     return sizeof(*this) + slots_.capacity() * sizeof(std::uint64_t) +
            (count_.capacity() + center_.capacity() + squares_.capacity()) * sizeof(double) +
-           (mean_.capacity() + scale_.capacity()) * sizeof(float);
+           (mean_.capacity() + scale_.capacity()) * sizeof(float) + ranks_.memory_bytes() - sizeof(ranks_);
   }
 
   /// Restores into one made by the same feature set, or by one that gained features since: those begin anew.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("Fitted", 1);
+    ar.header("Fitted", 2);
     if constexpr (Ar::reading) {
       std::vector<std::uint64_t> slots;
       std::vector<double> count;
@@ -114,6 +121,7 @@ class Fitted {
     } else {
       ar(self.slots_, self.count_, self.center_, self.squares_);
     }
+    ar(self.ranks_);
   }
 
  private:
@@ -126,11 +134,15 @@ class Fitted {
   template <class Ar>
   void adopt(Ar& ar, const std::vector<std::uint64_t>& slots, const std::vector<double>& count, const std::vector<double>& center,
              const std::vector<double>& squares) {
-    *this = Fitted(slots_);
+    std::fill(count_.begin(), count_.end(), 0.0);
+    std::fill(center_.begin(), center_.end(), 0.0);
+    std::fill(squares_.begin(), squares_.end(), 0.0);
+    std::fill(mean_.begin(), mean_.end(), 0.0F);
+    std::fill(scale_.begin(), scale_.end(), 0.0F);
     std::size_t mine = 0;  // both in the order of their set: saved slots are found going forward
     for (std::size_t i = 0; i < slots.size(); ++i, ++mine) {
-      while (mine < size() && slots_[mine] != slots[i]) ++mine;
-      ar.check(mine < size(), "slots (saved: other features)");
+      while (mine < slots_.size() && slots_[mine] != slots[i]) ++mine;
+      ar.check(mine < slots_.size(), "slots (saved: other features)");
       count_[mine] = count[i];
       center_[mine] = center[i];
       squares_[mine] = squares[i];
@@ -151,6 +163,7 @@ class Fitted {
   std::vector<double> squares_;  // of the distances from the mean, summed
   std::vector<float> mean_;      // rounded, as compute reads them
   std::vector<float> scale_;
+  FittedRanks ranks_;
 };
 
 }  // namespace rtml

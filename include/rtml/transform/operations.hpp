@@ -19,7 +19,7 @@
 
 namespace rtml {
 
-// What may follow `|` after a number. A missing value (NaN) goes through all but missing_indicator and fill_missing; so does, unless it is
+// What may follow `|` after a number. A missing value (NaN) goes through all but those that fill it; so does, unless it is
 // clipped, what is infinite or beyond 1e15: it reaches the learner, which refuses and counts the example.
 
 namespace detail {
@@ -95,6 +95,47 @@ struct Standardize {
   }
 };
 
+struct FillWithMean {
+  static constexpr bool last = false;
+  void bind(auto& binding, Stage& stage) const {
+    binding.fit_slots.push_back(hash_combine(hash_bytes(stage.name), hash_bytes(stage.definition)));
+    stage.definition += "|fill_with_mean";
+  }
+  static float apply(float x, Cursor& cursor) noexcept {
+    *cursor.fit_input++ = is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN();
+    ++cursor.scale;
+    const float mean = *cursor.mean++;
+    return is_nan(x) ? mean : x;
+  }
+};
+
+/// What is served from the quantiles of all that was seen.
+template <class Serve>
+struct Ranked {
+  static constexpr bool last = false;
+  void bind(auto& binding, Stage& stage) const {
+    binding.rank_slots.push_back(hash_combine(hash_bytes(stage.name), hash_bytes(stage.definition)));
+    stage.definition += Serve::name;
+  }
+  static float apply(float x, Cursor& cursor) noexcept {
+    *cursor.rank_input++ = is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN();
+    const float* const knots = std::exchange(cursor.knots, cursor.knots + FittedRanks::knot_count);
+    return Serve::of(x, knots);
+  }
+};
+struct ServeRobust {
+  static constexpr const char* name = "|robust";
+  static float of(float x, const float* knots) noexcept { return FittedRanks::centered(x, knots); }
+};
+struct ServeQuantile {
+  static constexpr const char* name = "|quantile";
+  static float of(float x, const float* knots) noexcept { return FittedRanks::rank(x, knots); }
+};
+struct ServeMinMax {
+  static constexpr const char* name = "|min_max";
+  static float of(float x, const float* knots) noexcept { return FittedRanks::within_range(x, knots); }
+};
+
 struct Clip {
   static constexpr bool last = false;
   float lo;
@@ -147,6 +188,10 @@ inline constexpr bool is_operation<Polynomial> = true;
 template <>
 inline constexpr bool is_operation<FillMissing> = true;
 template <>
+inline constexpr bool is_operation<FillWithMean> = true;
+template <class Serve>
+inline constexpr bool is_operation<Ranked<Serve>> = true;
+template <>
 inline constexpr bool is_operation<Standardize> = true;
 template <>
 inline constexpr bool is_operation<Clip> = true;
@@ -185,6 +230,20 @@ inline detail::FillMissing fill_missing(float value) {
 
 /// (x - mean) / deviation over all that the loop has observed so far, limited to [-8, 8]; 0 before. See Fitted.
 constexpr detail::Standardize standardize() noexcept { return {}; }
+
+/// (x - median) / (third quartile - first) over all that was observed so far, limited to [-8, 8]: outliers move neither. 0 before, and where
+/// more than half of the values are one. See FittedRanks.
+constexpr detail::Ranked<detail::ServeRobust> robust() noexcept { return {}; }
+
+/// The part of all that was observed so far that lies below x, in [0, 1]: uniform, whatever the distribution. 1/2 before.
+constexpr detail::Ranked<detail::ServeQuantile> quantile() noexcept { return {}; }
+
+/// (x - smallest) / (largest - smallest) over all that was observed so far, limited to [0, 1]; 0 before. One outlier spoils it for good: clip
+/// first, or take robust.
+constexpr detail::Ranked<detail::ServeMinMax> min_max() noexcept { return {}; }
+
+/// Gives the mean of all that was observed so far where the value is missing here; 0 before.
+constexpr detail::FillWithMean fill_with_mean() noexcept { return {}; }
 
 /// Limits to [lo, hi], infinities too.
 inline detail::Clip clip(float lo, float hi) {

@@ -27,6 +27,8 @@ struct Cursor {
   float* fit_input;
   const float* mean;
   const float* scale;
+  float* rank_input;
+  const float* knots;
   const WindowRange* ranges;  // [keys * max_spans]
   Time at;
 };
@@ -49,6 +51,7 @@ class Binding {
 
   std::vector<Column> columns;
   std::vector<std::uint64_t> fit_slots;
+  std::vector<std::uint64_t> rank_slots;
   std::size_t sparse_capacity = 0;
   std::vector<BoundKey<Event>> keys;
 
