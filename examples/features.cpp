@@ -1,4 +1,4 @@
-// What a courier service knows of an order, as features: text, places, calendar and numbers, over its own struct.
+// What a courier service knows of an order, as features: text, places, calendar, numbers and its kitchen, over its own struct.
 
 #include <chrono>
 #include <string>
@@ -38,7 +38,9 @@ int main() {
       numeric("price", &Order::price) | fill_missing(0.0F) | power(0.5F), numeric("price_shape", &Order::price) | robust() | polynomial(2),
       numeric("price_rank", &Order::price) | quantile(), numeric("price_part", &Order::price) | fill_with_mean() | min_max(),
       words("note", &Order::note) | ngrams(1, 2), characters("spelling", &Order::note) | ngrams(3, 4), hour_of_week("hour", hours(1)),
-      month_of_year("month") | cyclic(), days_to_holiday("to_holiday", closed, 30)));
+      month_of_year("month") | cyclic(), days_to_holiday("to_holiday", closed, 30),
+      window("kitchen_rate", field("kitchen", &Order::kitchen), days(30), rate()),
+      window("kitchen_idle", field("kitchen", &Order::kitchen), days(30), time_since_last())));
 
   for (const Column& column : pipeline.schema().columns()) fmt::print("{:<15} {}\n", column.name, column.definition);
 
@@ -48,7 +50,7 @@ int main() {
     pipeline.observe(before);
   }
   const Order order{
-      std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", "sushi one", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};
+      std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", "la piazza", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};
   const Features x = pipeline(order);
   fmt::print("\n{} numbers:", x.dense.size());
   for (const float value : x.dense) fmt::print(" {:.3f}", value);

@@ -33,9 +33,13 @@ FeatureSet<Payment> windows_only() {
     features.push_back(window("card_count" + by, &Payment::card, span, count()));
     features.push_back(window("card_sum" + by, &Payment::card, span, sum(&Payment::amount)));
     features.push_back(window("card_mean" + by, &Payment::card, span, mean(&Payment::amount)));
+    features.push_back(window("card_rate" + by, &Payment::card, span, rate()));
+    features.push_back(window("card_since" + by, &Payment::card, span, time_since_last()));
     features.push_back(window("merchant_count" + by, &Payment::merchant, span, count()));
     features.push_back(window("merchant_sum" + by, &Payment::merchant, span, sum(&Payment::amount)));
     features.push_back(window("merchant_mean" + by, &Payment::merchant, span, mean(&Payment::amount)));
+    features.push_back(window("merchant_rate" + by, &Payment::merchant, span, rate()));
+    features.push_back(window("merchant_since" + by, &Payment::merchant, span, time_since_last()));
   }
   return feature_set_from<Payment>("windows", &Payment::at, std::move(features));
 }
@@ -60,15 +64,19 @@ class PlainWindows {
     double count = 0.0;
     double sum = 0.0;
     double usable = 0.0;
+    double since = std::numeric_limits<double>::quiet_NaN();
     for (const Event& event : log_) {
       if (event.entity != entity || event.at >= at || event.at < at - span) continue;
       count += 1.0;
+      const double ago = std::chrono::duration<double>(at - event.at).count();
+      if (is_nan(since) || ago < since) since = ago;
       if (!is_usable(event.amount)) continue;
       sum += event.amount;
       usable += 1.0;
     }
     return {static_cast<float>(count), static_cast<float>(sum),
-            usable > 0.0 ? static_cast<float>(sum / usable) : std::numeric_limits<float>::quiet_NaN()};
+            usable > 0.0 ? static_cast<float>(sum / usable) : std::numeric_limits<float>::quiet_NaN(),
+            static_cast<float>(count / std::chrono::duration<double>(span).count()), static_cast<float>(since)};
   }
 
  private:
@@ -109,9 +117,9 @@ TEST_CASE("Windows are what adding up the whole log gives, with ties and late ev
     const auto served = dense_of(pipeline, payment);
     for (std::size_t s = 0; s < std::size(window_spans); ++s) {
       const std::span<const float> all(served);
-      if (plain.takes(card, payment.at)) wrong += bits_of(all.subspan(s * 6, 3)) != bits_of(plain.of(card, payment.at, window_spans[s]));
+      if (plain.takes(card, payment.at)) wrong += bits_of(all.subspan(s * 10, 5)) != bits_of(plain.of(card, payment.at, window_spans[s]));
       if (plain.takes(merchant, payment.at) || payment.merchant.empty())
-        wrong += bits_of(all.subspan(s * 6 + 3, 3)) != bits_of(plain.of(merchant, payment.at, window_spans[s]));
+        wrong += bits_of(all.subspan(s * 10 + 5, 5)) != bits_of(plain.of(merchant, payment.at, window_spans[s]));
     }
     pipeline.observe(payment);
     plain.feed(card, payment);

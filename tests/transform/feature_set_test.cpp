@@ -202,6 +202,8 @@ TEST_CASE("Any change of a name, operation, constant, version or window changes 
       print(day_of_week("a")),
       print(window("a", &Payment::card, 1h, count())),
       print(window("a", &Payment::card, 2h, count())),
+      print(window("a", &Payment::card, 1h, rate())),
+      print(window("a", &Payment::card, 1h, time_since_last())),
       print(window("a", field("card", &Payment::card), 1h, count())),
       print(window("a", &Payment::merchant, 1h, count())),
       print(window("a", &Payment::card, 1h, sum(&Payment::amount))),

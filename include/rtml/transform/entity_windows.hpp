@@ -151,10 +151,11 @@ class EntityWindows {
     const detail::WindowShape::Key& shape = shape_.keys[key];
     const std::int64_t now = clamped(at);
     const std::uint32_t last = detail::first_at(*found, shape.width, found->size, now);
+    const std::int64_t newest = last == 0 ? 0 : detail::time_at(found->row(last - 1, shape.width));
     for (std::size_t s = 0; s < out.size(); ++s) {
       const std::uint32_t guess = s < detail::Entity::hints ? found->tails[s] : 0;
       const std::uint32_t first = detail::first_at(*found, shape.width, guess, now - shape.spans[s]);
-      out[s] = {found->row(first, shape.width), found->row(last, shape.width), last - first};
+      out[s] = {found->row(first, shape.width), found->row(last, shape.width), last - first, newest};
     }
   }
 

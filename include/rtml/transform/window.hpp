@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <limits>
 #include <string>
@@ -27,7 +28,28 @@ struct Count {
   std::string bind(Binding<Event>& /*binding*/, std::size_t /*key*/) const {
     return "count";
   }
-  static float of(const WindowRange& range) noexcept { return static_cast<float>(range.count); }
+  static float of(const WindowRange& range, Time /*at*/, Duration /*span*/) noexcept { return static_cast<float>(range.count); }
+};
+
+struct Rate {
+  template <class Event>
+  std::string bind(Binding<Event>& /*binding*/, std::size_t /*key*/) const {
+    return "rate";
+  }
+  static float of(const WindowRange& range, Time /*at*/, Duration span) noexcept {
+    return static_cast<float>(static_cast<double>(range.count) / std::chrono::duration<double>(span).count());
+  }
+};
+
+struct TimeSinceLast {
+  template <class Event>
+  std::string bind(Binding<Event>& /*binding*/, std::size_t /*key*/) const {
+    return "time_since_last";
+  }
+  static float of(const WindowRange& range, Time at, Duration /*span*/) noexcept {
+    if (range.count == 0) return std::numeric_limits<float>::quiet_NaN();
+    return static_cast<float>(static_cast<double>(at.time_since_epoch().count() - range.newest) / 1e6);
+  }
 };
 
 template <class A>
@@ -57,7 +79,7 @@ class Sum {
   std::string bind(Binding<Event>& binding, std::size_t key) {
     return "sum" + value_.bind(binding, key);
   }
-  float of(const WindowRange& range) const noexcept { return limited(range.sum(value_.value())); }
+  float of(const WindowRange& range, Time /*at*/, Duration /*span*/) const noexcept { return limited(range.sum(value_.value())); }
 
  private:
   ValueOf<A> value_;
@@ -71,7 +93,7 @@ class Mean {
   std::string bind(Binding<Event>& binding, std::size_t key) {
     return "mean" + value_.bind(binding, key);
   }
-  float of(const WindowRange& range) const noexcept {
+  float of(const WindowRange& range, Time /*at*/, Duration /*span*/) const noexcept {
     const auto usable = static_cast<double>(range.usable(value_.value()));
     return usable > 0.0 ? limited(range.sum(value_.value()) / usable) : std::numeric_limits<float>::quiet_NaN();
   }
@@ -100,7 +122,7 @@ class WindowInput {
 
   template <class Event>
   float read(const Event& /*event*/, const Cursor& cursor) const noexcept {
-    return aggregate_.of(cursor.ranges[range_]);
+    return aggregate_.of(cursor.ranges[range_], cursor.at, span_);
   }
 
  private:
@@ -120,6 +142,12 @@ class WindowInput {
 /// How many events.
 constexpr detail::Count count() noexcept { return {}; }
 
+/// How many events a second.
+constexpr detail::Rate rate() noexcept { return {}; }
+
+/// Seconds since the newest event; missing when there is none.
+constexpr detail::TimeSinceLast time_since_last() noexcept { return {}; }
+
 /// Of a number of the events that have it; 0 when none has.
 template <detail::Source S>
 auto sum(S source) {
@@ -133,8 +161,8 @@ auto mean(S source) {
 }
 
 /// What the events of the same `key` come to in [t - span, t), t being this event's time: `window("card_spend", &Payment::card, 1h,
-/// sum(&Payment::amount)) | log1p() | standardize()`. Exact, see EntityWindows. Without events count and sum are 0 and mean is missing;
-/// an empty text key belongs to no entity.
+/// sum(&Payment::amount)) | log1p() | standardize()`. Exact, see EntityWindows. Without events count, rate and sum are 0, mean and
+/// time_since_last are missing; an empty text key belongs to no entity.
 ///
 /// A pointer to a member has no name that a fingerprint could hold: where a set has several keys or values, name them with field().
 /// @throws ConfigError unless span is in (0, 36500 days]

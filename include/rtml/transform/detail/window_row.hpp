@@ -48,6 +48,7 @@ struct WindowRange {
   const std::uint64_t* first = nullptr;  ///< row of the oldest event inside
   const std::uint64_t* last = nullptr;   ///< row behind the newest
   std::uint64_t count = 0;               ///< events, those without a usable value included
+  std::int64_t newest = 0;               ///< when the newest event inside was; of none, nothing
 
   /// Of the usable values; 0 when there are none. Exact but for one rounding and 2^-56 a value.
   double sum(std::size_t value) const noexcept {
