@@ -104,6 +104,59 @@ TEST_CASE("One distance of 55,027 miles no more than doubles the variance of the
   }
 }
 
+TEST_CASE("A huge value among the first few is limited as soon as there are eight", "[transform][fitted][robust]") {
+  for (const std::size_t place : {0U, 1U, 6U, 7U})
+    for (const float outlier : {1e12F, -1e12F, 1e15F}) {
+      auto values = normals(3, 100, 3.0, 2.0);
+      values[place] = outlier;
+      Fitted fitted({1});
+      observe_each(fitted, values);
+      CAPTURE(place, outlier);
+      CHECK(fitted.count(0) == 100);
+      CHECK(std::abs(fitted.mean()[0] - 3.0F) < 1.0F);
+      CHECK(fitted.variance(0) < 16.0);
+      CHECK(fitted.variance(0) > 2.0);
+    }
+}
+
+TEST_CASE("The first eight enter as they are when none is far from the others, or most are the same", "[transform][fitted][robust]") {
+  Fitted fitted({1});
+  observe_each(fitted, {1.0F, 2.0F, 3.0F, 4.0F, 5.0F, 6.0F, 7.0F, 20.0F});  // median 4.5, spread 3: 20 is 5 of them away
+  CHECK(fitted.mean()[0] == 6.0F);
+  CHECK(fitted.variance(0) == Approx(31.5));
+  Fitted ties({1});
+  observe_each(ties, {0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 0.0F, 800.0F});
+  CHECK(ties.mean()[0] == 100.0F);
+  CHECK(ties.variance(0) == Approx(70'000.0));
+}
+
+TEST_CASE("Merged with what saw but a few values, Fitted is as if it had seen them itself", "[transform][fitted][robust]") {
+  const auto values = normals(5, 60, 3.0, 2.0);
+  const std::vector<float> few = {1e12F, 3.5F, 2.0F};
+  Fitted many({1});
+  observe_each(many, values);
+  Fitted some({1});
+  observe_each(some, few);
+  Fitted expected = many;
+  observe_each(expected, few);
+  Fitted merged = many;
+  merged.merge(some);
+  CHECK(rtml::save(merged) == rtml::save(expected));
+  some.merge(many);
+  CHECK(some.mean()[0] == expected.mean()[0]);
+  CHECK(some.variance(0) == expected.variance(0));
+  Fitted five({1});
+  observe_each(five, {1.0F, 2.0F, 3.0F, 4.0F, 1e12F});
+  Fitted four({1});
+  observe_each(four, {2.0F, 3.0F, 4.0F, 5.0F});
+  five.merge(four);
+  CHECK(five.count(0) == 9);
+  CHECK(five.mean()[0] < 10.0F);
+  four.merge(four);
+  CHECK(four.count(0) == 8);
+  CHECK(four.mean()[0] == 3.5F);
+}
+
 TEST_CASE("Fitted limits an outlier on its own side of the mean", "[transform][fitted][robust]") {
   Fitted above({1});
   observe_each(above, normals(3, 100, 3.0, 2.0));
