@@ -98,7 +98,7 @@ class QuantileSketch {
     if (count_ == 0) return static_cast<double>(undefined);
     std::uint64_t twice = 0;
     for (std::size_t h = 0; h < levels_; ++h)
-      for (const float value : level(h)) twice += (std::uint64_t{value < x} + std::uint64_t{value <= x}) << h;
+      for (const float value : level(h)) twice += static_cast<std::uint64_t>((value < x ? 1 : 0) + (value <= x ? 1 : 0)) << h;
     return static_cast<double>(twice) / (2.0 * static_cast<double>(count_));
   }
 
@@ -130,7 +130,7 @@ class QuantileSketch {
   static std::size_t capacity(std::size_t k, std::size_t levels, std::size_t level) noexcept {
     double room = static_cast<double>(k);
     for (std::size_t h = level + 1; h < levels; ++h) room *= 2.0 / 3.0;
-    return std::max(least_capacity, static_cast<std::size_t>(room + 0.5));
+    return std::max(least_capacity, static_cast<std::size_t>(std::lround(room)));
   }
   static std::size_t capacity(std::size_t k, std::size_t levels) noexcept {
     std::size_t all = 0;
