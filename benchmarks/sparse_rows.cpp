@@ -85,9 +85,9 @@ void SparseRows::read_bin(const std::string& file, const std::string& bytes) {
   std::memcpy(&rows, bytes.data(), 4);
   std::memcpy(&k, bytes.data() + 4, 4);
   const std::size_t row_bytes = 1 + std::size_t{k} * 4;
-  if (bytes.size() != 8 + rows * row_bytes)
-    rtml::raise(rtml::FormatError(
-        fmt::format("{}: has {} bytes, {} rows of {} values need {}", file, bytes.size(), rows, k, 8 + rows * row_bytes)));
+  if ((bytes.size() - 8) / row_bytes != rows || (bytes.size() - 8) % row_bytes != 0)
+    rtml::raise(rtml::FormatError(fmt::format("{}: has {} bytes, {} rows of {} values need {:.0f}", file, bytes.size(), rows, k,
+                                              8.0 + static_cast<double>(rows) * static_cast<double>(row_bytes))));
   std::vector<std::uint32_t> words(k);
   const auto read_row = [&](std::size_t row) {
     if (k != 0) std::memcpy(words.data(), bytes.data() + 8 + row * row_bytes + 1, row_bytes - 1);

@@ -286,7 +286,7 @@ class PlainLinear {
       Weight& weight = *weights[i];
       if (values[i] == 0.0) continue;
       if (std::abs(values[i]) > weight.largest) {
-        weight.w[0] *= weight.largest / std::abs(values[i]);
+        if (weight.largest > 0.0) weight.w[0] *= weight.largest / std::abs(values[i]);
         weight.largest = std::abs(values[i]);
       }
       norms_ += h * (values[i] / weight.largest) * (values[i] / weight.largest);

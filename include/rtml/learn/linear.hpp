@@ -169,6 +169,11 @@ class Linear {
     require(name, "bits of what is merged", other.options_.bits, other.options_.bits == options_.bits, to_text(options_.bits));
     require(name, "interactions of what is merged", other.options_.interactions.size(),
             other.options_.interactions == options_.interactions, "equal");
+    require(name, "l1 of what is merged", other.options_.l1, other.options_.l1 == options_.l1, to_text(options_.l1));
+    require(name, "l2 of what is merged", other.options_.l2, other.options_.l2 == options_.l2, to_text(options_.l2));
+    require(name, "loss of what is merged", Loss::name, other.options_.loss == options_.loss, "of equal options");
+    require(name, "optimizer of what is merged", Optimizer::name, save(other.options_.optimizer) == save(options_.optimizer),
+            "of equal options");
     detail::MeanMargin<Optimizer> means;
     means.add(front_.intercept);
     means.add(other.front_.intercept);
@@ -195,8 +200,8 @@ class Linear {
         means.remove(mine);
       }
       table_.scales.merge(other.table_.scales, options_.bits);
-      means.keep(optimizer, front_.intercept);
     }
+    means.keep(optimizer, front_.intercept);
     shrink_ = 1.0F;
     gravity_ = 0.0F;
     refused_ += other.refused_;
@@ -247,6 +252,7 @@ class Linear {
     if (Optimizer::scales_itself) relative_.assign(schema_.dense_size(), 0.0F);
     nominal_.bind(schema_);
     interactions_.bind(options_.interactions, schema_);
+    made_.clear();
     if (!needs_table()) return;
     table_.allocate(options_.bits);
     merged_.reserve(usual_features + nominal_.size());

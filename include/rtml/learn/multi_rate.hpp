@@ -27,8 +27,8 @@ namespace rtml {
 class MultiRate {
  public:
   struct Options {
-    float prior = 0.15F;  ///< variance that the first expects of a weight, > 0; of examples of many features, what `reach` leaves
-    float reach = 4.65F;  ///< variance that it expects of a margin, over the features of a mean example, > 0
+    float prior = 0.15F;  ///< variance that the first expects of a weight, >= 1e-6; of examples of many features, what `reach` leaves
+    float reach = 4.65F;  ///< variance that it expects of a margin, over the features of a mean example, >= 1e-6
     float bold = 0.3F;    ///< AdaGrad's rate of the second, > 0
     float fast = 0.0F;    ///< constant rate of the third, >= 0; 0 = what suits the loss (`Loss::fast`)
     float mixing = 1.0F;  ///< how quickly the mixture follows, > 0
@@ -149,8 +149,8 @@ class MultiRate {
 
   /// @throws ConfigError when an option is outside its documented range.
   explicit MultiRate(const Options& options) : options_(options) {
-    require("MultiRate", "prior", options.prior, options.prior > 0.0F && options.prior <= 1e6F, "in (0, 1e6]");
-    require("MultiRate", "reach", options.reach, options.reach > 0.0F && options.reach <= 1e6F, "in (0, 1e6]");
+    require("MultiRate", "prior", options.prior, options.prior >= 1e-6F && options.prior <= 1e6F, "in [1e-6, 1e6]");
+    require("MultiRate", "reach", options.reach, options.reach >= 1e-6F && options.reach <= 1e6F, "in [1e-6, 1e6]");
     require("MultiRate", "bold", options.bold, options.bold > 0.0F && options.bold <= 1e6F, "in (0, 1e6]");
     require("MultiRate", "fast", options.fast, options.fast >= 0.0F && options.fast <= 1e6F, "in [0, 1e6]");
     require("MultiRate", "mixing", options.mixing, options.mixing > 0.0F && options.mixing <= 1e3F, "in (0, 1e3]");
@@ -213,7 +213,7 @@ class MultiRate {
     ar.header("MultiRate", 1);
     auto& o = self.options_;
     ar(o.prior, o.reach, o.bold, o.fast, o.mixing);
-    ar.check(o.prior > 0.0F && o.prior <= 1e6F && o.reach > 0.0F && o.reach <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
+    ar.check(o.prior >= 1e-6F && o.prior <= 1e6F && o.reach >= 1e-6F && o.reach <= 1e6F && o.bold > 0.0F && o.bold <= 1e6F, "rates");
     ar.check(o.fast >= 0.0F && o.fast <= 1e6F && o.mixing > 0.0F && o.mixing <= 1e3F, "mixing");
   }
 

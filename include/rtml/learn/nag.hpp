@@ -49,13 +49,13 @@ class Nag {
   static void accumulate(std::array<float, fields>& cell, float z, float energy) noexcept {
     const float size = detail::magnitude(z);
     const float largest = detail::larger(size, cell[2]);
-    cell[0] *= cell[2] / detail::larger(largest, least);
+    cell[0] *= detail::choose(detail::mask_of(cell[2] > 0.0F), cell[2] / detail::larger(largest, least), 1.0F);
     cell[1] = detail::clamp_energy(cell[1] + energy * (z * z));
     cell[2] = largest;
   }
 
   static std::array<float, 1> rates(const std::array<float, fields>& cell, float /*dispersion*/) noexcept {
-    return {1.0F / detail::larger(std::sqrt(cell[1]) * cell[2], least)};
+    return {detail::choose(detail::mask_of(cell[1] > 0.0F), 1.0F / detail::larger(std::sqrt(cell[1]) * cell[2], least), 0.0F)};
   }
 
   static float relative(const std::array<float, fields>& cell, float z) noexcept { return z / detail::larger(cell[2], least); }

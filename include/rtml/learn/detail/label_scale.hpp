@@ -43,6 +43,7 @@ class LabelScale {
     ar.header("LabelScale", 1);
     ar(self.count_, self.mean_, self.variance_);
     if constexpr (Ar::reading) {
+      ar.check(self.count_ <= std::uint64_t{1} << 53U, "number of labels");
       ar.check(is_usable(self.mean_), "mean label");
       ar.check(is_finite(self.variance_) && self.variance_ >= 0.0 && self.variance_ <= 1e32, "label variance");
       self.unit_ = std::sqrt(self.variance_);

@@ -36,7 +36,10 @@ class LinearFront {
       labels_.observe(y);
       bound_margins();
       if (labels_.unit() <= 0.0) return false;
-      const auto in_units = [&](float value) { return static_cast<float>((static_cast<double>(value) - labels_.mean()) / labels_.unit()); };
+      const auto in_units = [&](float value) {
+        constexpr auto most = static_cast<double>(largest_magnitude);  // after labels that were all but equal, a label may be that far
+        return static_cast<float>(std::clamp((static_cast<double>(value) - labels_.mean()) / labels_.unit(), -most, most));
+      };
       for (float& margin : example.margins) margin = in_units(margin);
       example.y = in_units(y);
       example.unit = static_cast<float>(labels_.unit());
