@@ -48,7 +48,7 @@ FittedRanks ladder() {
   return ranks;
 }
 
-Payment of_amount(double amount) { return {Time{}, 1, "shop", amount}; }
+Payment paying(double amount) { return {Time{}, 1, "shop", amount}; }
 
 }  // namespace
 
@@ -126,20 +126,20 @@ TEST_CASE("A set serves ranks as of before the event, beside means", "[transform
   CHECK(pipeline.schema().dense(3).definition == "numeric|robust|polynomial(2)");
   CHECK(pipeline.schema().dense(2).definition == "numeric|clip(0,200)|min_max");
   CHECK(pipeline.schema().dense(5).definition == "numeric|fill_with_mean");
-  CHECK(dense_of(pipeline, of_amount(7.0)) == std::vector<float>{0.5F, 0.0F, 0.0F, 0.0F, 0.0F, 7.0F});
-  CHECK(dense_of(pipeline, of_amount(rtml::testing::nan)).back() == 0.0F);
+  CHECK(dense_of(pipeline, paying(7.0)) == std::vector<float>{0.5F, 0.0F, 0.0F, 0.0F, 0.0F, 7.0F});
+  CHECK(dense_of(pipeline, paying(rtml::testing::nan)).back() == 0.0F);
   for (int i = 0; i <= 100; ++i) {
-    static_cast<void>(pipeline(of_amount(i)));
-    pipeline.observe(of_amount(i));
+    static_cast<void>(pipeline(paying(i)));
+    pipeline.observe(paying(i));
   }
-  const auto x = dense_of(pipeline, of_amount(75.0));
+  const auto x = dense_of(pipeline, paying(75.0));
   CHECK(x[0] == Approx(0.75).margin(0.06));
   CHECK(x[2] == 0.75F);
   CHECK(x[3] == Approx(0.5).margin(0.12));
   CHECK(x[4] == x[3] * x[3]);
-  CHECK(dense_of(pipeline, of_amount(rtml::testing::nan)).back() == Approx(50.0));
-  CHECK(dense_of(pipeline, of_amount(500.0))[2] == 1.0F);
-  const auto missing = dense_of(pipeline, of_amount(rtml::testing::nan));
+  CHECK(dense_of(pipeline, paying(rtml::testing::nan)).back() == Approx(50.0));
+  CHECK(dense_of(pipeline, paying(500.0))[2] == 1.0F);
+  const auto missing = dense_of(pipeline, paying(rtml::testing::nan));
   for (std::size_t i = 0; i < 5; ++i) CHECK(is_nan(missing[i]));
 }
 
