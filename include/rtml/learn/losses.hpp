@@ -24,6 +24,9 @@ namespace rtml {
 
 namespace detail {
 
+/// For which a margin is followed at most: leads 76 from the furthest one, and of infinity nothing could be computed.
+inline constexpr float longest_time = 1e20F;
+
 /// e^x - 1 for x >= 0, without cancellation near 0.
 inline float exp_minus_one(float x) noexcept {
   constexpr float sixth = 0.16666667F;
@@ -75,7 +78,7 @@ struct Logistic {
   /// The positive root d of d + e^q (e^d - 1) = time, where q is the margin towards the label. For a short way, as most are: the root of the
   /// second order, and one of Newton's steps for the orders beyond, to 2e-5. Else three of Newton's from above.
   static float flow(float margin, float y, float time) noexcept {
-    time = std::min(time, endless);
+    time = std::min(time, detail::longest_time);
     const float e = math::exp(towards(y) * margin);
     const float slope = 1.0F + e;
     float d = time / slope;
@@ -102,8 +105,6 @@ struct Logistic {
   }
 
  private:
-  static constexpr float endless = 1e20F;  // leads 76 from the furthest margin; of infinity nothing could be computed
-
   /// 1 or -1: products, not branches that nobody predicts.
   static constexpr float towards(float y) noexcept { return 2.0F * y - 1.0F; }
 };
@@ -284,7 +285,7 @@ struct Poisson {
 
   /// Of dm/dt = y - e^m: a logistic equation in e^m.
   static float flow(float margin, float y, float time) noexcept {
-    time = std::min(time, 1e20F);  // of infinity, 0 / 0
+    time = std::min(time, detail::longest_time);
     const float mean = math::exp(margin);
     const float reach = y > 1e-6F ? detail::one_minus_exp(y * time) / y : time;
     const float growth = std::min((mean - y) * reach, 1e30F);

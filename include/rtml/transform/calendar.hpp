@@ -115,24 +115,17 @@ class CyclicPart {
 
 /// A part of the event's time as a hashed category.
 template <class Part>
-class CalendarPart {
+class CalendarPart : public detail::OneHashed<CalendarPart<Part>> {
  public:
   static constexpr bool reads_time = true;
 
-  CalendarPart(std::string name, Duration offset) : name_(std::move(name)), offset_(offset), seed_(hash_bytes(name_)) {
+  CalendarPart(std::string name, Duration offset) : detail::OneHashed<CalendarPart>(std::move(name)), offset_(offset) {
     require(Part::name, "utc_offset (us)", offset.count(), offset >= -days(1) && offset <= days(1), "in [-1, 1] days");
   }
 
-  const std::string& name() const noexcept { return name_; }
-
   template <class Event>
   std::string definition(const detail::Binding<Event>& binding) const {
-    return std::string(Part::name) + "(" + to_text(offset_.count()) + "us)" + binding.time_suffix(name_);
-  }
-
-  template <class Event>
-  void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, definition(binding));
+    return std::string(Part::name) + "(" + to_text(offset_.count()) + "us)" + binding.time_suffix(this->name());
   }
 
   template <class Event>
@@ -140,17 +133,10 @@ class CalendarPart {
     return hash_integer(Part::of(cursor.at.time_since_epoch() + offset_), seed);
   }
 
-  template <class Event>
-  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
-    *cursor.sparse++ = {detail::sparse_index(hash(event, cursor, seed_)), 1.0F};
-  }
-
-  friend CyclicPart<Part> operator|(CalendarPart part, detail::Cyclic /*circle*/) { return {std::move(part.name_), part.offset_}; }
+  friend CyclicPart<Part> operator|(CalendarPart part, detail::Cyclic /*circle*/) { return {part.name(), part.offset_}; }
 
  private:
-  std::string name_;
   Duration offset_;
-  std::uint64_t seed_;
 };
 
 /// 0 to 23. `utc_offset`: of the place whose clock counts, e.g. hours(-5).

@@ -31,6 +31,32 @@ inline std::string quoted(std::string_view text) {
 /// The 32 bits that a value of a hashed column is known by.
 constexpr std::uint32_t sparse_index(std::uint64_t hash) noexcept { return static_cast<std::uint32_t>(hash >> 32U); }
 
+/// A feature of one hashed value, which may be crossed with others. `Self` has definition(binding), and hash(event, cursor, seed) of its value.
+template <class Self>
+class OneHashed {
+ public:
+  const std::string& name() const noexcept { return name_; }
+
+  template <class Event>
+  void bind(Binding<Event>& binding) {
+    binding.add_hashed(name_, self().definition(binding));
+  }
+
+  template <class Event>
+  void compute(const Event& event, Cursor& cursor) const noexcept {
+    *cursor.sparse++ = {sparse_index(self().hash(event, cursor, seed_)), 1.0F};
+  }
+
+ private:
+  friend Self;
+  explicit OneHashed(std::string name) : name_(std::move(name)), seed_(hash_bytes(name_)) {}
+
+  const Self& self() const noexcept { return static_cast<const Self&>(*this); }
+
+  std::string name_;
+  std::uint64_t seed_;
+};
+
 template <class Level>
 struct OneHotLevels {
   std::vector<Level> levels;  // std::int64_t or std::string
@@ -97,36 +123,24 @@ class OneHot {
 /// A value out of many (an integer, an enum, text) as one sparse feature of value 1, its index a 32-bit hash of the column's name and the
 /// value. Integers are hashed as such, text by its bytes, empty text like any other. `| one_hot({...})` for a few known values.
 template <class A>
-class Category {
+class Category : public detail::OneHashed<Category<A>> {
  public:
   static constexpr bool reads_time = false;
 
-  Category(std::string name, Field<A> field) : name_(std::move(name)), field_(std::move(field)), seed_(hash_bytes(name_)) {}
+  Category(std::string name, Field<A> field) : detail::OneHashed<Category>(std::move(name)), field_(std::move(field)) {}
 
-  const std::string& name() const noexcept { return name_; }
   const Field<A>& field() const noexcept { return field_; }
 
   template <class Event>
   std::string definition(const detail::Binding<Event>& /*binding*/) const {
     using T = detail::Read<A, Event>;
     static_assert(detail::Integer<T> || detail::Text<T>, "category(): the accessor gives an integer, an enum or text");
-    const std::string version = field_.version().empty() ? "" : "@" + field_.version();
-    return "category(" + std::string(detail::kind_of<T>()) + ")" + version;
-  }
-
-  template <class Event>
-  void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, definition(binding));
+    return "category(" + std::string(detail::kind_of<T>()) + ")" + field_.version_suffix();
   }
 
   template <class Event>
   std::uint64_t hash(const Event& event, const detail::Cursor& /*cursor*/, std::uint64_t seed) const noexcept {
     return detail::hash_value(field_.read(event), seed);
-  }
-
-  template <class Event>
-  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
-    *cursor.sparse++ = {detail::sparse_index(hash(event, cursor, seed_)), 1.0F};
   }
 
   template <class Level>
@@ -135,41 +149,34 @@ class Category {
   }
 
  private:
-  std::string name_;
   Field<A> field_;
-  std::uint64_t seed_;
 };
 
 /// Several categories as one: a sparse feature for each combination of values, so that a linear model learns what holds for it only. Made by
 /// cross().
 template <class... Parts>
-class Cross {
+class Cross : public detail::OneHashed<Cross<Parts...>> {
  public:
   static constexpr bool reads_time = (Parts::reads_time || ...);
 
-  Cross(std::string name, Parts... parts) : name_(std::move(name)), parts_(std::move(parts)...), seed_(hash_bytes(name_)) {}
+  Cross(std::string name, Parts... parts) : detail::OneHashed<Cross>(std::move(name)), parts_(std::move(parts)...) {}
 
   template <class Event>
-  void bind(detail::Binding<Event>& binding) {
-    std::string definition;
-    const auto add = [&](const auto& part) {
-      definition += (definition.empty() ? "" : ",") + part.name() + ":" + part.definition(binding);
-    };
+  std::string definition(const detail::Binding<Event>& binding) const {
+    std::string all;
+    const auto add = [&](const auto& part) { all += (all.empty() ? "" : ",") + part.name() + ":" + part.definition(binding); };
     std::apply([&](const Parts&... part) { (add(part), ...); }, parts_);
-    binding.add_hashed(name_, "cross(" + definition + ")");
+    return "cross(" + all + ")";
   }
 
   template <class Event>
-  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
-    std::uint64_t hash = seed_;
-    std::apply([&](const Parts&... part) { ((hash = part.hash(event, cursor, hash)), ...); }, parts_);
-    *cursor.sparse++ = {detail::sparse_index(hash), 1.0F};
+  std::uint64_t hash(const Event& event, const detail::Cursor& cursor, std::uint64_t seed) const noexcept {
+    std::apply([&](const Parts&... part) { ((seed = part.hash(event, cursor, seed)), ...); }, parts_);
+    return seed;
   }
 
  private:
-  std::string name_;
   std::tuple<Parts...> parts_;
-  std::uint64_t seed_;
 };
 
 template <detail::Source S>

@@ -93,8 +93,8 @@ class Embedding {
   void bind(detail::Binding<Event>& binding) {
     using T = detail::Read<A, Event>;
     static_assert(detail::Integer<T> || detail::Text<T>, "embedding(): the accessor gives an integer, an enum or text");
-    const std::string version = field_.version().empty() ? "" : "@" + field_.version();
-    const std::string definition = "embedding(" + std::string(detail::kind_of<T>()) + "," + to_text(table_.fingerprint()) + ")" + version;
+    const std::string definition =
+        "embedding(" + std::string(detail::kind_of<T>()) + "," + to_text(table_.fingerprint()) + ")" + field_.version_suffix();
     for (std::size_t i = 0; i < table_.width(); ++i) binding.add({name_ + "." + to_text(i), definition});
   }
 
@@ -116,9 +116,7 @@ class Embedding {
 template <detail::Source S>
 auto embedding(std::string name, S source, EmbeddingTable table) {
   require("embedding", "table", table.size(), table.size() > 0, "not empty");
-  auto field = detail::to_field(std::move(source));
-  using A = std::remove_cvref_t<decltype(field.accessor())>;
-  return Embedding<A>(std::move(name), std::move(field), std::move(table));
+  return Embedding(std::move(name), detail::to_field(std::move(source)), std::move(table));
 }
 
 }  // namespace rtml

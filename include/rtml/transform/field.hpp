@@ -59,7 +59,9 @@ class Field {
   }
 
   /// "name@version", each where given.
-  std::string label() const { return version_.empty() ? name_ : name_ + "@" + version_; }
+  std::string label() const { return name_ + version_suffix(); }
+  /// "@version", or nothing.
+  std::string version_suffix() const { return version_.empty() ? "" : "@" + version_; }
   const std::string& version() const noexcept { return version_; }
 
   /// Equal for fields that read the same: windows over them share one state.

@@ -90,7 +90,8 @@ class Fitted {
   /// As if the events of `other` had been seen here too, apart from which outliers were limited.
   /// @throws SchemaError when `other` is of another feature set.
   void merge(const Fitted& other) {
-    if (slots_ != other.slots_ || !ranks_.same_slots(other.ranks_)) raise(SchemaError("Fitted: merged with statistics of other features"));
+    if (slots_ != other.slots_ || ranks_.slots() != other.ranks_.slots())
+      raise(SchemaError("Fitted: merged with statistics of other features"));
     ranks_.merge(other.ranks_);
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       const double count = other.count_[slot];
@@ -207,22 +208,14 @@ class Fitted {
   template <class Ar>
   void adopt(Ar& ar, const std::vector<std::uint64_t>& slots, const std::vector<double>& count, const std::vector<double>& center,
              const std::vector<double>& squares, const std::vector<First>& first) {
-    std::fill(count_.begin(), count_.end(), 0.0);
-    std::fill(center_.begin(), center_.end(), 0.0);
-    std::fill(squares_.begin(), squares_.end(), 0.0);
-    std::fill(first_.begin(), first_.end(), First{});
-    std::fill(mean_.begin(), mean_.end(), 0.0F);
-    std::fill(scale_.begin(), scale_.end(), 0.0F);
-    std::size_t mine = 0;  // both in the order of their set: saved slots are found going forward
-    for (std::size_t i = 0; i < slots.size(); ++i, ++mine) {
-      while (mine < slots_.size() && slots_[mine] != slots[i]) ++mine;
-      ar.check(mine < slots_.size(), "slots (saved: other features)");
-      count_[mine] = count[i];
-      center_[mine] = center[i];
-      squares_[mine] = squares[i];
-      first_[mine] = first[i];
-      if (count[i] > 0.0) refresh(mine, 1.0 / count[i]);
-    }
+    *this = Fitted(slots_, ranks_.slots());
+    detail::each_saved_slot(ar, slots, slots_, [&](std::size_t saved, std::size_t place) {
+      count_[place] = count[saved];
+      center_[place] = center[saved];
+      squares_[place] = squares[saved];
+      first_[place] = first[saved];
+      if (count[saved] > 0.0) refresh(place, 1.0 / count[saved]);
+    });
   }
 
   /// `share`: 1 / count.

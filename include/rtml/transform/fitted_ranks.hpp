@@ -13,6 +13,20 @@
 #include "rtml/stats/quantile_sketch.hpp"
 
 namespace rtml {
+namespace detail {
+
+/// Calls use(place saved, place here) for each slot that was saved. Both are in the order of their set: saved ones are found going forward.
+template <class Ar, class Use>
+void each_saved_slot(Ar& ar, const std::vector<std::uint64_t>& saved, const std::vector<std::uint64_t>& here, Use use) {
+  std::size_t place = 0;
+  for (std::size_t i = 0; i < saved.size(); ++i, ++place) {
+    while (place < here.size() && here[place] != saved[i]) ++place;
+    ar.check(place < here.size(), "slots (saved: other features)");
+    use(i, place);
+  }
+}
+
+}  // namespace detail
 
 /// The quantiles of the inputs of robust, quantile and min_max: a sketch for each, and the knots that are served from it. Part of Fitted.
 class FittedRanks {
@@ -22,15 +36,15 @@ class FittedRanks {
 
   FittedRanks() = default;
   explicit FittedRanks(std::vector<std::uint64_t> slots)
-      : slots_(std::move(slots)), sketches_(slots_.size()), due_(slots_.size()), knots_(slots_.size() * knot_count, unknown) {
-    for (std::size_t slot = 0; slot < size(); ++slot) sketches_[slot] = stats::QuantileSketch(sketch_size, slots_[slot]);
+      : slots_(std::move(slots)), due_(slots_.size()), knots_(slots_.size() * knot_count, unknown) {
+    sketches_.reserve(size());
+    for (const std::uint64_t slot : slots_) sketches_.emplace_back(sketch_size, slot);
     if (size() > 0) scratch_.resize(sketches_[0].most_held());
   }
 
   std::size_t size() const noexcept { return slots_.size(); }
   std::span<const float> knots() const noexcept { return knots_; }
-  const stats::QuantileSketch& sketch(std::size_t slot) const noexcept { return sketches_[slot]; }
-  bool same_slots(const FittedRanks& other) const noexcept { return slots_ == other.slots_; }
+  const std::vector<std::uint64_t>& slots() const noexcept { return slots_; }
 
   /// One event's inputs [size]; what is not usable is skipped. Never allocates; 20 ns a slot, and 5 us when it is due.
   void observe(std::span<const float> inputs) noexcept {
@@ -48,7 +62,7 @@ class FittedRanks {
     }
   }
 
-  /// @pre same_slots(other)
+  /// @pre slots() == other.slots()
   void merge(const FittedRanks& other) {
     for (std::size_t slot = 0; slot < size(); ++slot) {
       sketches_[slot].merge(other.sketches_[slot]);
@@ -80,7 +94,7 @@ class FittedRanks {
     const float spread = knots[3 * quarter] - knots[quarter];
     if (!(is_usable(spread) && spread > 0.0F)) return 0.0F;
     const float z = (x - knots[2 * quarter]) / spread;
-    return z > largest ? largest : (z < -largest ? -largest : z);
+    return std::clamp(z, -largest, largest);
   }
 
   /// (x - smallest) / (largest - smallest), limited to [0, 1]; 0 where they are one, and before the first value.
@@ -88,8 +102,7 @@ class FittedRanks {
     if (!is_usable(x)) return x;
     const float width = knots[knot_count - 1] - knots[0];
     if (!(is_finite(width) && width > 0.0F)) return 0.0F;
-    const float part = (x - knots[0]) / width;
-    return part > 1.0F ? 1.0F : (part < 0.0F ? 0.0F : part);
+    return std::clamp((x - knots[0]) / width, 0.0F, 1.0F);
   }
 
   std::size_t memory_bytes() const noexcept {
@@ -107,12 +120,7 @@ class FittedRanks {
       std::vector<std::uint64_t> slots;
       ar(slots);
       self = FittedRanks(std::move(self.slots_));
-      std::size_t mine = 0;  // both in the order of their set: saved slots are found going forward
-      for (std::size_t i = 0; i < slots.size(); ++i, ++mine) {
-        while (mine < self.size() && self.slots_[mine] != slots[i]) ++mine;
-        ar.check(mine < self.size(), "rank slots (saved: other features)");
-        self.read_slot(ar, mine);
-      }
+      detail::each_saved_slot(ar, slots, self.slots_, [&](std::size_t /*saved*/, std::size_t place) { self.read_slot(ar, place); });
     } else {
       ar(self.slots_);
       for (std::size_t slot = 0; slot < self.size(); ++slot) {

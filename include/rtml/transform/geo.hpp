@@ -121,23 +121,16 @@ class DistanceInput {
 
 /// The cell of a grid on the earth that a place lies in, as a hashed category. Made by grid_cell().
 template <class Place>
-class GridCell {
+class GridCell : public detail::OneHashed<GridCell<Place>> {
  public:
   static constexpr bool reads_time = false;
 
   GridCell(std::string name, Place place, double degrees)
-      : name_(std::move(name)), place_(std::move(place)), degrees_(degrees), seed_(hash_bytes(name_)) {}
-
-  const std::string& name() const noexcept { return name_; }
+      : detail::OneHashed<GridCell>(std::move(name)), place_(std::move(place)), degrees_(degrees) {}
 
   template <class Event>
   std::string definition(const detail::Binding<Event>& /*binding*/) const {
     return "grid_cell(" + place_.label() + "," + to_text(degrees_) + ")";
-  }
-
-  template <class Event>
-  void bind(detail::Binding<Event>& binding) {
-    binding.add_hashed(name_, definition(binding));
   }
 
   template <class Event>
@@ -153,16 +146,9 @@ class GridCell {
     return hash_integer(cell, seed);
   }
 
-  template <class Event>
-  void compute(const Event& event, detail::Cursor& cursor) const noexcept {
-    *cursor.sparse++ = {detail::sparse_index(hash(event, cursor, seed_)), 1.0F};
-  }
-
  private:
-  std::string name_;
   Place place_;
   double degrees_;
-  std::uint64_t seed_;
 };
 
 /// Kilometres between two places along the great circle, each a latitude and a longitude in degrees, as a dense column:

@@ -20,7 +20,7 @@ class NumericInput {
   template <class Event>
   std::string bind(Binding<Event>& /*binding*/, const std::string& /*name*/) const {
     static_assert(Number<Read<A, Event>>, "numeric(): the accessor gives an arithmetic type, or std::optional of one");
-    return field_.version().empty() ? "numeric" : "numeric@" + field_.version();
+    return "numeric" + field_.version_suffix();
   }
 
   template <class Event>

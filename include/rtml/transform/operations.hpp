@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -29,7 +30,13 @@ struct Stage {
   const std::string& name;
   std::string definition;
   std::size_t column;
+
+  /// What the statistics of the column, as it is here, are known by.
+  std::uint64_t slot() const noexcept { return hash_combine(hash_bytes(name), hash_bytes(definition)); }
 };
+
+/// What statistics see of a value: nothing that is not usable.
+inline float observable(float x) noexcept { return is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN(); }
 
 struct Log1p {
   static constexpr bool last = false;
@@ -69,7 +76,7 @@ struct Polynomial {
     float power = x;
     for (unsigned n = 2; n <= degree; ++n) {
       power *= x;  // what is usable stays so
-      if (is_usable(x)) power = power > largest_magnitude ? largest_magnitude : (power < -largest_magnitude ? -largest_magnitude : power);
+      if (is_usable(x)) power = std::clamp(power, -largest_magnitude, largest_magnitude);
       *cursor.dense++ = power;
     }
     return x;
@@ -86,11 +93,11 @@ struct FillMissing {
 struct Standardize {
   static constexpr bool last = false;
   void bind(auto& binding, Stage& stage) const {
-    binding.fit_slots.push_back(hash_combine(hash_bytes(stage.name), hash_bytes(stage.definition)));
+    binding.fit_slots.push_back(stage.slot());
     stage.definition += "|standardize";
   }
   static float apply(float x, Cursor& cursor) noexcept {
-    *cursor.fit_input++ = is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN();
+    *cursor.fit_input++ = observable(x);
     return Fitted::standardized(x, *cursor.mean++, *cursor.scale++);
   }
 };
@@ -98,11 +105,11 @@ struct Standardize {
 struct FillWithMean {
   static constexpr bool last = false;
   void bind(auto& binding, Stage& stage) const {
-    binding.fit_slots.push_back(hash_combine(hash_bytes(stage.name), hash_bytes(stage.definition)));
+    binding.fit_slots.push_back(stage.slot());
     stage.definition += "|fill_with_mean";
   }
   static float apply(float x, Cursor& cursor) noexcept {
-    *cursor.fit_input++ = is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN();
+    *cursor.fit_input++ = observable(x);
     ++cursor.scale;
     const float mean = *cursor.mean++;
     return is_nan(x) ? mean : x;
@@ -114,11 +121,11 @@ template <class Serve>
 struct Ranked {
   static constexpr bool last = false;
   void bind(auto& binding, Stage& stage) const {
-    binding.rank_slots.push_back(hash_combine(hash_bytes(stage.name), hash_bytes(stage.definition)));
+    binding.rank_slots.push_back(stage.slot());
     stage.definition += Serve::name;
   }
   static float apply(float x, Cursor& cursor) noexcept {
-    *cursor.rank_input++ = is_usable(x) ? x : std::numeric_limits<float>::quiet_NaN();
+    *cursor.rank_input++ = observable(x);
     const float* const knots = std::exchange(cursor.knots, cursor.knots + FittedRanks::knot_count);
     return Serve::of(x, knots);
   }
@@ -176,29 +183,10 @@ struct Bucketize {
 };
 
 template <class T>
-inline constexpr bool is_operation = false;
-template <>
-inline constexpr bool is_operation<Log1p> = true;
-template <>
-inline constexpr bool is_operation<Log> = true;
-template <>
-inline constexpr bool is_operation<Power> = true;
-template <>
-inline constexpr bool is_operation<Polynomial> = true;
-template <>
-inline constexpr bool is_operation<FillMissing> = true;
-template <>
-inline constexpr bool is_operation<FillWithMean> = true;
-template <class Serve>
-inline constexpr bool is_operation<Ranked<Serve>> = true;
-template <>
-inline constexpr bool is_operation<Standardize> = true;
-template <>
-inline constexpr bool is_operation<Clip> = true;
-template <>
-inline constexpr bool is_operation<MissingIndicator> = true;
-template <>
-inline constexpr bool is_operation<Bucketize> = true;
+concept Operation = requires(const T& operation, Cursor& cursor) {
+  { T::last } -> std::convertible_to<bool>;
+  { operation.apply(0.0F, cursor) } -> std::same_as<float>;
+};
 
 }  // namespace detail
 
@@ -290,13 +278,11 @@ class Scalar {
     *place = x;
   }
 
-  template <class Operation>
-  requires is_operation<Operation>
-  friend auto operator|(Scalar scalar, Operation operation) {
+  template <Operation Next>
+  friend auto operator|(Scalar scalar, Next operation) {
     static_assert(!(Operations::last || ...), "nothing may follow bucketize or polynomial");
-    return Scalar<Input, Operations..., Operation>(
-        std::move(scalar.name_), std::move(scalar.input_),
-        std::tuple_cat(std::move(scalar.operations_), std::tuple<Operation>(std::move(operation))));
+    return Scalar<Input, Operations..., Next>(std::move(scalar.name_), std::move(scalar.input_),
+                                              std::tuple_cat(std::move(scalar.operations_), std::tuple<Next>(std::move(operation))));
   }
 
  private:

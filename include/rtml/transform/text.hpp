@@ -104,9 +104,8 @@ class TextRuns {
   template <class Event>
   void bind(detail::Binding<Event>& binding) {
     static_assert(detail::Text<detail::Read<A, Event>>, "words(), characters(): the accessor gives text");
-    const std::string version = field_.version().empty() ? "" : "@" + field_.version();
-    binding.add_hashed(name_, std::string(Unit::name) + version + "|ngrams(" + to_text(lengths_.least) + "," + to_text(lengths_.most) +
-                                  ")[" + to_text(limit_) + "]");
+    binding.add_hashed(name_, std::string(Unit::name) + field_.version_suffix() + "|ngrams(" + to_text(lengths_.least) + "," +
+                                  to_text(lengths_.most) + ")[" + to_text(limit_) + "]");
     binding.sparse_capacity += limit_ - 1;
   }
 
@@ -142,14 +141,21 @@ class TextRuns {
   std::uint64_t seed_;
 };
 
+namespace detail {
+
+template <class Unit, class A>
+TextRuns<A, Unit> text_runs(std::string name, Field<A> field, std::size_t limit, std::size_t length) {
+  return {std::move(name), std::move(field), limit, {length, length}};
+}
+
+}  // namespace detail
+
 /// The words of a text as hashed features: `words("title", &Ad::title) | ngrams(1, 2)` for single ones and pairs. A word is a run of letters
 /// and digits, ASCII letters lowered; the first `limit` runs count. Nothing of empty text. O(bytes).
 /// @throws ConfigError unless limit is in [1, 4096]
 template <detail::Source S>
 auto words(std::string name, S source, std::size_t limit = 64) {
-  auto field = detail::to_field(std::move(source));
-  using A = std::remove_cvref_t<decltype(field.accessor())>;
-  return TextRuns<A, detail::Words>(std::move(name), std::move(field), limit, {1, 1});
+  return detail::text_runs<detail::Words>(std::move(name), detail::to_field(std::move(source)), limit, 1);
 }
 
 /// Runs of three characters of a text as hashed features, or of others by `| ngrams(least, most)`: near spellings share most of them. Characters
@@ -157,9 +163,7 @@ auto words(std::string name, S source, std::size_t limit = 64) {
 /// @throws ConfigError unless limit is in [1, 4096]
 template <detail::Source S>
 auto characters(std::string name, S source, std::size_t limit = 128) {
-  auto field = detail::to_field(std::move(source));
-  using A = std::remove_cvref_t<decltype(field.accessor())>;
-  return TextRuns<A, detail::Characters>(std::move(name), std::move(field), limit, {3, 3});
+  return detail::text_runs<detail::Characters>(std::move(name), detail::to_field(std::move(source)), limit, 3);
 }
 
 /// Runs of `least` to `most` neighbours. @throws ConfigError unless 1 <= least <= most <= 8
