@@ -2,8 +2,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include "rtml/core/any_learner.hpp"
+
 /// Each subcommand of rtml-bench is a file that adds itself: its options, and what runs when it was named.
 namespace rtml_bench {
+
+/// False of binary learners that decide at a margin: a log loss of those means nothing.
+inline bool says_probabilities(const rtml::AnyLearner& learner) {
+  return learner.task() != rtml::Task::binary || learner.threshold() > 0.0F;
+}
 
 void add_stream(CLI::App& app);
 void add_loop(CLI::App& app);

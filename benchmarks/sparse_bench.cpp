@@ -126,7 +126,7 @@ void run(const Options& options) {
   const auto values = static_cast<double>(rows.values());
   nlohmann::ordered_json json;
   json["n"] = rows.size();
-  json["logloss"] = logloss.value();
+  json["logloss"] = says_probabilities(learner) ? nlohmann::ordered_json(logloss.value()) : nlohmann::ordered_json();
   json["auc"] = auc.value();
   json["examples_per_second"] = static_cast<double>(rows.size()) / (learn_ns * 1e-9);
   json["learn_ns_per_feature"] = learn_ns / values;
@@ -142,7 +142,12 @@ void run(const Options& options) {
     return;
   }
   fmt::print("{}: {} rows, {}\n\n", options.data, rows.size(), learner.name());
-  fmt::print("progressive log loss {:.6f}, AUC {:.4f}; {} refused\n", logloss.value(), auc.value(), learner.refused());
+  if (says_probabilities(learner)) {
+    fmt::print("progressive log loss {:.6f}, ", logloss.value());
+  } else {
+    fmt::print("no log loss, as its predictions are margins; ");
+  }
+  fmt::print("AUC {:.4f}; {} refused\n", auc.value(), learner.refused());
   fmt::print("learn {:.2f} ns a value ({:.0f} examples/s), predict {:.2f} ns a value; predict p50 {:.0f} ns, p99 {:.0f} ns; {:.1f} MB\n",
              learn_ns / values, json["examples_per_second"].get<double>(), predict_ns / values, latencies.quantile(0.5),
              latencies.quantile(0.99), static_cast<double>(learner.memory_bytes()) * 1e-6);

@@ -139,7 +139,8 @@ class Contestant {
       std::string key(metric.name());
       if (key == "log_loss") key = "logloss";
       if (key == "macro_f1") key = "f1";
-      values[key] = rtml::is_finite(metric.value()) ? json(metric.value()) : json();
+      const bool known = rtml::is_finite(metric.value()) && (key != "logloss" || says_probabilities(learner_));
+      values[key] = known ? json(metric.value()) : json();
     }
     return values;
   }

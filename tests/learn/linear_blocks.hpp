@@ -81,7 +81,7 @@ class OwnBlock {
 /// The example of a block, and what its optimizer makes of it. Hinge suits them all.
 template <class Optimizer>
 struct BlockExample {
-  detail::LinearExample<Optimizer::lanes> example;
+  detail::LinearExample<Optimizer::State::experts> example;
   typename Optimizer::State state;
 
   void next(Rng& rng) {

@@ -233,3 +233,60 @@ TEST_CASE("Loaded over a model of other products, a model goes on as it would", 
   }
   CHECK(save(with) == save(without));
 }
+
+namespace {
+
+/// Rows from the last that was more than `far` off until the end.
+template <class Model, class Label>
+int rows_until_near(int n, int from, double far, Label label) {
+  Model model = over_numbers<Model>();
+  const auto rows = line(static_cast<std::size_t>(n), 0.0F, 7);
+  int last = from;
+  for (int i = 0; i < n; ++i) {
+    const float y = label(i, rows[static_cast<std::size_t>(i)].y);
+    const float said = model.learn(rows[static_cast<std::size_t>(i)].features(), y);
+    if (i >= from && std::abs(static_cast<double>(said - y)) > far && y < 1e5F) last = i + 1;
+  }
+  return last - from;
+}
+
+}  // namespace
+
+TEST_CASE("A new level of labels is reached within two hundred rows", "[learn]") {
+  const auto shifted = [](float before) {
+    return rows_until_near<LinearRegression>(12'000, 10'000, 10.0, [&](int i, float y) { return i < 10'000 ? before * y : 100.0F + y; });
+  };
+  CHECK(shifted(1.0F) < 200);
+  CHECK(shifted(0.0F) < 200);  // all labels were equal
+}
+
+TEMPLATE_TEST_CASE("An outlier among the first labels is forgotten with them", "[learn][hostile]", (LinearRegression),
+                   (Linear<Squared, Nag>), (Linear<Squared, AdaGrad>), (Linear<Squared, FtrlProximal>), (Linear<Huber>)) {
+  const int at = GENERATE(0, 1, 2, 5, 7);
+  const float outlier = GENERATE(1e6F, 1e12F);
+  CAPTURE(at, outlier);
+  CHECK(rows_until_near<TestType>(3000, 500, 5.0, [&](int i, float y) { return i == at ? outlier : y; }) == 0);
+}
+
+TEST_CASE("An outlier now and then changes nothing", "[learn][hostile]") {
+  CHECK(rows_until_near<LinearRegression>(20'000, 2000, 5.0, [](int i, float y) { return i % 1000 == 999 ? 1e6F : y; }) == 0);
+  CHECK(rows_until_near<LinearRegression>(20'000, 5100, 5.0, [](int i, float y) { return i >= 5000 && i < 5010 ? 1e12F : y; }) == 0);
+}
+
+TEST_CASE("Features that tell nothing cost hardly more than none", "[learn]") {
+  Rng rng(3);
+  LogisticRegression model({.bits = 16});
+  model.bind(hashed_only());
+  std::vector<SparseFeature> words(30);
+  double loss = 0.0;
+  const double rate = 0.2;
+  const int n = 50'000;
+  for (int i = 0; i < n; ++i) {
+    for (SparseFeature& word : words) word = {static_cast<std::uint32_t>(rng.below(1 << 16)), 1.0F};
+    const bool one = rng.uniform() < rate;
+    const auto p = static_cast<double>(model.learn({{}, words}, one ? 1.0F : 0.0F));
+    loss -= std::log(one ? p : 1.0 - p) / n;
+  }
+  const double entropy = -rate * std::log(rate) - (1.0 - rate) * std::log(1.0 - rate);
+  CHECK(loss < entropy + 0.004);
+}

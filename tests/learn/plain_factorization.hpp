@@ -44,7 +44,11 @@ class PlainFactorization {
     const auto all = features(x, fields);
     if (shape_.regression) {
       if (labels_.empty()) w_[""] = y;
-      labels_.observe(static_cast<float>(y));
+      if (labels_.observe(static_cast<float>(y))) {
+        w_[""] = labels_.mean();
+        energy_[""] = 0.0;
+        return;
+      }
       if (labels_.unit() <= 0.0) return;
       m = (m - labels_.mean()) / labels_.unit();
       y = (y - labels_.mean()) / labels_.unit();

@@ -98,13 +98,10 @@ class PlainLinear {
 
   explicit PlainLinear(std::size_t d, unsigned bits, Loss loss = {}, Optimizer optimizer = {}, double l1 = 0.0, double l2 = 0.0)
       : loss_(loss), optimizer_(optimizer), mask_((1U << bits) - 1U), l1_(l1), l2_(l2), dense_(d), scale_(d, 0.0), count_(d, 0.0) {
-    if (!three) share_ = {1.0, 0.0, 0.0};
+    if (!three) share_ = {1.0, 0.0, 0.0, 0.0};
   }
 
-  double margin(Features x) const {
-    const auto m = margins(x);
-    return share_[0] * m[0] + share_[1] * m[1] + share_[2] * m[2];
-  }
+  double margin(Features x) const { return mixture(margins(x)); }
 
   const Weight& hashed(std::uint32_t index) { return hashed_[index & mask_]; }
   const Weight& dense(std::size_t j) const { return dense_[j]; }
@@ -113,15 +110,15 @@ class PlainLinear {
     auto m = margins(x);
     double unit = 1.0;
     if constexpr (Loss::scaled) {
-      if (seen_ == 0.0) start(y);
-      observe_label(y);
+      if (labels_.empty()) start(y);
+      if (observe_label(y)) return start(mean_);
       if (deviation_ <= 0.0) return;
       unit = deviation_;
       for (double& value : m) value = (value - mean_) / unit;
       y = (y - mean_) / unit;
     }
     if constexpr (Loss::counts) largest_ = std::max(largest_, y);
-    const double mixed = share_[0] * m[0] + share_[1] * m[1] + share_[2] * m[2];
+    const double mixed = mixture(m);
     const double g = plain_gradient(loss_, mixed, y);
 
     // The example as one list of (weight, value), dense columns by their scaled value.
@@ -153,7 +150,10 @@ class PlainLinear {
         for (double& w : hashed_[index].w) w /= scale_of(hashed_[index]);
     for (std::size_t j = 0; j < dense_.size(); ++j)
       for (double& w : dense_[j].w) w = raw ? w : (scale_[j] > 0.0 ? w / scale_[j] : 0.0);
-    if (three) mix(m, mixed, g, h);
+    if (three) {
+      settle_base(m[3], y, h, unit);
+      mix(m, mixed, g, h);
+    }
     penalise(h, unit);
     seen_weight_ += h;
   }
@@ -173,14 +173,16 @@ class PlainLinear {
     return false;
   }
 
-  std::array<double, 3> margins(Features x) const {
-    std::array<double, 3> m = intercept_.w;
-    for (std::size_t k = 0; k < 3; ++k) {
-      for (std::size_t j = 0; j < dense_.size(); ++j)
+  double mixture(const std::array<double, 4>& m) const { return share_[0] * m[0] + share_[1] * m[1] + share_[2] * m[2] + share_[3] * m[3]; }
+
+  std::array<double, 4> margins(Features x) const {
+    std::array<double, 4> m = {intercept_.w[0], intercept_.w[1], intercept_.w[2], base_};
+    for (std::size_t k = 0; k < 4; ++k) {
+      for (std::size_t j = 0; j < dense_.size() && k < 3; ++j)
         if (!std::isnan(x.dense[j])) m[k] += dense_[j].w[k] * within(j, static_cast<double>(x.dense[j]));
       for (const SparseFeature& feature : x.sparse) {
         const auto at = hashed_.find(feature.index & mask_);
-        if (at != hashed_.end()) m[k] += at->second.w[k] * within(at->second, static_cast<double>(feature.value));
+        if (at != hashed_.end() && k < 3) m[k] += at->second.w[k] * within(at->second, static_cast<double>(feature.value));
       }
       double reach = static_cast<double>(Loss::largest_margin);
       if constexpr (Loss::scaled) {
@@ -193,19 +195,59 @@ class PlainLinear {
   }
 
   void start(double y) {
+    intercept_ = {};
     intercept_.w = {y, y, y};
     if (ftrl) intercept_.z = -y * (1.0 / 0.2);
     intercept_.origin = y;
+    base_ = y;
+    base_g2_ = 0.0;
   }
 
-  void observe_label(double y) {
-    seen_ += 1.0;
+  /// True when one of the first eight is far from the others.
+  bool observe_label(double y) {
+    labels_.push_back(y);
+    double f = std::max(1.0 / static_cast<double>(labels_.size()), 1e-5);
+    if (labels_.size() <= 8) {
+      const double middle = median(labels_);
+      std::vector<double> apart;
+      for (const double label : labels_) apart.push_back(std::abs(label - middle));
+      const double reach = labels_.size() > 2 && median(apart) > 0.0 ? 8.0 * 1.4826 * median(apart) : 1e300;
+      bool far = false;
+      double sum = 0.0;
+      double squares = 0.0;
+      for (const double label : labels_) {
+        far = far || std::abs(label - middle) > reach;
+        const double away = std::clamp(label - middle, -reach, reach);
+        sum += away * f;
+        squares += away * away * f;
+      }
+      mean_ = middle + sum;
+      variance_ = squares - sum * sum;
+      deviation_ = labels_.size() > 2 ? std::sqrt(std::max(variance_, 0.0)) : 0.0;
+      return far;
+    }
     double away = y - mean_;
-    if (deviation_ > 0.0) away = std::clamp(away, -10.0 * deviation_, 10.0 * deviation_);
-    const double f = std::max(1.0 / seen_, 1e-5);
+    const double limit = 10.0 * deviation_ * (1.0 + pressure_);
+    const bool beyond = deviation_ > 0.0 && std::abs(away) > limit;
+    if (beyond) away = std::copysign(limit, away);
+    pressure_ = beyond ? pressure_ + 1.0 : std::max(pressure_ - 0.1, 0.0);
     variance_ += ((1.0 - f) * away * away - variance_) * f;
     mean_ += away * f;
     deviation_ = std::sqrt(variance_);
+    return false;
+  }
+
+  static double median(std::vector<double> some) {
+    std::sort(some.begin(), some.end());
+    return 0.5 * (some[(some.size() - 1) / 2] + some[some.size() / 2]);
+  }
+
+  /// The margin without features follows the loss at a rate of 1/n.
+  void settle_base(double m, double y, double h, double unit) {
+    const double g = plain_gradient(loss_, m, y);
+    base_g2_ += h * g * g;
+    const double phi = dispersed() ? dispersion_ : 1.0;
+    base_ += unit * plain_flow(loss_, m, y, h * phi / (phi * phi / static_cast<double>(0.15F) + base_g2_));
   }
 
   /// A value counts for no more than seven times its column's scale.
@@ -235,7 +277,7 @@ class PlainLinear {
     return std::clamp(x / scale, -7.0, 7.0);
   }
 
-  void step(const std::vector<Weight*>& weights, const std::vector<double>& values, const std::array<double, 3>& m, double g, double y,
+  void step(const std::vector<Weight*>& weights, const std::vector<double>& values, const std::array<double, 4>& m, double g, double y,
             double h, double unit) {
     if (ftrl) return ftrl_step(weights, values, g * h, unit);
     if (nag) return nag_step(weights, values, m[0], g, y, h, unit);
@@ -396,23 +438,23 @@ class PlainLinear {
     }
   }
 
-  void mix(const std::array<double, 3>& m, double mixed, double g, double h) {
+  void mix(const std::array<double, 4>& m, double mixed, double g, double h) {
     g = std::clamp(g, -10.0, 10.0);
-    std::array<double, 3> slope{};
+    std::array<double, 4> slope{};
     double mean_square = 0.0;
-    for (std::size_t k = 0; k < 3; ++k) {
+    for (std::size_t k = 0; k < 4; ++k) {
       slope[k] = g * (m[k] - mixed);
       mean_square += share_[k] * slope[k] * slope[k];
     }
     energy_ += std::max(h, h * h) * mean_square;
-    for (std::size_t k = 0; k < 3; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
-    const double highest = std::max({logit_[0], logit_[1], logit_[2]});
+    for (std::size_t k = 0; k < 4; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
+    const double highest = std::max({logit_[0], logit_[1], logit_[2], logit_[3]});
     double sum = 0.0;
     for (double& logit : logit_) {
       logit = std::max(logit - highest, -8.0);
       sum += std::exp(logit);
     }
-    for (std::size_t k = 0; k < 3; ++k) share_[k] = std::exp(logit_[k]) / sum;
+    for (std::size_t k = 0; k < 4; ++k) share_[k] = std::exp(logit_[k]) / sum;
     seen_gradients_ = std::min(seen_gradients_ + 1.0, 1000.0);
     dispersion_ = std::max(dispersion_ + (g * g - dispersion_) / seen_gradients_, static_cast<double>(1e-4F));
   }
@@ -440,8 +482,10 @@ class PlainLinear {
   std::map<std::uint32_t, Weight> hashed_;
   Weight intercept_;
   bool hashed_scales_ = false;
-  std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
-  std::array<double, 3> logit_{};
+  std::array<double, 4> share_ = {0.25, 0.25, 0.25, 0.25};
+  std::array<double, 4> logit_{};
+  double base_ = 0.0;
+  double base_g2_ = 0.0;
   double energy_ = 0.0;
   double examples_ = 0.0;  // NAG, coin betting
   double norms_ = 0.0;
@@ -450,7 +494,8 @@ class PlainLinear {
   double dispersion_ = 1.0;
   double counted_ = 0.0;
   double square_ = 0.0;
-  double seen_ = 0.0;
+  std::vector<double> labels_;
+  double pressure_ = 0.0;
   double mean_ = 0.0;
   double variance_ = 0.0;
   double deviation_ = 0.0;

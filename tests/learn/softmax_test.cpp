@@ -27,7 +27,7 @@ class PlainSoftmax {
     std::vector<double> mixed(softmax_classes, 0.0);
     const auto m = margins(values(x, nullptr));
     for (std::size_t c = 0; c < softmax_classes; ++c)
-      for (std::size_t k = 0; k < 3; ++k) mixed[c] += share_[k] * m[k][c];
+      for (std::size_t k = 0; k < 4; ++k) mixed[c] += share_[k] * m[k][c];
     return probabilities(mixed);
   }
 
@@ -35,7 +35,7 @@ class PlainSoftmax {
     const auto m = margins(values(x, nullptr));
     std::vector<double> mixed(softmax_classes, 0.0);
     for (std::size_t c = 0; c < softmax_classes; ++c)
-      for (std::size_t k = 0; k < 3; ++k) mixed[c] += share_[k] * m[k][c];
+      for (std::size_t k = 0; k < 4; ++k) mixed[c] += share_[k] * m[k][c];
     std::vector<double> g = probabilities(mixed);
     g[label] -= 1.0;
 
@@ -62,11 +62,18 @@ class PlainSoftmax {
         for (const auto& [feature, value] : z) w_[k][{feature, c}] -= time * own[c] / norm * rate(k, feature) * value;
       }
     }
+    std::vector<double> alone = probabilities(base_);
+    alone[label] -= 1.0;
+    for (std::size_t c = 0; c < softmax_classes; ++c) {
+      base_g2_[c] += h * alone[c] * alone[c];
+      const double rate = 1.0 / (1.0 / static_cast<double>(0.15F) + base_g2_[c]);
+      base_[c] -= std::min(h * rate, 4.0) * alone[c];
+    }
     mix(m, mixed, g, h);
   }
 
  private:
-  using Margins = std::array<std::vector<double>, 3>;
+  using Margins = std::array<std::vector<double>, 4>;  // the last without features
 
   /// Columns scaled as ColumnScale says, once more counted when `counting`.
   std::map<int, double> values(Features x, std::map<int, double>* counting) const {
@@ -98,6 +105,7 @@ class PlainSoftmax {
         m[k].push_back(std::clamp(sum, -30.0, 30.0));
       }
     }
+    m[3] = base_;
     return m;
   }
 
@@ -109,26 +117,28 @@ class PlainSoftmax {
   }
 
   void mix(const Margins& m, const std::vector<double>& mixed, const std::vector<double>& g, double h) {
-    std::array<double, 3> slope{};
+    std::array<double, 4> slope{};
     double mean_square = 0.0;
-    for (std::size_t k = 0; k < 3; ++k) {
+    for (std::size_t k = 0; k < 4; ++k) {
       for (std::size_t c = 0; c < softmax_classes; ++c) slope[k] += g[c] * (m[k][c] - mixed[c]);
       mean_square += share_[k] * slope[k] * slope[k];
     }
     energy_ += std::max(h, h * h) * mean_square;
     double sum = 0.0;
-    for (std::size_t k = 0; k < 3; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
+    for (std::size_t k = 0; k < 4; ++k) logit_[k] -= h * slope[k] / std::sqrt(1.0 + energy_);
     const double highest = *std::max_element(logit_.begin(), logit_.end());
     for (double& logit : logit_) sum += std::exp(logit = std::max(logit - highest, -8.0));
-    for (std::size_t k = 0; k < 3; ++k) share_[k] = std::exp(logit_[k]) / sum;
+    for (std::size_t k = 0; k < 4; ++k) share_[k] = std::exp(logit_[k]) / sum;
   }
 
   std::array<std::map<std::pair<int, std::size_t>, double>, 3> w_;
   std::map<std::pair<int, std::size_t>, double> g2_;
   mutable std::array<double, softmax_columns> scale_{};
   mutable std::array<double, softmax_columns> count_{};
-  std::array<double, 3> share_ = {1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0};
-  std::array<double, 3> logit_{};
+  std::vector<double> base_ = std::vector<double>(softmax_classes, 0.0);
+  std::vector<double> base_g2_ = std::vector<double>(softmax_classes, 0.0);
+  std::array<double, 4> share_ = {0.25, 0.25, 0.25, 0.25};
+  std::array<double, 4> logit_{};
   double energy_ = 0.0;
   double counted_ = 0.0;
   double square_ = 0.0;

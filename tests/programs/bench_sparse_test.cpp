@@ -106,6 +106,17 @@ TEST_CASE("rtml-bench sparse --json prints one object with the keys of its contr
   CHECK(report["auc"] > 0.99);
 }
 
+TEST_CASE("rtml-bench sparse gives no log loss of what predicts margins", "[programs]") {
+  const char* program = rtml::testing::program_named("RTML_BENCH");
+  if (program == nullptr) return;
+  const NamedFile file(two_words(500), ".svm");
+  const std::string hinge = "--data " + file.path() + " --bits 10 --learner logistic:loss=hinge";
+  const auto report = nlohmann::json::parse(run_sparse(program, hinge + " --json").out);
+  CHECK(report["logloss"].is_null());
+  CHECK(report["auc"] > 0.99);
+  CHECK(run_sparse(program, hinge).out.find("no log loss") != std::string::npos);
+}
+
 TEST_CASE("rtml-bench sparse --threads measures one model of several threads beside one owner", "[programs]") {
   const char* program = rtml::testing::program_named("RTML_BENCH");
   if (program == nullptr) return;

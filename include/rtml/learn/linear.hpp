@@ -43,7 +43,7 @@ class Shared;
 ///   comes, the default optimizer keeps a scale for each feature, as for a dense column (8 bytes a weight more, allocated then). The others
 ///   take hashed values as they come. Without hashed or nominal columns in the schema there is no table, and they are ignored.
 /// - Importance: of hashed features, under Sgd at a constant rate or PassiveAggressive with linear slack, weight 2 is the example twice, up
-///   to rounding. Under AdaGrad, and with dense columns (whose scales count an example once), nearly so. MultiRate's mixture judges an
+///   to rounding. Under AdaGrad, and with dense columns or a regression's labels (whose scales count an example once), nearly so. MultiRate's mixture judges an
 ///   example once, before the step: shown twice it would favour what remembers best. Under FTRL, Adam and CoinBetting the gradient counts
 ///   twice.
 /// - L1 and L2 shrink every weight but the intercept after each example, w = soft(w e^(-rate l2 weight), rate l1 weight): hashed weights
@@ -54,8 +54,9 @@ class Shared;
 ///   among the schema's hashed columns, for each sparse feature; without it such an example is refused).
 /// - A label outside the loss's domain is refused and counted. Weights stay finite for ever.
 ///
-/// Cost: O(d + nnz) both, and what interactions make; neither allocates (learn grows its buffers when an example has more than 256 sparse
-/// features and products, and more than all before).
+/// Cost: O(d + nnz) both, and what interactions make. predict never allocates; learn does when an example has more sparse features and
+/// products than all before, where those are more than 256 or products, and, by the default optimizer, when the first hashed value comes
+/// that is not 1.
 /// Thread safety: one owner; `predict` and `contributions` from any number of threads while nobody learns. See Shared for more.
 template <class Loss, class Optimizer = MultiRate>
 requires detail::Suits<Loss, Optimizer>
@@ -70,7 +71,9 @@ class Linear {
   using Table = detail::HashedWeights<fields>;
   using Kernels = detail::LinearKernels<Optimizer>;
   using Block = detail::WeightBlock<Optimizer>;
-  using Margins = std::array<float, lanes>;
+  using Sums = std::array<float, lanes>;
+  using Margins = typename Front::Margins;
+  using Example = detail::LinearExample<Optimizer::State::experts>;
   using Fields = std::span<const std::uint32_t>;
 
  public:
@@ -137,8 +140,7 @@ class Linear {
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
   float contributions(const Features& x, std::span<float> dense, std::span<float> sparse) const noexcept {
     const auto shares = front_.mixture.shares();
-    float intercept = 0.0F;
-    for (std::size_t k = 0; k < lanes; ++k) intercept += shares[k] * front_.intercept[k];
+    float intercept = front_.mixed_intercept();
     for (std::size_t j = 0; j < dense.size(); ++j) {
       dense[j] = 0.0F;
       if (j >= schema_.dense_size() || is_nan(x.dense[j])) continue;
@@ -263,10 +265,10 @@ class Linear {
   struct OwnDense {
     const Linear& model;
     const Features& x;
-    Margins dots(std::size_t d) const noexcept {
+    Sums dots(std::size_t d) const noexcept {
       std::array<const float*, lanes> w{};
       for (std::size_t k = 0; k < lanes; ++k) w[k] = model.dense_[k].data();
-      Margins sums;
+      Sums sums;
       if constexpr (Optimizer::scales_itself) {
         for (std::size_t k = 0; k < lanes; ++k) sums[k] = kernels::dot_present(w[k], x.dense.data(), d);
       } else {
@@ -327,7 +329,7 @@ class Linear {
   template <class Access, class Dense>
   [[gnu::noinline]] float evaluate_in(const Table& table, const Front& front, const Features& x, Fields of, const Dense& dense,
                                       const Block* gathered, Margins& margins) const noexcept {
-    Margins sums{};
+    Sums sums{};
     const std::size_t d = std::min(x.dense.size(), schema_.dense_size());
     if (d > 0) sums = dense.dots(d);
     for (std::size_t k = 0; k < lanes; ++k) sums[k] += front.intercept[k];
@@ -338,21 +340,21 @@ class Linear {
         add_margins<Access>(table, x.sparse, sums);
       }
       const auto add = [&](std::uint32_t index, float value) {
-        const Margins cell = table.template load<Access, lanes>(index);
+        const Sums cell = table.template load<Access, lanes>(index);
         const float counted = within<Access>(table, index, value);
         for (std::size_t k = 0; k < lanes; ++k) sums[k] += now(cell[k]) * counted;
       };
       nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { add(index, 1.0F); });
       each_interaction(x, of, dense, add);
     }
-    for (std::size_t k = 0; k < lanes; ++k) margins[k] = sums[k] = front.bounded(sums[k]);
-    return Loss::predict(front.mixture.mix(sums));
+    margins = front.margins(sums);
+    return Loss::predict(front.mixture.mix(margins));
   }
 
   /// Adds what hashed features give, in a loop for each case.
   template <class Access>
-  void add_margins(const Table& table, std::span<const SparseFeature> sparse, Margins& margins) const noexcept {
-    const auto sum = [&](auto now, auto value) { detail::add_hashed_margins<Access, lanes>(table, sparse, margins, now, value); };
+  void add_margins(const Table& table, std::span<const SparseFeature> sparse, Sums& sums) const noexcept {
+    const auto sum = [&](auto now, auto value) { detail::add_hashed_margins<Access, lanes>(table, sparse, sums, now, value); };
     const auto with_values = [&](auto now) {
       if (scales_in_use<Access>(table)) {
         sum(now, [&](const SparseFeature& feature) { return table.scales.template within<Access>(feature.index, feature.value); });
@@ -370,7 +372,7 @@ class Linear {
   /// One example; hashed weights lie in `table`.
   template <class Access>
   float learn_in(Table& table, const Features& x, float y, float weight, Fields of) noexcept {
-    detail::LinearExample<lanes> example;
+    Example example;
     const auto before = [&](const Block* gathered = nullptr) {
       return evaluate_in<Access>(table, front_, x, of, OwnDense{*this, x}, gathered, example.margins);
     };
@@ -402,7 +404,7 @@ class Linear {
         for (std::size_t i = 0; i < sparse.size(); ++i) gathered.fields[k][i] = stored(gathered.fields[k][i]);
     gathered_.template scatter<Access>(table, sparse, front_.intercept);
     if (penalised()) penalise(example);
-    front_.mixture.learn(example, options_.optimizer);
+    front_.mixture.learn(options_.loss, example, options_.optimizer);
     return prediction;
   }
 
@@ -446,7 +448,7 @@ class Linear {
   }
 
   /// One step of every weight of an example.
-  void descend(const Block& dense, const Block& gathered, const detail::LinearExample<lanes>& example) noexcept {
+  void descend(const Block& dense, const Block& gathered, const Example& example) noexcept {
     const Optimizer optimizer = detail::adapted(options_.optimizer, front_.mixture);
     const float energy = std::min(example.weight * example.gradient * example.gradient, detail::largest_energy);
     detail::Sensitivity<rate_count> s;
@@ -463,7 +465,7 @@ class Linear {
   }
 
   /// Dense weights now, hashed ones when they are next looked at.
-  void penalise(const detail::LinearExample<lanes>& example) noexcept {
+  void penalise(const Example& example) noexcept {
     const float time = example.weight * options_.optimizer.penalty_rate(front_.mixture);
     const float kept = math::exp(-options_.l2 * time);
     const float cut = options_.l1 * time * example.unit;

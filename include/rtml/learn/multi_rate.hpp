@@ -7,16 +7,16 @@
 #include <string_view>
 
 #include "rtml/core/error.hpp"
-#include "rtml/core/finite.hpp"
-#include "rtml/core/math.hpp"
+#include "rtml/learn/detail/mixture.hpp"
 #include "rtml/learn/detail/optimizer.hpp"
 
 namespace rtml {
 
 /// The default optimizer: three linear models in one record a weight, mixed by how they do. The rates of the first fall as 1/n, as those of
 /// a posterior do: best for what stays as it is. Those of the second fall as 1/sqrt(n) (AdaGrad): never far off, whatever comes. The third
-/// moves at a constant rate along the example (normalised least mean squares): for what drifts. The mixture is convex, so the margin lies
-/// between theirs, and linear, so it can be explained. Nothing needs tuning. 16 bytes a weight.
+/// moves at a constant rate along the example (normalised least mean squares): for what drifts. A fourth knows no features: where they tell
+/// little, the others are drawn towards it, and are not worse than the mean label. The mixture is convex, so the margin lies between
+/// theirs, and linear, so it can be explained. Nothing needs tuning. 16 bytes a weight.
 ///
 /// One sum of squared gradients serves the first two: it grows with each example by z^2 p (1 - p) on average, the information that a
 /// posterior's precision gains. Where the loss supposes no scale of errors, `dispersion` gives it.
@@ -37,6 +37,7 @@ class MultiRate {
   static constexpr std::string_view name = "multirate";
   static constexpr std::size_t fields = 4;  // three weights, sum of squared gradients of the mixture
   static constexpr std::size_t lanes = 3;
+  static constexpr std::size_t experts = lanes + 1;  // and the margin without features
   static constexpr std::size_t rate_count = 2;
   static constexpr bool penalises_itself = false;
   static constexpr bool scales_itself = false;
@@ -46,43 +47,9 @@ class MultiRate {
     std::array<float, lanes> step{};
   };
 
-  /// The mixture: shares proportional to e^logit.
-  class State {
+  /// How large the examples are: the mean sum of their squared values, over the last thousand.
+  class ExampleSize {
    public:
-    float mix(const std::array<float, lanes>& margins) const noexcept {
-      return share_[0] * margins[0] + share_[1] * margins[1] + share_[2] * margins[2];
-    }
-
-    const std::array<float, lanes>& shares() const noexcept { return share_; }
-
-    void learn(const detail::LinearExample<lanes>& example, const MultiRate& optimizer) noexcept {
-      const float g = std::clamp(example.gradient, -10.0F, 10.0F);
-      std::array<float, lanes> slope{};
-      float energy = 0.0F;
-      for (std::size_t k = 0; k < lanes; ++k) {
-        slope[k] = g * (example.margins[k] - example.margin);
-        energy += share_[k] * slope[k] * slope[k];
-      }
-      learn(slope, energy, example.weight, optimizer);
-      seen_ = std::min(seen_ + 1.0F, longest);
-      dispersion_ = std::max(dispersion_ + (g * g - dispersion_) / seen_, least);
-    }
-
-    /// The mean square of the gradient, lately: of squared errors, what is left of the label's variance.
-    float dispersion() const noexcept { return dispersion_; }
-
-    /// Exponentiated gradient at a rate that falls with the gradients' sum of squares. `slope` is the loss's along each lane's difference
-    /// from the mixture, `energy` its mean square.
-    void learn(const std::array<float, lanes>& slope, float energy, float weight, const MultiRate& optimizer) noexcept {
-      weight = std::min(weight, 100.0F);
-      // Of an example that weighs 100, the gradient is 100 times as steep, its square 10^4 times.
-      energy_ = std::min(energy_ + std::max(weight, weight * weight) * energy, detail::largest_energy);
-      const float step = optimizer.options_.mixing * weight / std::sqrt(1.0F + energy_);
-      for (std::size_t k = 0; k < lanes; ++k) logit_[k] -= step * slope[k];
-      normalise();
-    }
-
-    /// One more example, of squared values that sum up to `square`.
     void count(float square) noexcept {
       counted_ = std::min(counted_ + 1.0F, longest);
       square_ += (std::min(square, detail::largest_energy) - square_) / counted_;
@@ -91,58 +58,89 @@ class MultiRate {
     /// What the first expects of a weight: many features share what a margin can be.
     float prior(const Options& options) const noexcept { return std::min(options.prior, options.reach / std::max(square_, 1.0F)); }
 
-    /// The mean by what each learned from.
-    void merge(const State& other) noexcept {
-      const auto mean = [](float mine, float my_weight, float theirs, float their_weight) {
-        return detail::joined(mine, my_weight, theirs, their_weight, [](float /*weight*/) { return 1.0F; });
-      };
-      for (std::size_t k = 0; k < lanes; ++k) logit_[k] = mean(logit_[k], energy_, other.logit_[k], other.energy_);
-      normalise();
-      energy_ = std::min(energy_ + other.energy_, detail::largest_energy);
-      dispersion_ = mean(dispersion_, seen_, other.dispersion_, other.seen_);
-      seen_ = std::min(seen_ + other.seen_, longest);
-      square_ = mean(square_, counted_, other.square_, other.counted_);
+    void merge(const ExampleSize& other) noexcept {
+      square_ = mean_of(square_, counted_, other.square_, other.counted_);
       counted_ = std::min(counted_ + other.counted_, longest);
     }
 
     template <class Self, class Ar>
     static void archive(Self& self, Ar& ar) {
-      ar(self.logit_, self.energy_, self.seen_, self.dispersion_, self.counted_, self.square_);
-      if constexpr (Ar::reading) {
-        for (const float logit : self.logit_) ar.check(is_finite(logit) && logit >= lowest && logit <= 0.0F, "mixture");
-        ar.check(is_finite(self.energy_) && self.energy_ >= 0.0F, "mixture energy");
-        ar.check(self.seen_ >= 1.0F && self.seen_ <= longest, "count of gradients");
-        ar.check(self.dispersion_ >= least && self.dispersion_ <= 100.0F, "dispersion");
-        ar.check(self.counted_ >= 0.0F && self.counted_ <= longest, "count of examples");
-        ar.check(detail::sound_energy(self.square_), "size of the examples");
-        self.share();
-      }
+      ar(self.counted_, self.square_);
+      ar.check(self.counted_ >= 0.0F && self.counted_ <= longest, "count of examples");
+      ar.check(detail::sound_energy(self.square_), "size of the examples");
     }
 
    private:
-    static constexpr float lowest = -8.0F;     // a lane that fell behind keeps 1 / 3000, from where it can return
-    static constexpr float longest = 1000.0F;  // examples over which is averaged
+    float counted_ = 0.0F;
+    float square_ = 0.0F;
+  };
+
+  /// What a model has once.
+  class State {
+   public:
+    static constexpr std::size_t experts = MultiRate::experts;
+
+    float mix(const std::array<float, experts>& margins) const noexcept { return mixture_.mix(margins); }
+    const std::array<float, experts>& shares() const noexcept { return mixture_.shares(); }
+
+    /// The margin of the expert that knows no features, in the label's own measure.
+    float base() const noexcept { return base_; }
+
+    /// The mean square of the gradient, lately: of squared errors, what is left of the label's variance.
+    float dispersion() const noexcept { return dispersion_; }
+
+    const ExampleSize& size() const noexcept { return size_; }
+    void count(float square) noexcept { size_.count(square); }
+
+    void start(float y) noexcept {
+      base_ = y;
+      base_energy_ = 0.0F;
+    }
+
+    template <class Loss>
+    void learn(const Loss& loss, const detail::LinearExample<experts>& example, const MultiRate& optimizer) noexcept {
+      const float g = std::clamp(example.gradient, -10.0F, 10.0F);
+      std::array<float, experts> slope{};
+      for (std::size_t k = 0; k < experts; ++k) slope[k] = g * (example.margins[k] - example.margin);
+      mixture_.learn(slope, example.weight, optimizer.options_.mixing);
+
+      const float base = example.margins[lanes];
+      const float steep = loss.gradient(base, example.y);
+      base_energy_ = detail::clamp_energy(base_energy_ + std::min(example.weight * steep * steep, detail::largest_energy));
+      const float rate = optimizer.settling(base_energy_, example.dispersion);
+      base_ = detail::clamp_weight(base_ + example.unit * loss.flow(base, example.y, example.weight * rate));
+
+      seen_ = std::min(seen_ + 1.0F, longest);
+      dispersion_ = std::max(dispersion_ + (g * g - dispersion_) / seen_, least);
+    }
+
+    void merge(const State& other, const MultiRate& optimizer) noexcept {
+      mixture_.merge(other.mixture_);
+      base_ = detail::joined(base_, base_energy_, other.base_, other.base_energy_,
+                             [&](float energy) { return detail::reached_by_counts(1.0F / optimizer.options_.prior, energy); });
+      base_energy_ = detail::clamp_energy(base_energy_ + other.base_energy_);
+      dispersion_ = mean_of(dispersion_, seen_, other.dispersion_, other.seen_);
+      seen_ = std::min(seen_ + other.seen_, longest);
+      size_.merge(other.size_);
+    }
+
+    template <class Self, class Ar>
+    static void archive(Self& self, Ar& ar) {
+      ar(self.mixture_, self.base_, self.base_energy_, self.seen_, self.dispersion_, self.size_);
+      ar.check(detail::sound_weight(self.base_) && detail::sound_energy(self.base_energy_), "margin without features");
+      ar.check(self.seen_ >= 1.0F && self.seen_ <= longest, "count of gradients");
+      ar.check(self.dispersion_ >= least && self.dispersion_ <= 100.0F, "dispersion");
+    }
+
+   private:
     static constexpr float least = 1e-4F;
 
-    void normalise() noexcept {
-      const float highest = std::max({logit_[0], logit_[1], logit_[2]});
-      for (float& logit : logit_) logit = std::max(logit - highest, lowest);
-      share();
-    }
-
-    void share() noexcept {
-      float sum = 0.0F;
-      for (std::size_t k = 0; k < lanes; ++k) sum += share_[k] = math::exp(logit_[k]);
-      for (float& share : share_) share /= sum;
-    }
-
-    std::array<float, lanes> logit_{};
-    std::array<float, lanes> share_ = {1.0F / 3.0F, 1.0F / 3.0F, 1.0F / 3.0F};  // of logit_
-    float energy_ = 0.0F;
-    float seen_ = 10.0F;  // so many gradients of mean square 1 stand for none
+    detail::Mixture<experts> mixture_;
+    float base_ = 0.0F;
+    float base_energy_ = 0.0F;  // its sum of squared gradients
+    float seen_ = 10.0F;        // so many gradients of mean square 1 stand for none
     float dispersion_ = 1.0F;
-    float counted_ = 0.0F;
-    float square_ = 0.0F;  // of an example's values, the mean sum
+    ExampleSize size_;
   };
 
   MultiRate() : MultiRate(Options{}) {}
@@ -164,22 +162,26 @@ class MultiRate {
   }
   static constexpr void start(std::array<float, fields>& cell, float value) noexcept { cell = {value, value, value, 0.0F}; }
 
-  /// As it is after the examples that `state` counted.
-  MultiRate adapted(const State& state) const noexcept {
+  /// As it is after examples of such a size.
+  MultiRate adapted(const ExampleSize& size) const noexcept {
     MultiRate now = *this;
-    now.options_.prior = state.prior(options_);
+    now.options_.prior = size.prior(options_);
     return now;
   }
+  MultiRate adapted(const State& state) const noexcept { return adapted(state.size()); }
 
   static void accumulate(std::array<float, fields>& cell, float z, float energy) noexcept {
     cell[3] = detail::clamp_energy(cell[3] + energy * (z * z));
   }
   std::array<float, rate_count> rates(const std::array<float, fields>& cell, float dispersion) const noexcept {
-    return {dispersion / (dispersion * dispersion / options_.prior + cell[3]), 1.0F / (1.0F + std::sqrt(cell[3]))};
+    return {settling(cell[3], dispersion), 1.0F / (1.0F + std::sqrt(cell[3]))};
   }
 
+  /// The rate that falls as 1/n.
+  float settling(float energy, float dispersion) const noexcept { return dispersion / (dispersion * dispersion / options_.prior + energy); }
+
   template <class Loss>
-  Plan plan(const Loss& loss, const detail::LinearExample<lanes>& example, const detail::Sensitivity<rate_count>& s,
+  Plan plan(const Loss& loss, const detail::LinearExample<experts>& example, const detail::Sensitivity<rate_count>& s,
             const detail::Penalty& /*penalty*/, State& state) const noexcept {
     state.count(s.plain);
     const auto& m = example.margins;
@@ -218,6 +220,12 @@ class MultiRate {
   }
 
  private:
+  static constexpr float longest = 1000.0F;  // examples over which is averaged
+
+  static float mean_of(float mine, float my_weight, float theirs, float their_weight) noexcept {
+    return detail::joined(mine, my_weight, theirs, their_weight, [](float /*weight*/) { return 1.0F; });
+  }
+
   Options options_;
 };
 

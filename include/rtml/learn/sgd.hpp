@@ -35,7 +35,8 @@ class Sgd {
   /// The weight of all examples so far: t.
   class State : public detail::OneLane {
    public:
-    void learn(const detail::LinearExample<lanes>& example, const Sgd& /*optimizer*/) noexcept {
+    template <class Loss>
+    void learn(const Loss& /*loss*/, const detail::LinearExample<lanes>& example, const Sgd& /*optimizer*/) noexcept {
       seen_ += static_cast<double>(example.weight);
     }
     double seen() const noexcept { return seen_; }

@@ -127,8 +127,8 @@ class Shared<Linear<Loss, Optimizer>> {
   struct SharedDense {
     const Shared& shared;
     const Features& x;
-    typename Model::Margins dots(std::size_t d) const noexcept {
-      typename Model::Margins sums;
+    typename Model::Sums dots(std::size_t d) const noexcept {
+      typename Model::Sums sums;
       kernels::detail::sums_in_lanes<16, lanes>(d, SharedProducts(shared, x.dense.data()), sums.data());
       return sums;
     }

@@ -28,8 +28,10 @@ namespace rtml {
 /// Cost: O(classes (d + nnz)) both, 16 bytes a weight and class. Thread safety: predict from any number of threads while nobody learns.
 class Softmax {
   static constexpr std::size_t lanes = MultiRate::lanes;
+  static constexpr std::size_t experts = MultiRate::experts;
   static constexpr std::size_t fields = MultiRate::fields;
   using Cell = std::array<float, fields>;
+  using Base = std::array<float, 2>;  // a margin, its sum of squared gradients
 
  public:
   static constexpr std::string_view name = "softmax";
@@ -48,8 +50,9 @@ class Softmax {
     require("Softmax", "classes", options.classes, options.classes >= 2 && options.classes <= most_classes, "in [2, 256]");
     require("Softmax", "bits", options.bits, options.bits >= 1 && options.bits <= 22, "in [1, 22]");
     intercept_.resize(classes_);
-    margins_.resize(classes_ * lanes);
-    gradient_.resize(classes_ * lanes);
+    base_.resize(classes_);
+    margins_.resize(classes_ * experts);
+    gradient_.resize(classes_ * experts);
   }
 
   /// Sizes the model; again with a schema that gained columns, keeps what was learned, by name.
@@ -94,10 +97,10 @@ class Softmax {
   }
 
   std::size_t memory_bytes() const noexcept {
-    std::size_t bytes = sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() +
-                        nominal_.memory_bytes() + merged_.memory_bytes() + intercept_.capacity() * sizeof(Cell) +
-                        (margins_.capacity() + gradient_.capacity() + energy_.capacity()) * sizeof(float) +
-                        dense_.capacity() * sizeof(std::vector<float>);
+    std::size_t bytes =
+        sizeof(*this) - sizeof(schema_) + schema_.memory_bytes() + table_.memory_bytes() + scale_.memory_bytes() + nominal_.memory_bytes() +
+        merged_.memory_bytes() + intercept_.capacity() * sizeof(Cell) + base_.capacity() * sizeof(Base) +
+        (margins_.capacity() + gradient_.capacity() + energy_.capacity()) * sizeof(float) + dense_.capacity() * sizeof(std::vector<float>);
     for (const auto& column : dense_) bytes += column.capacity() * sizeof(float);
     return bytes;
   }
@@ -110,13 +113,16 @@ class Softmax {
     ar(classes, bits, self.options_.optimizer);
     ar.check(classes == self.options_.classes, "classes (saved: of another number)");
     ar.check(bits == self.options_.bits, "bits (saved: a table of another size)");
-    ar(self.schema_, self.intercept_, self.dense_, self.scale_);
+    ar(self.schema_, self.intercept_, self.base_, self.dense_, self.scale_);
     detail::HashedTable<fields>::archive(self.table_, ar, MultiRate::sound, bits, self.classes_);
-    ar(self.mixture_, self.refused_);
+    ar(self.mixture_, self.size_, self.refused_);
     if constexpr (Ar::reading) {
       const std::size_t d = self.schema_.dense_size();
       ar.check(self.intercept_.size() == self.classes_, "intercepts");
       for (const Cell& cell : self.intercept_) ar.check(MultiRate::sound(cell), "intercept");
+      ar.check(self.base_.size() == self.classes_, "margins without features");
+      for (const Base& base : self.base_)
+        ar.check(detail::sound_weight(base[0]) && detail::sound_energy(base[1]), "margin without features");
       ar.check(self.dense_.size() == self.classes_ * fields || (self.dense_.empty() && d == 0), "dense weights");
       for (const auto& column : self.dense_) ar.check(column.size() == d, "dense weights of a class");
       for (std::size_t c = 0; c < self.classes_; ++c)
@@ -144,7 +150,9 @@ class Softmax {
     merged_.reserve(256 + nominal_.size());
   }
 
-  /// Calls use(class, lane, margin) for every one of them, cut to what a margin may be.
+  static float bounded(float margin) noexcept { return is_finite(margin) ? std::clamp(margin, -largest_margin, largest_margin) : 0.0F; }
+
+  /// Calls use(class, expert, margin) for every one of them, cut to what a margin may be.
   template <class Use>
   void each_margin(const Features& x, Use use) const noexcept {
     const std::size_t d = dense_.empty() ? 0 : std::min(x.dense.size(), schema_.dense_size());
@@ -161,8 +169,9 @@ class Softmax {
           nominal_.each(x.dense.first(d),
                         [&](std::size_t /*place*/, std::uint32_t index) { margin += table_.row(index, classes_)[c].fields[k]; });
         }
-        use(c, k, is_finite(margin) ? std::clamp(margin, -largest_margin, largest_margin) : 0.0F);
+        use(c, k, bounded(margin));
       }
+      use(c, lanes, bounded(base_[c][0]));
     }
   }
 
@@ -176,11 +185,11 @@ class Softmax {
   }
 
   void update(const Features& x, std::size_t label, float weight) noexcept {
-    each_margin(x, [&](std::size_t c, std::size_t k, float margin) { margins_[c * lanes + k] = margin; });
+    each_margin(x, [&](std::size_t c, std::size_t k, float margin) { margins_[c * experts + k] = margin; });
     gradient_ = margins_;
-    for (std::size_t k = 0; k < lanes; ++k) {
-      normalise(std::span<float>(gradient_).subspan(k), lanes);
-      gradient_[label * lanes + k] -= 1.0F;
+    for (std::size_t k = 0; k < experts; ++k) {
+      normalise(std::span<float>(gradient_).subspan(k), experts);
+      gradient_[label * experts + k] -= 1.0F;
     }
     mix(label, weight);
 
@@ -188,10 +197,10 @@ class Softmax {
     nominal_.blank(scale_.values());
     std::span<const SparseFeature> sparse;
     if (!table_.empty()) sparse = merged_(x.sparse, nominal_.features(x.dense), table_.mask());
-    const MultiRate optimizer = options_.optimizer.adapted(mixture_);
+    const MultiRate optimizer = options_.optimizer.adapted(size_);
     float square = 0.0F;
     for (std::size_t c = 0; c < classes_; ++c) square = descend(c, weight, sparse, optimizer);
-    mixture_.count(square);
+    size_.count(square);
   }
 
   /// Counts the mixture's squared gradients for `descend` and moves the mixture.
@@ -199,19 +208,17 @@ class Softmax {
     const auto shares = mixture_.shares();
     for (std::size_t c = 0; c < classes_; ++c) {
       energy_[c] = 0.0F;
-      for (std::size_t k = 0; k < lanes; ++k) energy_[c] += shares[k] * margins_[c * lanes + k];
+      for (std::size_t k = 0; k < experts; ++k) energy_[c] += shares[k] * margins_[c * experts + k];
     }
     // energy_ holds the mixed margins for a moment, then their gradients, then what they are for.
-    std::array<float, lanes> slope{};
+    std::array<float, experts> slope{};
     std::array<float, most_classes> mixed;  // NOLINT(cppcoreguidelines-pro-type-member-init): its beginning is copied, then read
     std::copy(energy_.begin(), energy_.end(), mixed.begin());
     normalise(energy_, 1);
     energy_[label] -= 1.0F;
     for (std::size_t c = 0; c < classes_; ++c)
-      for (std::size_t k = 0; k < lanes; ++k) slope[k] += energy_[c] * (margins_[c * lanes + k] - mixed[c]);
-    float mean_square = 0.0F;
-    for (std::size_t k = 0; k < lanes; ++k) mean_square += shares[k] * slope[k] * slope[k];
-    mixture_.learn(slope, mean_square, weight, options_.optimizer);
+      for (std::size_t k = 0; k < experts; ++k) slope[k] += energy_[c] * (margins_[c * experts + k] - mixed[c]);
+    mixture_.learn(slope, weight, options_.optimizer.options().mixing);
     for (float& value : energy_) value = std::min(weight * value * value, detail::largest_energy);
   }
 
@@ -237,7 +244,7 @@ class Softmax {
     s.add(optimizer.rates(intercept_[c], 1.0F), 1.0F);
 
     const MultiRate::Options& rates = optimizer.options();
-    const float* g = gradient_.data() + c * lanes;
+    const float* g = gradient_.data() + c * experts;
     const auto step = [&](float time, float per, float gradient) { return -std::min(time * weight * per, largest_step) * gradient / per; };
     MultiRate::Plan plan;
     plan.step = {step(1.0F, s.adaptive[0], g[0]), step(rates.bold, s.adaptive[1], g[1]),
@@ -254,6 +261,10 @@ class Softmax {
       MultiRate::apply(cell, feature.value, pulls_of(optimizer, cell, feature.value), plan, true);
     }
     MultiRate::apply(intercept_[c], 1.0F, pulls_of(optimizer, intercept_[c], 1.0F), plan, false);
+    auto& [base, steepness] = base_[c];
+    steepness = detail::clamp_energy(steepness + std::min(weight * g[lanes] * g[lanes], detail::largest_energy));
+    const float rate = options_.optimizer.settling(steepness, 1.0F);
+    base = detail::clamp_weight(base + rate * step(1.0F, rate, g[lanes]));
     return s.plain;
   }
 
@@ -273,16 +284,18 @@ class Softmax {
   std::size_t classes_ = 0;
   Schema schema_;
   std::vector<Cell> intercept_;            // [classes]
+  std::vector<Base> base_;                 // [classes] of the expert that knows no features
   std::vector<std::vector<float>> dense_;  // [classes x fields][d]
   detail::ColumnScale scale_;
   detail::HashedTable<fields> table_;
-  MultiRate::State mixture_;
+  detail::Mixture<experts> mixture_;
+  MultiRate::ExampleSize size_;
   std::uint64_t refused_ = 0;
 
   detail::NominalCodes nominal_;
   detail::Merged merged_;        // the rest is scratch of learn
-  std::vector<float> margins_;   // [classes, lanes]
-  std::vector<float> gradient_;  // [classes, lanes]
+  std::vector<float> margins_;   // [classes, experts]
+  std::vector<float> gradient_;  // [classes, experts]
   std::vector<float> energy_;    // [classes]
 };
 

@@ -37,7 +37,8 @@ class FactorModel {
   static constexpr std::size_t lanes = Optimizer::lanes;
   static constexpr std::size_t most_factors = 64;
   static constexpr std::size_t most_fielded = 1024;  // dense columns that are a field each
-  using Margins = std::array<float, lanes>;
+  using Sums = std::array<float, lanes>;
+  using Margins = typename LinearFront<Loss, Optimizer>::Margins;
   using Rows = FactorRows<Optimizer::fields>;
   using Fields = FactorFeatures::Fields;
 
@@ -53,14 +54,14 @@ class FactorModel {
   };
 
   struct Evaluation {
-    Margins margins{};  ///< of the linear half, the interactions added to each
+    Margins margins{};  ///< of the linear half, the interactions added to each that knows features
     float margin = 0.0F;
     float prediction = 0.0F;
   };
 
   /// An example as it is learned from.
   struct Example {
-    LinearExample<lanes> linear;
+    LinearExample<Optimizer::State::experts> linear;
     std::span<const Active> active;
     float energy = 0.0F;  ///< weighted squared gradient of the loss
     float size = 1.0F;    ///< sum of the squared values, at least 1
@@ -108,21 +109,22 @@ class FactorModel {
     for (const SparseFeature& feature : x.sparse) rows_.prefetch(features_.row_of(feature.index));
   }
 
-  Margins intercept() const noexcept {
-    Margins margins;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
-    std::copy_n(front_.intercept.begin(), lanes, margins.begin());
-    return margins;
+  Sums intercept() const noexcept {
+    Sums sums;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+    std::copy_n(front_.intercept.begin(), lanes, sums.begin());
+    return sums;
   }
 
   /// Adds what the weights of a feature say.
-  void add(Margins& margins, const Active& a) const noexcept {
+  void add(Sums& sums, const Active& a) const noexcept {
     const float* weights = rows_.row(a.row);
-    for (std::size_t k = 0; k < lanes; ++k) margins[k] += weights[k] * a.value;
+    for (std::size_t k = 0; k < lanes; ++k) sums[k] += weights[k] * a.value;
   }
 
-  Evaluation finish(const Margins& linear, float interactions) const noexcept {
+  Evaluation finish(Sums sums, float interactions) const noexcept {
     Evaluation e;
-    for (std::size_t k = 0; k < lanes; ++k) e.margins[k] = front_.bounded(linear[k] + front_.unit() * interactions);
+    for (float& sum : sums) sum += front_.unit() * interactions;
+    e.margins = front_.margins(sums);
     e.margin = front_.mixture.mix(e.margins);
     e.prediction = Loss::predict(e.margin);
     return e;
@@ -139,7 +141,7 @@ class FactorModel {
     float size = 0.0F;
     for (const Active& a : example.active) size += a.value * a.value;
     example.size = std::max(size, 1.0F);
-    LinearExample<lanes>& linear = example.linear;
+    LinearExample<Optimizer::State::experts>& linear = example.linear;
     linear.weight = weight;
     linear.margins = before.margins;
     if (!front_.observe(y, settings_.optimizer, linear)) return false;
@@ -182,7 +184,7 @@ class FactorModel {
     s.plain = kernels::dot(size, size, block.n);
     LinearKernels<Optimizer>::apply(optimizer, block, optimizer.plan(settings_.loss, example.linear, s, {}, front_.mixture));
     gathered_.scatter(rows_, front_.intercept);
-    front_.mixture.learn(example.linear, optimizer);
+    front_.mixture.learn(settings_.loss, example.linear, optimizer);
   }
 
   /// Beyond the model itself.

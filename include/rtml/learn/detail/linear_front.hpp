@@ -15,8 +15,10 @@ namespace rtml::detail {
 template <class Loss, class Optimizer>
 class LinearFront {
   static constexpr std::size_t lanes = Optimizer::lanes;
+  static constexpr std::size_t experts = Optimizer::State::experts;
 
  public:
+  using Margins = std::array<float, experts>;
   using Cell = std::array<float, Optimizer::fields>;
 
   Cell intercept{};
@@ -24,18 +26,33 @@ class LinearFront {
 
   LinearFront() { bound_margins(); }
 
-  /// What a margin may be; what is not finite stands for the mean label.
-  float bounded(float margin) const noexcept { return is_finite(margin) ? std::clamp(margin, lowest_, highest_) : center_; }
+  /// The margins that the mixture is of: those of the lanes, from what features and intercept sum up to, and the one that needs no features.
+  Margins margins(const std::array<float, lanes>& sums) const noexcept {
+    Margins margins;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled below
+    for (std::size_t k = 0; k < lanes; ++k) margins[k] = bounded(sums[k]);
+    if constexpr (experts > lanes) margins[lanes] = bounded(mixture.base());
+    return margins;
+  }
+
+  /// The mixture of what features do not say.
+  float mixed_intercept() const noexcept {
+    const auto shares = mixture.shares();
+    float sum = 0.0F;
+    for (std::size_t k = 0; k < lanes; ++k) sum += shares[k] * intercept[k];
+    if constexpr (experts > lanes) sum += shares[lanes] * bounded(mixture.base());
+    return sum;
+  }
 
   /// Takes a label into what is known of labels, and measures it and the margins of `example` in their unit. False when there is nothing to
-  /// learn from: all labels were equal, and the intercept is that.
-  bool observe(float y, const Optimizer& optimizer, LinearExample<lanes>& example) noexcept {
+  /// learn from: all labels were equal or no more than two, or the intercept starts anew.
+  bool observe(float y, const Optimizer& optimizer, LinearExample<experts>& example) noexcept {
     example.y = y;
     if constexpr (Loss::scaled) {
-      if (labels_.empty()) optimizer.start(intercept, y);
-      labels_.observe(y);
+      if (labels_.empty()) start(y, optimizer);
+      const bool anew = labels_.observe(y);
       bound_margins();
-      if (labels_.unit() <= 0.0) return false;
+      if (anew) start(center_, optimizer);
+      if (anew || labels_.unit() <= 0.0) return false;
       const auto in_units = [&](float value) {
         constexpr auto most = static_cast<double>(largest_magnitude);  // after labels that were all but equal, a label may be that far
         return static_cast<float>(std::clamp((static_cast<double>(value) - labels_.mean()) / labels_.unit(), -most, most));
@@ -59,7 +76,7 @@ class LinearFront {
     labels_.merge(other.labels_);
     largest_count_ = std::max(largest_count_, other.largest_count_);
     bound_margins();
-    mixture.merge(other.mixture);
+    mixture.merge(other.mixture, optimizer);
     adapted(optimizer, mixture).merge(intercept, other.intercept, unit(), {}, mixture);
   }
 
@@ -74,6 +91,15 @@ class LinearFront {
   }
 
  private:
+  void start(float y, const Optimizer& optimizer) noexcept {
+    intercept = {};
+    optimizer.start(intercept, y);
+    mixture.start(y);
+  }
+
+  /// What a margin may be; what is not finite stands for the mean label.
+  float bounded(float margin) const noexcept { return is_finite(margin) ? std::clamp(margin, lowest_, highest_) : center_; }
+
   void bound_margins() noexcept {
     center_ = 0.0F;
     lowest_ = -Loss::largest_margin;

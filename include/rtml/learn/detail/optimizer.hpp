@@ -35,11 +35,11 @@ namespace rtml::detail {
 // One that learns from the examples themselves how to take them is what `adapted(state)` returns.
 
 /// What an optimizer sees of an example: margins and label in the label's unit.
-template <std::size_t Lanes>
+template <std::size_t Experts>
 struct LinearExample {
-  std::array<float, Lanes> margins{};
-  float margin = 0.0F;    ///< of the mixed lanes
-  float gradient = 0.0F;  ///< of the loss there
+  std::array<float, Experts> margins{};  ///< of the lanes, and what else State mixes
+  float margin = 0.0F;                   ///< of the mixture
+  float gradient = 0.0F;                 ///< of the loss there
   float y = 0.0F;
   float weight = 1.0F;      ///< importance
   float unit = 1.0F;        ///< one unit, in the label's own measure
@@ -115,12 +115,15 @@ inline float reached_by_roots(float rate, float beta, float energy) noexcept {
 
 /// The state of optimizers that have one lane: nothing to mix.
 struct OneLane {
+  static constexpr std::size_t experts = 1;
   static constexpr float mix(const std::array<float, 1>& margins) noexcept { return margins[0]; }
   static constexpr std::array<float, 1> shares() noexcept { return {1.0F}; }
-  template <class Optimizer>
-  static constexpr void learn(const LinearExample<1>& /*example*/, const Optimizer& /*optimizer*/) noexcept {}
+  static constexpr void start(float /*y*/) noexcept {}
+  template <class Loss, class Optimizer>
+  static constexpr void learn(const Loss& /*loss*/, const LinearExample<1>& /*example*/, const Optimizer& /*optimizer*/) noexcept {}
   static constexpr float dispersion() noexcept { return 1.0F; }
-  static constexpr void merge(const OneLane& /*other*/) noexcept {}
+  template <class Optimizer>
+  static constexpr void merge(const OneLane& /*other*/, const Optimizer& /*optimizer*/) noexcept {}
 
   template <class Self, class Ar>
   static void archive(Self& /*self*/, Ar& /*ar*/) {}
@@ -139,7 +142,8 @@ class RelativeSizes : public OneLane {
   /// t / N
   float ratio() const noexcept { return norms_ > 0.0 ? static_cast<float>(examples_ / norms_) : 0.0F; }
 
-  void merge(const RelativeSizes& other) noexcept {
+  template <class Optimizer>
+  void merge(const RelativeSizes& other, const Optimizer& /*optimizer*/) noexcept {
     examples_ += other.examples_;
     norms_ += other.norms_;
   }
