@@ -112,6 +112,7 @@ TEST_CASE("Products of numbers do not depend on their unit", "[learn]") {
     if (i >= 2000) squares += static_cast<double>((p - y) * (p - y));
   }
   CHECK(squares / 2000.0 < 0.05);  // the noise is 0.01, the label's variance 1
+  CHECK(plain.predict({std::vector<float>{6.0F, 6.0F}, {}}) == Approx(7.0).margin(1.5));  // a product counts for seven times its scale
 }
 
 TEST_CASE("Hashed columns have products where fields say whose a feature is; else the example is refused", "[learn]") {

@@ -81,6 +81,28 @@ TEST_CASE("the invariant logistic step has the values of its defining equation",
   CHECK(Logistic::flow(0.0F, 1.0F, 1e-6F) == Approx(5e-7).epsilon(1e-4));  // first order: time times sigmoid(0)
 }
 
+TEST_CASE("the invariant logistic step solves its equation to 5e-5, and a short one to 2e-5", "[learn][reference]") {
+  for (double q = -8.0; q <= 8.0; q += 0.25) {
+    for (double d = 1e-4; d < 8.0; d *= 1.05) {
+      const double time = d + std::exp(q) * std::expm1(d);
+      const auto exact = static_cast<float>(time);  // d of the time that a float can say
+      const double truth = d + (static_cast<double>(exact) - time) / (1.0 + std::exp(q + d));
+      const double most = d < 0.25 ? 2e-5 : 5e-5;
+      CAPTURE(q, d);
+      REQUIRE(Logistic::flow(static_cast<float>(q), 1.0F, exact) == Approx(truth).epsilon(most));
+      REQUIRE(Logistic::flow(static_cast<float>(-q), 0.0F, exact) == Approx(-truth).epsilon(most));
+    }
+  }
+}
+
+TEST_CASE("the logistic gradient keeps its digits where the example is nearly sure", "[learn][reference]") {
+  for (double m = 0.0; m <= 29.0; m += 0.5) {
+    const double small = 1.0 / (1.0 + std::exp(m));
+    REQUIRE(Logistic::gradient(static_cast<float>(m), 1.0F) == Approx(-small).epsilon(1e-5));
+    REQUIRE(Logistic::gradient(static_cast<float>(-m), 0.0F) == Approx(small).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("a quantile's two slopes are tau below the label and 1 - tau above it", "[learn][reference]") {
   const Quantile high(0.9F);
   CHECK(high.gradient(1.0F, 2.0F) == -0.9F);
