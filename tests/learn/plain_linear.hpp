@@ -211,7 +211,7 @@ class PlainLinear {
       const double middle = median(labels_);
       std::vector<double> apart;
       for (const double label : labels_) apart.push_back(std::abs(label - middle));
-      const double reach = labels_.size() > 2 && median(apart) > 0.0 ? 8.0 * 1.4826 * median(apart) : 1e300;
+      const double reach = median(apart) > 0.0 ? 8.0 * 1.4826 * median(apart) : 1e300;
       bool far = false;
       double sum = 0.0;
       double squares = 0.0;

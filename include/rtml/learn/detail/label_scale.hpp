@@ -100,7 +100,7 @@ class LabelScale {
   bool settle(std::size_t n) noexcept {
     const double middle = median(n, [](double label) { return label; });
     double reach = 8.0 * 1.4826 * median(n, [&](double label) { return std::abs(label - middle); });
-    if (n < 3 || !(reach > 0.0)) reach = std::numeric_limits<double>::max();  // where most are equal, nothing says what is far
+    if (!(reach > 0.0)) reach = std::numeric_limits<double>::max();  // where most are equal, nothing says what is far
     bool far = false;
     mean_ = variance_ = 0.0;
     for (std::size_t i = 0; i < n; ++i) {
