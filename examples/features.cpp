@@ -35,10 +35,12 @@ int main() {
   FeaturePipeline<Order> pipeline(feature_set<Order>(
       "orders-v1", &Order::at, haversine("way_km", &Order::kitchen_lat, &Order::kitchen_lon, &Order::door_lat, &Order::door_lon) | log1p(),
       quarter, cross("rush", quarter, hour_of_week("hour", hours(1))), embedding("kitchen", &Order::kitchen, kitchens),
+      category("kitchen_late", &Order::kitchen) | target_encoding(10.0F),
+      category("kitchen_orders", &Order::kitchen) | count_encoding() | log1p(),
       numeric("price", &Order::price) | fill_missing(0.0F) | power(0.5F), numeric("price_shape", &Order::price) | robust() | polynomial(2),
       numeric("price_rank", &Order::price) | quantile(), numeric("price_part", &Order::price) | fill_with_mean() | min_max(),
-      words("note", &Order::note) | ngrams(1, 2), characters("spelling", &Order::note) | ngrams(3, 4), hour_of_week("hour", hours(1)),
-      month_of_year("month") | cyclic(), days_to_holiday("to_holiday", closed, 30),
+      words("note", &Order::note) | ngrams(1, 2) | tf_idf(), characters("spelling", &Order::note) | ngrams(3, 4),
+      hour_of_week("hour", hours(1)), month_of_year("month") | cyclic(), days_to_holiday("to_holiday", closed, 30),
       window("kitchen_rate", field("kitchen", &Order::kitchen), days(30), rate()),
       window("kitchen_idle", field("kitchen", &Order::kitchen), days(30), time_since_last())));
 
@@ -48,6 +50,7 @@ int main() {
     const Order before{std::chrono::sys_days(2026y / 12 / 1) + i * 2h, "", "la piazza", 52.52, 13.40, 52.51, 13.42, 10.0 + i % 40};
     static_cast<void>(pipeline(before));
     pipeline.observe(before);
+    pipeline.label(pipeline.fit_inputs(), i % 4 == 0 ? 1.0F : 0.0F);  // it came late
   }
   const Order order{
       std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", "la piazza", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};

@@ -80,6 +80,9 @@ std::unique_ptr<Serving> first_serving(const Engine::FeatureDefinition& features
   auto serving = std::make_unique<Serving>();
   serving->fitted = features.fitted;
   serving->models.push_back(bound(std::move(learner), features.schema));
+  if (features.fitted.tables().learn_labels())  // codes of classes have no mean
+    require("Loop", "task", name_of(serving->models.front().task()), serving->models.front().task() != Task::classes,
+            "binary or regression in a set with target_encoding");
   for (const Challenger& challenger : options.challengers) {
     serving->models.push_back(bound(challenger.learner, features.schema));
     const AnyLearner& champion = serving->models.front();

@@ -20,6 +20,13 @@ class Journal {
     apply(working, steps_.back());
   }
 
+  /// Gives the label of an event to what transforms encode by labels.
+  void label(Serving& working, std::span<const float> fit_inputs, float y, float weight) {
+    if (!working.fitted.tables().learn_labels()) return;
+    steps_.push_back({.kind = Kind::label, .y = y, .weight = weight, .values = keep(fit_inputs)});
+    apply(working, steps_.back());
+  }
+
   /// Lets the models of `arms` (a bit each) learn an example.
   void learn(Serving& working, std::uint64_t arms, const Features& x, float y, float weight, const Context& context) {
     steps_.push_back(
@@ -54,7 +61,7 @@ class Journal {
   }
 
  private:
-  enum class Kind : std::uint8_t { observe, learn, replace };
+  enum class Kind : std::uint8_t { observe, label, learn, replace };
 
   struct Range {
     std::size_t first = 0;
@@ -87,6 +94,8 @@ class Journal {
     const std::span<const float> values(values_.data() + step.values.first, step.values.count);
     if (step.kind == Kind::observe) {
       serving.fitted.observe(values);
+    } else if (step.kind == Kind::label) {
+      serving.fitted.label(values, step.y, step.weight);
     } else if (step.kind == Kind::replace) {
       serving.models[step.arms] = *step.model;
       ++serving.versions[step.arms];

@@ -159,6 +159,7 @@ void Engine::Worker::take(const Label& label) {
   dense.assign(kept_dense.begin(), kept_dense.end());
   sparse.assign(kept_sparse.begin(), kept_sparse.end());
   scores.assign(kept_scores.begin(), kept_scores.end());
+  fit_inputs.assign(pending.fit_inputs(*found).begin(), pending.fit_inputs(*found).end());
   pending.release(*found);
 
   if ((flags & PendingRing::labelled) != 0) {
@@ -175,6 +176,7 @@ void Engine::Worker::take(const Label& label) {
       count_outcomes(served, (flags & PendingRing::compared) != 0, label.y, label.weight);
     }
     learn_example({dense, sparse}, label.y, label.weight, at);
+    journal.label(*working, fit_inputs, label.y, label.weight);
   }
 }
 

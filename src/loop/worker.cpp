@@ -100,7 +100,10 @@ void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, fl
   clock.advance(at);
   const bool labelled = is_usable(x, y, weight) && engine.belongs_to_task(y);
   if (!labelled && !is_nan(y)) ++counts.labels_refused;
-  if (labelled) learn_example(x, y, weight, Watermark::limited(at));
+  if (labelled) {
+    learn_example(x, y, weight, Watermark::limited(at));
+    journal.label(*working, fit, y, weight);
+  }
   if (unpublished >= options.publish_every || journal.full()) publish();
 }
 

@@ -5,6 +5,8 @@
 #include <limits>
 #include <set>
 
+#include "rtml/learn/softmax.hpp"
+#include "rtml/transform/feature_pipeline.hpp"
 #include "support.hpp"
 #include "support/catch.hpp"
 
@@ -285,4 +287,52 @@ TEST_CASE("The baselines are measured on the same labels as the model", "[loop]"
       CHECK(row.majority == Approx(std::max(static_cast<double>(ones), 2000.0 - static_cast<double>(ones)) / 2000.0).margin(0.02));
     }
   CHECK(loop.memory_bytes() > 65536);
+}
+
+TEST_CASE("Encodings by label learn from labels as they come, through a restart, and refuse codes of classes", "[loop][state]") {
+  const auto encoded = [] {
+    return rtml::feature_set<Trade>("encoded", &Trade::at, rtml::numeric("spread", &Trade::spread) | rtml::standardize(),
+                                    rtml::category("trader", &Trade::trader) | rtml::target_encoding(5.0F),
+                                    rtml::category("trades", &Trade::trader) | rtml::count_encoding() | rtml::log1p());
+  };
+  const auto rows = trades(600);
+  const TemporaryFolder folder;
+  const rtml::LoopOptions options{.state = folder.path()};
+  Loop<Trade> whole(encoded(), LogisticRegression{});
+  const auto expected = run(whole, rows, 0, rows.size());
+  std::vector<float> scores;
+  {
+    Loop<Trade> loop(encoded(), LogisticRegression{}, options);
+    scores = run(loop, rows, 0, 350);
+    loop.checkpoint();
+  }
+  Loop<Trade> loop(encoded(), LogisticRegression{}, options);
+  REQUIRE(loop.resumed());
+  const auto rest = run(loop, rows, 350, rows.size());
+  scores.insert(scores.end(), rest.begin(), rest.end());
+  CHECK(scores == expected);
+
+  // By hand: the features that request 600 was served.
+  double all = 0.0;
+  double own = 0.0;
+  double count = 0.0;
+  for (const Trade& row : rows) {
+    all += static_cast<double>(row.good);
+    if (row.trader != rows[0].trader) continue;
+    own += static_cast<double>(row.good);
+    ++count;
+  }
+  rtml::FeaturePipeline<Trade> alone(encoded());
+  for (const Trade& row : rows) {
+    alone(row);
+    alone.observe(row);
+    alone.label(alone.fit_inputs(), row.good);
+  }
+  CHECK(alone(rows[0]).dense[1] == Approx((own + 5.0 * all / 600.0) / (count + 5.0)));
+  float score = 0.0F;
+  whole.model(0).predict(alone(rows[0]), {&score, 1});
+  CHECK(whole.score(rows[0]).score == score);
+
+  CHECK_THROWS_WITH(Loop<Trade>(encoded(), rtml::Softmax({.classes = 3})),
+                    "Loop: task is \"classes\", must be binary or regression in a set with target_encoding");
 }

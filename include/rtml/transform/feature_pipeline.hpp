@@ -47,6 +47,12 @@ class FeaturePipeline {
     features_.feed(event, windows_);
   }
 
+  /// What transforms with statistics saw of the event that was computed last: to be kept where its label comes later.
+  std::span<const float> fit_inputs() const noexcept { return fit_inputs_; }
+
+  /// The label of the event of these inputs, for target_encoding. Never allocates.
+  void label(std::span<const float> fit_inputs, float y, float weight = 1.0F) noexcept { fitted_.label(fit_inputs, y, weight); }
+
   std::size_t memory_bytes() const noexcept {
     return sizeof(*this) - sizeof(fitted_) - sizeof(windows_) + fitted_.memory_bytes() + windows_.memory_bytes() +
            (dense_.capacity() + fit_inputs_.capacity()) * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature);

@@ -20,6 +20,7 @@
 #include "rtml/transform/category.hpp"
 #include "rtml/transform/detail/binding.hpp"
 #include "rtml/transform/embedding.hpp"
+#include "rtml/transform/encoding.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/feature.hpp"
 #include "rtml/transform/feature_output.hpp"
@@ -45,6 +46,7 @@ class FeatureProgram {
         schema(std::move(binding.columns)),
         fit_slots(std::move(binding.fit_slots)),
         rank_slots(std::move(binding.rank_slots)),
+        tables(std::move(binding.tables)),
         sparse_capacity(binding.sparse_capacity),
         keys(std::move(binding.keys)) {}
   FeatureProgram(const FeatureProgram&) = delete;
@@ -96,6 +98,7 @@ class FeatureProgram {
   const Schema schema;
   const std::vector<std::uint64_t> fit_slots;
   const std::vector<std::uint64_t> rank_slots;
+  const std::vector<FittedTables::Table> tables;
   const std::size_t sparse_capacity;
   const std::vector<BoundKey<Event>> keys;
 };
@@ -153,6 +156,9 @@ class FeatureList final : public FeatureProgram<Event> {
                   .scale = fitted.scale().data(),
                   .rank_input = out.fit_inputs.data() + this->fit_slots.size(),
                   .knots = fitted.knots().data(),
+                  .table_input = out.fit_inputs.data() + this->fit_slots.size() + this->rank_slots.size(),
+                  .tables = &fitted.tables(),
+                  .table = 0,
                   .ranges = ranges,
                   .at = at};
     compute_all(features_, event, cursor);
@@ -205,13 +211,17 @@ class FeatureSet {
   std::size_t dense_size() const noexcept { return program_->schema.dense_size(); }
   std::size_t sparse_capacity() const noexcept { return program_->sparse_capacity; }  ///< the most that one event gives
   /// Numbers that transforms with statistics see of one event.
-  std::size_t fit_size() const noexcept { return program_->fit_slots.size() + program_->rank_slots.size(); }
+  std::size_t fit_size() const noexcept {
+    std::size_t size = program_->fit_slots.size() + program_->rank_slots.size();
+    for (const FittedTables::Table& table : program_->tables) size += table.inputs;
+    return size;
+  }
 
   /// The epoch in a set without a time accessor.
   Time time(const Event& event) const noexcept { return program_->time(event); }
 
   /// What transforms with statistics need, before anything was seen.
-  Fitted make_fitted() const { return Fitted(program_->fit_slots, program_->rank_slots); }
+  Fitted make_fitted() const { return Fitted(program_->fit_slots, program_->rank_slots, program_->tables); }
 
   /// What windows need, before anything was fed. @throws ConfigError
   EntityWindows make_windows(const EntityWindows::Options& options) const {

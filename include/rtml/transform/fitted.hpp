@@ -13,11 +13,12 @@
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/transform/fitted_ranks.hpp"
+#include "rtml/transform/fitted_tables.hpp"
 
 namespace rtml {
 
 /// What transforms have seen of their inputs, a slot each: count, mean and variance for standardize and fill_with_mean, quantiles for robust,
-/// quantile and min_max. A value type; reading it from many threads is safe while nobody observes.
+/// quantile and min_max, tables for encodings of categories and tf_idf. A value type; reading it from many threads is safe while nobody observes.
 ///
 /// standardize serves z = (x - mean) / deviation, limited to [-8, 8]; 0 as long as nothing, or only one value, was seen. A value that is not
 /// usable is not served so: NaN stays missing, infinity stays what a learner refuses.
@@ -38,7 +39,8 @@ class Fitted {
   Fitted() = default;
 
   /// `slots` of means, `rank_slots` of quantiles: what each is, by which a restored one is recognised.
-  explicit Fitted(std::vector<std::uint64_t> slots, std::vector<std::uint64_t> rank_slots = {})
+  explicit Fitted(std::vector<std::uint64_t> slots, std::vector<std::uint64_t> rank_slots = {},
+                  std::vector<FittedTables::Table> tables = {})
       : slots_(std::move(slots)),
         count_(slots_.size()),
         center_(slots_.size()),
@@ -46,12 +48,14 @@ class Fitted {
         first_(slots_.size()),
         mean_(slots_.size()),
         scale_(slots_.size()),
-        ranks_(std::move(rank_slots)) {}
+        ranks_(std::move(rank_slots)),
+        tables_(std::move(tables)) {}
 
-  std::size_t size() const noexcept { return slots_.size() + ranks_.size(); }  ///< inputs of an event: of means, then of quantiles
-  std::span<const float> mean() const noexcept { return mean_; }               ///< [slots of means]
-  std::span<const float> scale() const noexcept { return scale_; }             ///< [slots of means] 1 / deviation; 0 = not known yet
-  std::span<const float> knots() const noexcept { return ranks_.knots(); }     ///< [slots of quantiles, FittedRanks::knot_count]
+  std::size_t size() const noexcept { return slots_.size() + ranks_.size() + tables_.size(); }  ///< inputs of an event, in this order
+  std::span<const float> mean() const noexcept { return mean_; }                                ///< [slots of means]
+  std::span<const float> scale() const noexcept { return scale_; }          ///< [slots of means] 1 / deviation; 0 = not known yet
+  std::span<const float> knots() const noexcept { return ranks_.knots(); }  ///< [slots of quantiles, FittedRanks::knot_count]
+  const FittedTables& tables() const noexcept { return tables_; }
   std::uint64_t count(std::size_t slot) const noexcept { return static_cast<std::uint64_t>(count_[slot]); }
   double variance(std::size_t slot) const noexcept { return count_[slot] > 0.0 ? squares_[slot] / count_[slot] : 0.0; }
 
@@ -59,7 +63,8 @@ class Fitted {
   void observe(std::span<const float> fit_inputs) noexcept {
     double shared_count = 0.0;  // most slots have seen as many values: one division does for them
     double share = 0.0;
-    ranks_.observe(fit_inputs.subspan(slots_.size()));
+    ranks_.observe(fit_inputs.subspan(slots_.size(), ranks_.size()));
+    tables_.observe(fit_inputs.subspan(slots_.size() + ranks_.size()));
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       if (!is_usable(fit_inputs[slot])) continue;
       double distance = static_cast<double>(fit_inputs[slot]) - center_[slot];
@@ -87,12 +92,18 @@ class Fitted {
     }
   }
 
+  /// The label of an event whose inputs these were. Never allocates.
+  void label(std::span<const float> fit_inputs, float y, float weight = 1.0F) noexcept {
+    tables_.label(fit_inputs.subspan(slots_.size() + ranks_.size()), y, weight);
+  }
+
   /// As if the events of `other` had been seen here too, apart from which outliers were limited.
   /// @throws SchemaError when `other` is of another feature set.
   void merge(const Fitted& other) {
-    if (slots_ != other.slots_ || ranks_.slots() != other.ranks_.slots())
+    if (slots_ != other.slots_ || ranks_.slots() != other.ranks_.slots() || tables_.tables() != other.tables_.tables())
       raise(SchemaError("Fitted: merged with statistics of other features"));
     ranks_.merge(other.ranks_);
+    tables_.merge(other.tables_);
     for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
       const double count = other.count_[slot];
       if (count >= most_trusted && count_[slot] >= most_trusted) {
@@ -118,13 +129,14 @@ class Fitted {
   std::size_t memory_bytes() const noexcept {
     return sizeof(*this) + slots_.capacity() * sizeof(std::uint64_t) +
            (count_.capacity() + center_.capacity() + squares_.capacity()) * sizeof(double) + first_.capacity() * sizeof(First) +
-           (mean_.capacity() + scale_.capacity()) * sizeof(float) + ranks_.memory_bytes() - sizeof(ranks_);
+           (mean_.capacity() + scale_.capacity()) * sizeof(float) + ranks_.memory_bytes() - sizeof(ranks_) + tables_.memory_bytes() -
+           sizeof(tables_);
   }
 
   /// Restores into one made by the same feature set, or by one that gained features since: those begin anew.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("Fitted", 2);
+    ar.header("Fitted", 3);
     if constexpr (Ar::reading) {
       std::vector<std::uint64_t> slots;
       std::vector<double> count;
@@ -141,7 +153,7 @@ class Fitted {
     } else {
       ar(self.slots_, self.count_, self.center_, self.squares_, self.first_);
     }
-    ar(self.ranks_);
+    ar(self.ranks_, self.tables_);
   }
 
  private:
@@ -208,7 +220,7 @@ class Fitted {
   template <class Ar>
   void adopt(Ar& ar, const std::vector<std::uint64_t>& slots, const std::vector<double>& count, const std::vector<double>& center,
              const std::vector<double>& squares, const std::vector<First>& first) {
-    *this = Fitted(slots_, ranks_.slots());
+    *this = Fitted(slots_, ranks_.slots(), tables_.tables());
     detail::each_saved_slot(ar, slots, slots_, [&](std::size_t saved, std::size_t place) {
       count_[place] = count[saved];
       center_[place] = center[saved];
@@ -233,6 +245,7 @@ class Fitted {
   std::vector<float> mean_;      // rounded, as compute reads them
   std::vector<float> scale_;
   FittedRanks ranks_;
+  FittedTables tables_;
 };
 
 }  // namespace rtml

@@ -1,17 +1,22 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/hash.hpp"
+#include "rtml/core/math.hpp"
 #include "rtml/transform/category.hpp"
 #include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/encoding.hpp"
 #include "rtml/transform/field.hpp"
 
 namespace rtml {
@@ -89,23 +94,70 @@ class Characters {
 
 }  // namespace detail
 
+namespace detail {
+
+/// Each run counts 1.
+struct PlainRuns {
+  template <class Event>
+  static void bind(Binding<Event>& /*binding*/, const std::string& /*name*/, std::string& /*definition*/, std::size_t /*limit*/) {}
+  static float value(const Cursor& /*cursor*/, std::size_t /*place*/, std::uint64_t /*run*/) noexcept { return 1.0F; }
+  static void finish(Cursor& /*cursor*/, std::size_t /*used*/, std::size_t /*limit*/) noexcept {}
+};
+
+/// Each run counts its inverse document frequency.
+class InverseFrequency {
+ public:
+  explicit InverseFrequency(unsigned bits) : bits_(bits) { require_table_bits("tf_idf", bits); }
+
+  template <class Event>
+  void bind(Binding<Event>& binding, const std::string& name, std::string& definition, std::size_t limit) const {
+    definition += "|tf_idf(" + to_text(bits_) + ")";
+    binding.tables.push_back({hash_combine(hash_bytes(name), hash_bytes(definition)), FittedTables::Kind::documents, bits_, limit});
+  }
+
+  float value(const Cursor& cursor, std::size_t place, std::uint64_t run) const noexcept {
+    const std::size_t cell = cell_of(run, bits_);
+    cursor.table_input[place] = static_cast<float>(cell);
+    const double all = cursor.tables->count(cursor.table);
+    return 1.0F + math::log(static_cast<float>((1.0 + all) / (1.0 + cursor.tables->count(cursor.table, cell))));
+  }
+
+  static void finish(Cursor& cursor, std::size_t used, std::size_t limit) noexcept {
+    std::fill(cursor.table_input + used, cursor.table_input + limit, std::numeric_limits<float>::quiet_NaN());
+    cursor.table_input += limit;
+    ++cursor.table;
+  }
+
+ private:
+  unsigned bits_;
+};
+
+}  // namespace detail
+
 /// Runs of words or characters (`Unit`) of a text, each a sparse feature of value 1, so that one that comes twice counts twice. Made by
-/// words() and characters(); `| ngrams(least, most)` for runs of other lengths.
-template <class A, class Unit>
+/// words() and characters(); `| ngrams(least, most)` for runs of other lengths, `| tf_idf()` for other values.
+template <class A, class Unit, class Weighting = detail::PlainRuns>
 class TextRuns {
  public:
   static constexpr bool reads_time = false;
 
-  TextRuns(std::string name, Field<A> field, std::size_t limit, detail::Ngrams lengths)
-      : name_(std::move(name)), field_(std::move(field)), limit_(limit), lengths_(lengths), seed_(hash_bytes(name_)) {
+  TextRuns(std::string name, Field<A> field, std::size_t limit, detail::Ngrams lengths, Weighting weighting = {})
+      : name_(std::move(name)),
+        field_(std::move(field)),
+        limit_(limit),
+        lengths_(lengths),
+        weighting_(std::move(weighting)),
+        seed_(hash_bytes(name_)) {
     require(Unit::name, "limit", limit, limit >= 1 && limit <= 4096, "in [1, 4096]");
   }
 
   template <class Event>
   void bind(detail::Binding<Event>& binding) {
     static_assert(detail::Text<detail::Read<A, Event>>, "words(), characters(): the accessor gives text");
-    binding.add_hashed(name_, std::string(Unit::name) + field_.version_suffix() + "|ngrams(" + to_text(lengths_.least) + "," +
-                                  to_text(lengths_.most) + ")[" + to_text(limit_) + "]");
+    std::string definition = std::string(Unit::name) + field_.version_suffix() + "|ngrams(" + to_text(lengths_.least) + "," +
+                             to_text(lengths_.most) + ")[" + to_text(limit_) + "]";
+    weighting_.bind(binding, name_, definition, limit_);
+    binding.add_hashed(name_, std::move(definition));
     binding.sparse_capacity += limit_ - 1;
   }
 
@@ -122,10 +174,11 @@ class TextRuns {
       for (std::size_t length = 1; length <= lengths_.most && length <= seen && left > 0; ++length) {
         run = hash_combine(run, recent[length - 1]);
         if (length < lengths_.least) continue;
-        *cursor.sparse++ = {detail::sparse_index(run), 1.0F};
+        *cursor.sparse++ = {detail::sparse_index(run), weighting_.value(cursor, limit_ - left, run)};
         --left;
       }
     }
+    weighting_.finish(cursor, limit_ - left, limit_);
   }
 
   friend TextRuns operator|(TextRuns text, detail::Ngrams lengths) {
@@ -133,11 +186,17 @@ class TextRuns {
     return text;
   }
 
+  friend auto operator|(TextRuns text, detail::InverseFrequency weighting) requires(std::same_as<Weighting, detail::PlainRuns>) {
+    return TextRuns<A, Unit, detail::InverseFrequency>(std::move(text.name_), std::move(text.field_), text.limit_, text.lengths_,
+                                                       std::move(weighting));
+  }
+
  private:
   std::string name_;
   Field<A> field_;
   std::size_t limit_;
   detail::Ngrams lengths_;
+  Weighting weighting_;
   std::uint64_t seed_;
 };
 
@@ -172,5 +231,12 @@ inline detail::Ngrams ngrams(std::size_t least, std::size_t most) {
   require("ngrams", "least", least, least >= 1 && least <= most, "in [1, most]");
   return {least, most};
 }
+
+/// Gives each run the value ln((1 + documents) / (1 + documents with it)) + 1, by the texts that the loop has observed so far; one that comes
+/// twice counts twice: the frequency of the term times its inverse document frequency. Values are not normalised. A table of 2^bits counts, 8
+/// bytes each; each event keeps `limit` floats until it was observed. Source: G. Salton, C. Buckley, "Term-weighting approaches in automatic
+/// text retrieval", Information Processing and Management 24 (1988), table 1, smoothed as if there were one more text with every run.
+/// @throws ConfigError unless bits is in [1, 24]
+inline detail::InverseFrequency tf_idf(unsigned bits = 18) { return detail::InverseFrequency(bits); }
 
 }  // namespace rtml

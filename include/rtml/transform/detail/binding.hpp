@@ -17,6 +17,7 @@
 #include "rtml/core/schema.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/field.hpp"
+#include "rtml/transform/fitted_tables.hpp"
 
 namespace rtml::detail {
 
@@ -29,6 +30,9 @@ struct Cursor {
   const float* scale;
   float* rank_input;
   const float* knots;
+  float* table_input;
+  const FittedTables* tables;
+  std::size_t table;  // the next of them
   const WindowRange* ranges;  // [keys * max_spans]
   Time at;
 };
@@ -52,6 +56,7 @@ class Binding {
   std::vector<Column> columns;
   std::vector<std::uint64_t> fit_slots;
   std::vector<std::uint64_t> rank_slots;
+  std::vector<FittedTables::Table> tables;
   std::size_t sparse_capacity = 0;
   std::vector<BoundKey<Event>> keys;
 
