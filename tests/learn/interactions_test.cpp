@@ -111,7 +111,7 @@ TEST_CASE("Products of numbers do not depend on their unit", "[learn]") {
     REQUIRE(scaled.learn({large, {}}, y) == Approx(p).margin(1e-4));
     if (i >= 2000) squares += static_cast<double>((p - y) * (p - y));
   }
-  CHECK(squares / 2000.0 < 0.05);  // the noise is 0.01, the label's variance 1
+  CHECK(squares / 2000.0 < 0.05);                                                         // the noise is 0.01, the label's variance 1
   CHECK(plain.predict({std::vector<float>{6.0F, 6.0F}, {}}) == Approx(7.0).margin(1.5));  // a product counts for seven times its scale
 }
 

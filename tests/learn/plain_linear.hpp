@@ -117,7 +117,11 @@ class PlainLinear {
       for (double& value : m) value = (value - mean_) / unit;
       y = (y - mean_) / unit;
     }
-    if constexpr (Loss::counts) largest_ = std::max(largest_, y);
+    if constexpr (Loss::counts) {
+      largest_ = std::max(largest_, y);
+      labels_.push_back(y);
+      if (labels_.size() == 1) return start(std::log(std::max(y, 1.0)));
+    }
     const double mixed = mixture(m);
     const double g = plain_gradient(loss_, mixed, y);
 
@@ -227,10 +231,10 @@ class PlainLinear {
       return far;
     }
     double away = y - mean_;
-    const double limit = 10.0 * deviation_ * (1.0 + pressure_);
-    const bool beyond = deviation_ > 0.0 && std::abs(away) > limit;
-    if (beyond) away = std::copysign(limit, away);
-    pressure_ = beyond ? pressure_ + 1.0 : std::max(pressure_ - 0.1, 0.0);
+    const bool beyond = deviation_ > 0.0 && std::abs(away) > 10.0 * deviation_;
+    pressure_ = beyond ? std::min(pressure_ + 1.0, 200.0) : std::max(pressure_ - 0.1, 0.0);
+    const double limit = deviation_ * (pressure_ > 100.0 ? std::max(10.0, std::sqrt(0.1 / f)) : 10.0);
+    if (beyond) away = std::copysign(std::min(limit, std::abs(away)), away);
     variance_ += ((1.0 - f) * away * away - variance_) * f;
     mean_ += away * f;
     deviation_ = std::sqrt(variance_);
@@ -245,7 +249,7 @@ class PlainLinear {
   /// The margin without features follows the loss at a rate of 1/n.
   void settle_base(double m, double y, double h, double unit) {
     const double g = plain_gradient(loss_, m, y);
-    base_g2_ += h * g * g;
+    base_g2_ = base_g2_ * (1.0 - 1.0 / 1000.0) + h * g * g;
     const double phi = dispersed() ? dispersion_ : 1.0;
     base_ += unit * plain_flow(loss_, m, y, h * phi / (phi * phi / static_cast<double>(0.15F) + base_g2_));
   }

@@ -62,13 +62,8 @@ class PlainSoftmax {
         for (const auto& [feature, value] : z) w_[k][{feature, c}] -= time * own[c] / norm * rate(k, feature) * value;
       }
     }
-    std::vector<double> alone = probabilities(base_);
-    alone[label] -= 1.0;
-    for (std::size_t c = 0; c < softmax_classes; ++c) {
-      base_g2_[c] += h * alone[c] * alone[c];
-      const double rate = 1.0 / (1.0 / static_cast<double>(0.15F) + base_g2_[c]);
-      base_[c] -= std::min(h * rate, 4.0) * alone[c];
-    }
+    count_of_[label] += h;
+    base_[label] = std::log(0.5 + count_of_[label]);
     mix(m, mixed, g, h);
   }
 
@@ -135,8 +130,8 @@ class PlainSoftmax {
   std::map<std::pair<int, std::size_t>, double> g2_;
   mutable std::array<double, softmax_columns> scale_{};
   mutable std::array<double, softmax_columns> count_{};
-  std::vector<double> base_ = std::vector<double>(softmax_classes, 0.0);
-  std::vector<double> base_g2_ = std::vector<double>(softmax_classes, 0.0);
+  std::vector<double> base_ = std::vector<double>(softmax_classes, std::log(0.5));
+  std::vector<double> count_of_ = std::vector<double>(softmax_classes, 0.0);
   std::array<double, 4> share_ = {0.25, 0.25, 0.25, 0.25};
   std::array<double, 4> logit_{};
   double energy_ = 0.0;

@@ -76,7 +76,7 @@ struct Logistic {
   static float gradient(float margin, float y) noexcept { return -towards(y) * math::sigmoid(-towards(y) * margin); }
 
   /// The positive root d of d + e^q (e^d - 1) = time, where q is the margin towards the label. For a short way, as most are: the root of the
-  /// second order, and one of Newton's steps for the orders beyond, to 2e-5. Else four of Newton's from above, to 1.5e-4.
+  /// second order, and one of Newton's steps for the orders beyond, to 2e-5. Else four of Newton's from above, to 4e-4.
   static float flow(float margin, float y, float time) noexcept {
     time = std::min(time, detail::longest_time);
     const float e = math::exp(towards(y) * margin);

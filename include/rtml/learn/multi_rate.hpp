@@ -14,7 +14,7 @@ namespace rtml {
 
 /// The default optimizer: three linear models in one record a weight, mixed by how they do. The rates of the first fall as 1/n, as those of
 /// a posterior do: best for what stays as it is. Those of the second fall as 1/sqrt(n) (AdaGrad): never far off, whatever comes. The third
-/// moves at a constant rate along the example (normalised least mean squares): for what drifts. A fourth knows no features: where they tell
+/// moves at a constant rate along the example (normalised least mean squares): for what drifts. A fourth knows no features, and follows the label's mean over a thousand examples: where features tell
 /// little, the others are drawn towards it, and are not worse than the mean label. The mixture is convex, so the margin lies between
 /// theirs, and linear, so it can be explained. Nothing needs tuning. 16 bytes a weight.
 ///
@@ -106,7 +106,8 @@ class MultiRate {
 
       const float base = example.margins[lanes];
       const float steep = loss.gradient(base, example.y);
-      base_energy_ = detail::clamp_energy(base_energy_ + std::min(example.weight * steep * steep, detail::largest_energy));
+      base_energy_ =
+          detail::clamp_energy(base_energy_ * (1.0F - 1.0F / longest) + std::min(example.weight * steep * steep, detail::largest_energy));
       const float rate = optimizer.settling(base_energy_, example.dispersion);
       base_ = detail::clamp_weight(base_ + example.unit * loss.flow(base, example.y, example.weight * rate));
 
@@ -114,10 +115,9 @@ class MultiRate {
       dispersion_ = std::max(dispersion_ + (g * g - dispersion_) / seen_, least);
     }
 
-    void merge(const State& other, const MultiRate& optimizer) noexcept {
+    void merge(const State& other) noexcept {
       mixture_.merge(other.mixture_);
-      base_ = detail::joined(base_, base_energy_, other.base_, other.base_energy_,
-                             [&](float energy) { return detail::reached_by_counts(1.0F / optimizer.options_.prior, energy); });
+      base_ = mean_of(base_, base_energy_, other.base_, other.base_energy_);
       base_energy_ = detail::clamp_energy(base_energy_ + other.base_energy_);
       dispersion_ = mean_of(dispersion_, seen_, other.dispersion_, other.seen_);
       seen_ = std::min(seen_ + other.seen_, longest);
@@ -137,7 +137,7 @@ class MultiRate {
 
     detail::Mixture<experts> mixture_;
     float base_ = 0.0F;
-    float base_energy_ = 0.0F;  // its sum of squared gradients
+    float base_energy_ = 0.0F;  // its sum of squared gradients, of the last thousand most
     float seen_ = 10.0F;        // so many gradients of mean square 1 stand for none
     float dispersion_ = 1.0F;
     ExampleSize size_;

@@ -31,7 +31,7 @@ class Softmax {
   static constexpr std::size_t experts = MultiRate::experts;
   static constexpr std::size_t fields = MultiRate::fields;
   using Cell = std::array<float, fields>;
-  using Base = std::array<float, 2>;  // a margin, its sum of squared gradients
+  using Base = std::array<float, 2>;  // a margin, and the weight of the labels that it is of
 
  public:
   static constexpr std::string_view name = "softmax";
@@ -50,7 +50,7 @@ class Softmax {
     require("Softmax", "classes", options.classes, options.classes >= 2 && options.classes <= most_classes, "in [2, 256]");
     require("Softmax", "bits", options.bits, options.bits >= 1 && options.bits <= 22, "in [1, 22]");
     intercept_.resize(classes_);
-    base_.resize(classes_);
+    base_.assign(classes_, Base{math::log(0.5F), 0.0F});
     margins_.resize(classes_ * experts);
     gradient_.resize(classes_ * experts);
   }
@@ -201,6 +201,9 @@ class Softmax {
     float square = 0.0F;
     for (std::size_t c = 0; c < classes_; ++c) square = descend(c, weight, sparse, optimizer);
     size_.count(square);
+    auto& [base, count] = base_[label];
+    count = std::min(count + weight, detail::largest_energy);
+    base = math::log(0.5F + count);  // the frequency, with half a label more of each class
   }
 
   /// Counts the mixture's squared gradients for `descend` and moves the mixture.
@@ -261,10 +264,6 @@ class Softmax {
       MultiRate::apply(cell, feature.value, pulls_of(optimizer, cell, feature.value), plan, true);
     }
     MultiRate::apply(intercept_[c], 1.0F, pulls_of(optimizer, intercept_[c], 1.0F), plan, false);
-    auto& [base, steepness] = base_[c];
-    steepness = detail::clamp_energy(steepness + std::min(weight * g[lanes] * g[lanes], detail::largest_energy));
-    const float rate = options_.optimizer.settling(steepness, 1.0F);
-    base = detail::clamp_weight(base + rate * step(1.0F, rate, g[lanes]));
     return s.plain;
   }
 

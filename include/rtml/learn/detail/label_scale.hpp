@@ -12,8 +12,8 @@
 namespace rtml::detail {
 
 /// Running mean and deviation of labels, which give regression its unit. The last hundred thousand weigh most, so that what a hostile label
-/// did fades. A label counts for at most ten deviations, and for more the longer such labels keep coming (more than one in ten of them):
-/// a level that stays is caught up with fast, an outlier now and then changes nothing. Of the first eight, what is further from their median
+/// did fades. A label counts for at most ten deviations: a hundred wrong ones in a row change next to nothing. When more keep coming (more than
+/// one in ten), it is a level that stays, and is caught up with: each may add a tenth to the variance. Of the first eight, what is further from their median
 /// than 8 times their spread (1.4826 median absolute deviations, which is the deviation of a normal distribution) counts as that far.
 class LabelScale {
  public:
@@ -25,16 +25,13 @@ class LabelScale {
       first_[count_++] = y;
       return settle(static_cast<std::size_t>(count_));
     }
-    ++count_;
-    double away = static_cast<double>(y) - mean_;
-    const double limit = (1.0 + pressure_) * 10.0 * unit_;
-    if (unit_ > 0.0 && std::abs(away) > limit) {
-      away = std::copysign(limit, away);
-      pressure_ = std::min(pressure_ + 1.0, most_pressure);
-    } else {
-      pressure_ = std::max(pressure_ - 0.1, 0.0);
-    }
-    take(away, std::max(1.0 / static_cast<double>(count_), 1e-5));
+    if (count_ < most_counted) ++count_;
+    const double fraction = std::max(1.0 / static_cast<double>(count_), 1e-5);
+    const double away = static_cast<double>(y) - mean_;
+    const bool beyond = unit_ > 0.0 && std::abs(away) > 10.0 * unit_;
+    pressure_ = beyond ? std::min(pressure_ + 1.0, 2.0 * patience) : std::max(pressure_ - 0.1, 0.0);
+    const double limit = unit_ * (pressure_ > patience ? std::max(10.0, std::sqrt(0.1 / fraction)) : 10.0);
+    take(beyond ? std::clamp(away, -limit, limit) : away, fraction);
     unit_ = std::sqrt(variance_);
     return false;
   }
@@ -54,7 +51,7 @@ class LabelScale {
     if (count_ < first)  // so that what follows is still judged by all
       for (std::size_t i = 0; count_ + i < first && i < std::min<std::size_t>(first, other.count_); ++i)
         first_[count_ + i] = other.first_[i];
-    count_ += other.count_;
+    count_ = std::min(count_ + other.count_, most_counted);
     pressure_ = std::max(pressure_, other.pressure_);
     unit_ = known();
   }
@@ -68,17 +65,18 @@ class LabelScale {
     ar.header("LabelScale", 1);
     ar(self.count_, self.mean_, self.variance_, self.pressure_, self.first_);
     if constexpr (Ar::reading) {
-      ar.check(self.count_ <= std::uint64_t{1} << 53U, "number of labels");
+      ar.check(self.count_ <= most_counted, "number of labels");
       ar.check(is_usable(self.mean_), "mean label");
       ar.check(is_finite(self.variance_) && self.variance_ >= 0.0 && self.variance_ <= 1e32, "label variance");
-      ar.check(is_finite(self.pressure_) && self.pressure_ >= 0.0 && self.pressure_ <= most_pressure, "labels beyond the limit");
+      ar.check(is_finite(self.pressure_) && self.pressure_ >= 0.0 && self.pressure_ <= 2.0 * patience, "labels beyond the limit");
       for (const float label : self.first_) ar.check(is_usable(label), "first labels");
       self.unit_ = self.known();
     }
   }
 
  private:
-  static constexpr double most_pressure = 1e6;
+  static constexpr double patience = 100.0;
+  static constexpr std::uint64_t most_counted = std::uint64_t{1} << 40U;  // far beyond what makes a difference
 
   double known() const noexcept { return count_ < 3 ? 0.0 : std::sqrt(variance_); }
 

@@ -44,7 +44,7 @@ class LinearFront {
   }
 
   /// Takes a label into what is known of labels, and measures it and the margins of `example` in their unit. False when there is nothing to
-  /// learn from: all labels were equal or no more than two, or the intercept starts anew.
+  /// learn from: all labels were equal or no more than two, or the intercept starts anew, of counts with the first.
   bool observe(float y, const Optimizer& optimizer, LinearExample<experts>& example) noexcept {
     example.y = y;
     if constexpr (Loss::scaled) {
@@ -63,8 +63,12 @@ class LinearFront {
       if constexpr (Loss::dispersed) example.dispersion = mixture.dispersion();
     }
     if constexpr (Loss::counts) {
+      const bool first = labels_.empty();
+      labels_.observe(y);
       largest_count_ = std::max(largest_count_, y);
       bound_margins();
+      if (first) start(math::log(std::max(y, 1.0F)), optimizer);  // on the way from 0 to a large one, rates would be used up
+      return !first;
     }
     return true;
   }
@@ -76,7 +80,7 @@ class LinearFront {
     labels_.merge(other.labels_);
     largest_count_ = std::max(largest_count_, other.largest_count_);
     bound_margins();
-    mixture.merge(other.mixture, optimizer);
+    mixture.merge(other.mixture);
     adapted(optimizer, mixture).merge(intercept, other.intercept, unit(), {}, mixture);
   }
 

@@ -122,8 +122,7 @@ struct OneLane {
   template <class Loss, class Optimizer>
   static constexpr void learn(const Loss& /*loss*/, const LinearExample<1>& /*example*/, const Optimizer& /*optimizer*/) noexcept {}
   static constexpr float dispersion() noexcept { return 1.0F; }
-  template <class Optimizer>
-  static constexpr void merge(const OneLane& /*other*/, const Optimizer& /*optimizer*/) noexcept {}
+  static constexpr void merge(const OneLane& /*other*/) noexcept {}
 
   template <class Self, class Ar>
   static void archive(Self& /*self*/, Ar& /*ar*/) {}
@@ -142,8 +141,7 @@ class RelativeSizes : public OneLane {
   /// t / N
   float ratio() const noexcept { return norms_ > 0.0 ? static_cast<float>(examples_ / norms_) : 0.0F; }
 
-  template <class Optimizer>
-  void merge(const RelativeSizes& other, const Optimizer& /*optimizer*/) noexcept {
+  void merge(const RelativeSizes& other) noexcept {
     examples_ += other.examples_;
     norms_ += other.norms_;
   }
