@@ -8,14 +8,15 @@
 namespace rtml {
 
 /// How far event time has come: the latest time seen, apart from clocks that are wrong. One event from a far future does not drag everybody's
-/// time with it: a step of more than `largest_step`, or of more than 16 times what steps usually are, counts only when 16 events in a row
+/// time with it: a step of more than `largest_step` (2 days unless said), or of more than 16 times what steps usually are, counts only when 16 events in a row
 /// agree that so much time has passed. It never goes back, but in the beginning: among the first 16 events an earlier time is believed
 /// before a later one that lies more than such a step ahead. O(1), a value type.
 class Watermark {
  public:
-  static constexpr Duration largest_step = days(2);
   static constexpr unsigned witnesses = 16;
   static constexpr Duration longest = days(36500);
+
+  explicit Watermark(Duration largest_step = days(2)) noexcept : largest_step_(largest_step) {}
 
   /// Within 36500 days of 1970, so that differences of times never overflow.
   static constexpr Time limited(Time at) noexcept {
@@ -45,6 +46,13 @@ class Watermark {
     return now_;
   }
 
+  /// Goes on as another one, whatever step that believed.
+  void restore(const Watermark& other) noexcept {
+    const Duration step = largest_step_;
+    *this = other;
+    largest_step_ = step;
+  }
+
   Time now() const noexcept { return now_; }
 
   /// Events whose time was too far ahead to be believed.
@@ -59,7 +67,7 @@ class Watermark {
   }
 
  private:
-  Duration believable() const noexcept { return std::max(largest_step, 16 * usual_); }
+  Duration believable() const noexcept { return std::max(largest_step_, 16 * usual_); }
 
   /// Goes on by `step`, which took so many events.
   void pass(Duration step, unsigned events) noexcept {
@@ -68,6 +76,7 @@ class Watermark {
     if (events > 1) usual_ = std::max(usual_, step / events);
   }
 
+  Duration largest_step_;  // an option: not archived
   Time now_{};
   Duration usual_{0};    // fading mean of the steps forward
   unsigned agreed_ = 0;  // events that did not contradict the time, `witnesses` at most; 0 = none yet

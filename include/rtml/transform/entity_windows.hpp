@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <chrono>
 #include <cstddef>
@@ -16,57 +15,41 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/core/hash.hpp"
 #include "rtml/core/time.hpp"
-#include "rtml/transform/detail/entity_events.hpp"
+#include "rtml/transform/detail/entity_feed.hpp"
 #include "rtml/transform/detail/entity_shard.hpp"
-#include "rtml/transform/detail/window_row.hpp"
+#include "rtml/transform/detail/window_archive.hpp"
+#include "rtml/transform/detail/window_plan.hpp"
+#include "rtml/transform/window_options.hpp"
 
 namespace rtml {
 
-/// The recent events of each entity, from which the windows of one feature set are answered. Made by FeatureSet::make_windows.
+/// The past of each entity, from which the windows of one feature set are answered. Made by FeatureSet::make_windows.
 ///
-/// A window of an event at time t is exactly [t - W, t) over the events that were fed: never the event itself, none of the same time, none
-/// later, even when events come late: those are answered as of their own time, put into their place and counted. All windows of one key
-/// share the entity's events; a window costs two short searches (O(1) amortised in order, O(log events) always) and a subtraction.
+/// Exact windows keep the entity's events, hopping and sawtooth windows its tiles: what the events of one hop come to. Either lie in a tree of
+/// partial aggregates, so that a window of n events or tiles costs O(log n) to read and to feed, in order or late, and nothing is added up
+/// again. All windows of one key and hop share it. What fades is two numbers.
+///
+/// A window of an event at time t ends before t: it holds never the event itself, none of the same time, none later, even when events come
+/// late: those are answered as of their own time, put into their place and counted.
 ///
 /// An entity is the 64-bit hash of its key: integer keys never meet; of n text keys two share their windows with probability n^2 / 2^65.
-/// The bounds hold whatever comes: of too many entities the least recently fed goes (evicted); an entity with too many events loses the
-/// oldest early (truncated); an event that is older than the entity's newest by more than `lateness` is not fed (too_late).
+/// The bounds hold whatever comes: of too many entities the least recently fed goes (evicted), as does one that got nothing for
+/// `time_to_live` (expired); an entity with too many events or tiles loses the oldest early (truncated); an event that is older than the
+/// entity's newest by more than `lateness` is not fed (too_late), nor one from a future that nobody else has seen (ahead).
 ///
 /// Threads: what reads or feeds an entity holds its lock (FeatureSet::lock); `counters` and `memory_bytes` may be called from anywhere;
-/// copying and archiving want `lock_all` or no other user. Allocates only while entities and rings are new, and what cannot be allocated
-/// is not fed (failed).
+/// copying, merging and archiving want `lock_all` or no other user. Allocates only while there are more entities or events than ever before,
+/// and what cannot be allocated is not fed (failed).
 class EntityWindows {
  public:
-  struct Options {
-    std::size_t max_entities = 100'000;        ///< of all keys together, in [1, 2^31]
-    std::size_t max_events_per_entity = 1024;  ///< in [1, 2^20]; each costs 8 bytes and 24 for each value of the key
-    Duration lateness = hours(1);              ///< how much older than the entity's newest an event may be, in [0, 36500 days]
-    std::size_t shards = 64;                   ///< locks; a power of two up to 64, halved while a shard would hold fewer than 64 entities
-  };
-
-  /// The keys of a feature set: how long their windows are, and what they add up.
-  struct Key {
-    std::uint64_t id = 0;               ///< says which key it is, so that restored state finds it
-    std::vector<Duration> spans;        ///< at most max_spans, each in (0, 36500 days]
-    std::vector<std::uint64_t> values;  ///< id of each value, at most max_values
-  };
+  using Options = WindowOptions;
+  using Counters = WindowCounters;
+  using Key = WindowKey;
 
   static constexpr std::size_t max_keys = 16;
-  static constexpr std::size_t max_spans = 16;
   static constexpr std::size_t max_values = 256;
-  static constexpr Duration longest = days(36500);
-
-  struct Counters {
-    std::uint64_t entities = 0;   ///< held now
-    std::uint64_t evicted = 0;    ///< entities that had to go
-    std::uint64_t late = 0;       ///< events put before newer ones; once for each key
-    std::uint64_t too_late = 0;   ///< events not fed because of their age (or a time beyond 1970 +- 36500 days); once for each key
-    std::uint64_t truncated = 0;  ///< events that left before their time
-    std::uint64_t refused = 0;    ///< values that are infinite or beyond 1e15: counted by count(), not added by sum() and mean()
-    std::uint64_t failed = 0;     ///< events not fed, or old ones dropped, because there was no memory
-
-    friend bool operator==(const Counters&, const Counters&) = default;
-  };
+  static constexpr std::size_t max_columns = 8192;
+  static constexpr Duration longest = Options::longest;
 
   /// The locks of some entities, taken in one order by everybody, so that nobody waits for ever. Move-only; unlocks when it goes.
   class Lock {
@@ -93,14 +76,14 @@ class EntityWindows {
   };
 
   EntityWindows(std::vector<Key> keys, const Options& options) : keys_(std::move(keys)), options_(options) {
-    check_options();
+    detail::check(options_);
     check_keys();
     make_shards();
   }
 
   EntityWindows(const EntityWindows& other) : EntityWindows(other.keys_, other.options_) {
-    for (std::size_t s = 0; s < shard_count_; ++s)
-      other.shards_[s].oldest_first([&](const detail::Entity& entity) { copy_entity(entity, other.shape_.keys[entity.key].width); });
+    add_entities(other);
+    for (std::size_t s = 0; s < shard_count_; ++s) shards_[s].watermark = other.shards_[s].watermark;
     set_counters(other.counters());
   }
   EntityWindows(EntityWindows&&) noexcept = default;
@@ -124,69 +107,56 @@ class EntityWindows {
   /// A consistent cut over all entities: everybody else waits.
   Lock lock_all() const noexcept { return lock(shard_count_ == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shard_count_) - 1); }
 
-  /// Reading an entity is a chain of cache misses: its slot, itself, its rows. These two fetch ahead: the first at any time, early; the second
-  /// when the entity's lock is held, some time before `ranges`.
+  /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These two fetch ahead: the first at any time, early; the
+  /// second when the entity's lock is held, some time before `read`.
   void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
-  void prefetch_rows(std::size_t key, std::uint64_t entity) const noexcept {
-    const detail::Entity* found = shards_[shard_of(entity)].find(entity, key);
+  void prefetch_cells(std::size_t key, std::uint64_t entity) const noexcept {
+    const detail::EntityShard& shard = shards_[shard_of(entity)];
+    const detail::Entity* found = shard.find(entity, key);
     if (found == nullptr) return;
-    const detail::WindowShape::Key& shape = shape_.keys[key];
-    // A search looks at its guess and at the row before: they may lie on two lines.
-    const auto fetch = [&](std::uint32_t place) noexcept {
-      __builtin_prefetch(found->row(place, shape.width));
-      if (place > 0) __builtin_prefetch(found->row(place - 1, shape.width));
-    };
-    fetch(found->size);
-    for (std::size_t s = 0; s < std::min(shape.spans.size(), detail::Entity::hints); ++s) fetch(found->tails[s]);
+    shard.prefetch_neighbours(*found);
+    detail::prefetch(*found, shape_.keys[key]);
   }
 
-  /// Fills out [spans of the key] with the events in [at - span, at). An entity that is not here has none. Only reads.
+  /// Writes the key's windows as of `at` into their places in `out`, which is as long as the columns of all keys. An entity that is not here
+  /// has no events. Only reads.
   /// @pre the entity's lock is held
-  void ranges(std::size_t key, std::uint64_t entity, Time at, std::span<WindowRange> out) const noexcept {
-    const detail::Entity* found = shards_[shard_of(entity)].find(entity, key);
-    if (found == nullptr) {
-      std::fill(out.begin(), out.end(), WindowRange{});
-      return;
-    }
-    const detail::WindowShape::Key& shape = shape_.keys[key];
+  void read(std::size_t key, std::uint64_t entity, Time at, std::span<float> out) const noexcept {
     const std::int64_t now = clamped(at);
-    const std::uint32_t last = detail::first_at(*found, shape.width, found->size, now);
-    const std::int64_t newest = last == 0 ? 0 : detail::time_at(found->row(last - 1, shape.width));
-    for (std::size_t s = 0; s < out.size(); ++s) {
-      const std::uint32_t guess = s < detail::Entity::hints ? found->tails[s] : 0;
-      const std::uint32_t first = detail::first_at(*found, shape.width, guess, now - shape.spans[s]);
-      out[s] = {found->row(first, shape.width), found->row(last, shape.width), last - first, newest};
-    }
+    const detail::Entity* found = shards_[shard_of(entity)].find(entity, key);
+    if (found != nullptr && now - found->newest > shape_.time_to_live) found = nullptr;
+    readers_[key].read(shape_.keys[key], found, now, out);
+  }
+  /// The same of an event that belongs to no entity.
+  void read_none(std::size_t key, Time at, std::span<float> out) const noexcept {
+    readers_[key].read(shape_.keys[key], nullptr, clamped(at), out);
   }
 
-  /// Puts an event into its entity: its values [values of the key], NaN where missing.
+  /// Puts an event into its entity: its values [values of the key], the bits of doubles, NaN where missing; of what is counted by distinct()
+  /// its hash, 0 where missing.
   /// @pre the entity's lock is held
-  void feed(std::size_t key, std::uint64_t entity, Time at, std::span<const double> values) noexcept {
+  void feed(std::size_t key, std::uint64_t entity, Time at, std::span<const std::uint64_t> values) noexcept {
     detail::EntityShard& shard = shards_[shard_of(entity)];
     if (at.time_since_epoch() > longest || at.time_since_epoch() < -longest) {
-      shard.counters.too_late.add(1);
-      return;
+      return refuse(shard.counters.too_late, {RefusedEvent::Reason::too_late, key, entity, at, shard.watermark.now()});
     }
+    const Time reached = shard.watermark.advance(at);
+    if (options_.max_skew < longest && at > reached)
+      return refuse(shard.counters.ahead, {RefusedEvent::Reason::ahead, key, entity, at, reached});
+    if (options_.time_to_live < longest) shard.expire(reached.time_since_epoch().count() - shape_.time_to_live, shape_);
     detail::Entity* owner = shard.find_or_make(entity, key, shape_);
     if (owner == nullptr) {
       shard.counters.failed.add(1);
       return;
     }
-    const detail::WindowShape::Key& shape = shape_.keys[key];
     const std::int64_t now = at.time_since_epoch().count();
-    const std::int64_t newest = owner->size == 0 ? now : detail::time_at(owner->row(owner->size - 1, shape.width));
-    if (now < newest - shape_.lateness) {
-      shard.counters.too_late.add(1);
-      return;
+    if (owner->fed && now < owner->newest) {
+      if (now < owner->newest - shape_.lateness)
+        return refuse(shard.counters.too_late, {RefusedEvent::Reason::too_late, key, entity, at, Time(Duration(owner->newest))});
+      shard.counters.late.add(1);
     }
-    detail::drop(*owner, detail::first_at(*owner, shape.width, 0, std::max(now, newest) - shape.retention));
-    if (!make_room(shard, *owner, now)) return;
-    for (const double value : values)
-      if (!is_usable(value) && !is_nan(value)) shard.counters.refused.add(1);
-    if (now < newest) shard.counters.late.add(1);
-    detail::place(*owner, shape, now, values);
-    for (std::size_t s = 0; s < std::min(shape.spans.size(), detail::Entity::hints); ++s)
-      owner->tails[s] = detail::first_at(*owner, shape.width, owner->tails[s], std::max(now, newest) - shape.spans[s]);
+    count_refused(shard, key, values);
+    detail::EntityFeed(shard, *owner, shape_).add(now, values.data());
     shard.touch(*owner);
   }
 
@@ -196,57 +166,75 @@ class EntityWindows {
       const detail::EntityShard::Counters& one = shards_[s].counters;
       all.entities += one.entities.value();
       all.evicted += one.evicted.value();
+      all.expired += one.expired.value();
       all.late += one.late.value();
       all.too_late += one.too_late.value();
+      all.ahead += one.ahead.value();
       all.truncated += one.truncated.value();
       all.refused += one.refused.value();
-      all.failed += one.failed.value();
+      all.failed += one.failed.value() + shards_[s].blocks.failed.value();
     }
     return all;
   }
 
-  /// Rings that entities outgrew are kept for others, and counted.
+  /// Blocks that entities outgrew are kept for others, and counted.
   std::size_t memory_bytes() const noexcept {
-    std::size_t bytes = sizeof(*this) + shard_count_ * sizeof(detail::EntityShard) + keys_.capacity() * sizeof(Key) +
-                        shape_.keys.capacity() * sizeof(detail::WindowShape::Key);
-    for (const Key& key : keys_) bytes += key.spans.capacity() * sizeof(Duration) + key.values.capacity() * sizeof(std::uint64_t);
-    for (const detail::WindowShape::Key& key : shape_.keys) bytes += key.spans.capacity() * sizeof(std::int64_t);
-    for (std::size_t s = 0; s < shard_count_; ++s) bytes += static_cast<std::size_t>(shards_[s].counters.bytes.value());
+    std::size_t bytes = sizeof(*this) + shard_count_ * sizeof(detail::EntityShard) + keys_.capacity() * sizeof(Key);
+    for (const Key& key : keys_)
+      bytes +=
+          key.windows.capacity() * (sizeof(WindowColumn) + sizeof(detail::WindowAnswer)) + key.values.capacity() * sizeof(std::uint64_t);
+    for (std::size_t s = 0; s < shard_count_; ++s)
+      bytes += static_cast<std::size_t>(shards_[s].counters.bytes.value() + shards_[s].blocks.bytes.value());
     return bytes;
   }
 
-  /// Restores into one made by the same feature set, or by one that gained windows since: keys and values that are new begin empty.
-  /// Options stay as they are here: with smaller bounds the least recently fed entities and the oldest events go, and are counted.
+  /// Adds the entities of other partitions of the stream: what both have is as if one had been fed with both. Counters are added up.
+  /// @pre nobody else uses either
+  /// @throws SchemaError unless both were made by one feature set
+  void merge(const EntityWindows& other) {
+    if (&other == this) return merge(EntityWindows(other));
+    if (!same_keys(other)) raise(SchemaError("EntityWindows: merged with those of another feature set"));
+    add_entities(other);
+    for (std::size_t s = 0; s < shard_count_; ++s)
+      if (other.latest() > shards_[s].watermark.now()) shards_[s].watermark.advance(other.latest());
+    Counters sum = counters();
+    const Counters theirs = other.counters();
+    sum.evicted += theirs.evicted;
+    sum.expired += theirs.expired;
+    sum.late += theirs.late;
+    sum.too_late += theirs.too_late;
+    sum.ahead += theirs.ahead;
+    sum.truncated += theirs.truncated;
+    sum.refused += theirs.refused;
+    sum.failed += theirs.failed;
+    set_counters(sum);
+  }
+
+  /// Restores into one made by the same feature set, or by one that gained windows since: keys and values that are new begin empty, and so
+  /// do new sums over tiles. Options stay as they are here: with smaller bounds the least recently fed entities and the oldest events go, and
+  /// are counted.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("EntityWindows", 1);
+    const std::uint32_t version = ar.header("EntityWindows", 2);
+    ar.check(version == 2, "format version (1 was never released)");
     if constexpr (Ar::reading) {
-      self.read(ar);
+      self.read_archive(ar);
     } else {
-      self.write(ar);
+      self.write_archive(ar);
     }
   }
 
  private:
-  void check_options() const {
-    constexpr std::string_view type = "EntityWindows";
-    require(type, "max_entities", options_.max_entities, options_.max_entities >= 1 && options_.max_entities <= (std::size_t{1} << 31U),
-            "in [1, 2^31]");
-    require(type, "max_events_per_entity", options_.max_events_per_entity,
-            options_.max_events_per_entity >= 1 && options_.max_events_per_entity <= (std::size_t{1} << 20U), "in [1, 2^20]");
-    require(type, "lateness (us)", options_.lateness.count(), options_.lateness >= Duration(0) && options_.lateness <= longest,
-            "in [0, 36500 days]");
-    require(type, "shards", options_.shards, std::has_single_bit(options_.shards) && options_.shards <= 64, "a power of two up to 64");
-  }
-
   void check_keys() const {
     constexpr std::string_view type = "EntityWindows";
     require(type, "keys", keys_.size(), keys_.size() <= max_keys, "at most 16");
     for (const Key& key : keys_) {
-      require(type, "spans of a key", key.spans.size(), key.spans.size() <= max_spans, "at most 16");
       require(type, "values of a key", key.values.size(), key.values.size() <= max_values, "at most 256");
-      for (const Duration span : key.spans)
-        require(type, "span (us)", span.count(), span > Duration(0) && span <= longest, "in (0, 36500 days]");
+      require(type, "hop (us)", key.hop.count(), key.hop >= Duration(0) && key.hop <= longest, "in [0, 36500 days]");
+      for (const WindowColumn& window : key.windows) {
+        require(type, "span (us)", window.span.count(), window.span > Duration(0) && window.span <= longest, "in (0, 36500 days]");
+        require(type, "span (us)", window.span.count(), key.fading || window.span >= key.hop, "a hop at least");
+      }
     }
   }
 
@@ -255,17 +243,16 @@ class EntityWindows {
     while (shard_count_ > 1 && options_.max_entities / shard_count_ < 64) shard_count_ /= 2;
     shard_shift_ = static_cast<std::uint32_t>(64 - std::countr_zero(shard_count_));
     shape_.max_entities = static_cast<std::uint32_t>(options_.max_entities / shard_count_);
-    shape_.max_events = static_cast<std::uint32_t>(options_.max_events_per_entity);
+    shape_.max_cells = static_cast<std::uint32_t>(options_.max_events_per_entity);
     shape_.lateness = options_.lateness.count();
+    shape_.time_to_live = options_.time_to_live == longest ? 4 * longest.count() : options_.time_to_live.count();
+    shape_.largest_step = std::min<Duration>(options_.max_skew, days(2)).count();
     for (const Key& key : keys_) {
-      detail::WindowShape::Key shape;
-      shape.width = detail::row_width(key.values.size());
-      for (const Duration span : key.spans) {
-        shape.spans.push_back(span.count());
-        shape.retention = std::max(shape.retention, span.count() + shape_.lateness);
-      }
-      shape_.keys.push_back(std::move(shape));
+      detail::WindowPlan plan(key, shape_.lateness);
+      shape_.keys.push_back(std::move(plan.shape));
+      readers_.push_back(std::move(plan.reader));
     }
+    shape_.lay_out();
     shards_ = std::make_unique<detail::EntityShard[]>(shard_count_);
     if (keys_.empty()) return;
     for (std::size_t s = 0; s < shard_count_; ++s) shards_[s].prepare(shape_);
@@ -279,95 +266,128 @@ class EntityWindows {
   /// So far that nothing overflows, and beyond every event that is fed.
   static std::int64_t clamped(Time at) noexcept { return std::clamp(at.time_since_epoch(), -2 * longest, 2 * longest).count(); }
 
-  /// False when the event itself is the one that has no place.
-  bool make_room(detail::EntityShard& shard, detail::Entity& owner, std::int64_t now) const noexcept {
-    if (owner.size + 1 < owner.rows) return true;
-    if (owner.size < shape_.max_events && shard.grow(owner, shape_)) return true;
-    shard.counters.truncated.add(1);
-    if (now < detail::time_at(owner.row(0, shape_.keys[owner.key].width))) return false;
-    detail::drop(owner, 1);
+  void refuse(detail::WindowCounter& counter, const RefusedEvent& event) const noexcept {
+    counter.add(1);
+    if (options_.on_refused) options_.on_refused(event);
+  }
+
+  void count_refused(detail::EntityShard& shard, std::size_t key, std::span<const std::uint64_t> values) const noexcept {
+    for (std::size_t v = 0; v < values.size(); ++v) {
+      const auto number = std::bit_cast<double>(values[v]);
+      if (!is_usable(number) && !is_nan(number) && !shape_.keys[key].hashed(v)) shard.counters.refused.add(1);
+    }
+  }
+
+  Time latest() const noexcept {
+    Time latest = shards_[0].watermark.now();
+    for (std::size_t s = 1; s < shard_count_; ++s) latest = std::max(latest, shards_[s].watermark.now());
+    return latest;
+  }
+
+  bool same_keys(const EntityWindows& other) const noexcept {
+    if (keys_.size() != other.keys_.size()) return false;
+    for (std::size_t k = 0; k < keys_.size(); ++k) {
+      const detail::WindowShape::Key& mine = shape_.keys[k];
+      const detail::WindowShape::Key& theirs = other.shape_.keys[k];
+      if (keys_[k].id != other.keys_[k].id || keys_[k].values != other.keys_[k].values) return false;
+      if (mine.hop != theirs.hop || mine.layout.slots != theirs.layout.slots || mine.fadings != theirs.fadings) return false;
+    }
     return true;
   }
 
-  /// An entity of rows [size + 1] as they were saved; wider rows have nothing in the values that are new.
-  detail::Entity* restore(std::uint64_t hash, std::size_t key, std::span<const std::uint64_t> rows, std::size_t saved_width) noexcept {
-    detail::EntityShard& shard = shards_[shard_of(hash)];
-    detail::Entity* owner = shard.find_or_make(hash, key, shape_);
-    if (owner == nullptr) return nullptr;
-    const detail::WindowShape::Key& shape = shape_.keys[key];
-    std::size_t events = rows.size() / saved_width - 1;
-    const std::size_t beyond = events - std::min<std::size_t>(events, shape_.max_events);
-    shard.counters.truncated.add(beyond);
-    rows = rows.subspan(beyond * saved_width);
-    events -= beyond;
-    while (owner->rows < events + 1)
-      if (!shard.grow(*owner, shape_)) return nullptr;
-    for (std::size_t i = 0; i <= events; ++i) {
-      std::uint64_t* row = owner->row(static_cast<std::uint32_t>(i), shape.width);
-      std::copy_n(rows.data() + i * saved_width, saved_width, row);
-      std::fill(row + saved_width, row + shape.width, 0);
-    }
-    owner->size = static_cast<std::uint32_t>(events);
-    for (std::size_t s = 0; s < std::min(shape.spans.size(), detail::Entity::hints); ++s)
-      owner->tails[s] =
-          detail::first_at(*owner, shape.width, 0, detail::time_at(owner->row(owner->size - 1, shape.width)) - shape.spans[s]);
-    return owner;
-  }
-
-  void copy_entity(const detail::Entity& entity, std::size_t width) {
-    if (restore(entity.hash, entity.key, detail::rows_of(entity, width), width) == nullptr)
-      raise(Error("EntityWindows: no memory for a copy"));
+  void add_entities(const EntityWindows& other) {
+    const std::uint64_t failed = counters().failed;
+    for (std::size_t s = 0; s < other.shard_count_; ++s)
+      other.shards_[s].oldest_first([&](const detail::Entity& entity) {
+        detail::EntityShard& shard = shards_[shard_of(entity.hash)];
+        detail::Entity* mine = shard.find_or_make(entity.hash, entity.key, shape_);
+        if (mine == nullptr) raise(Error("EntityWindows: no memory for the entities of another"));
+        detail::merge_entity(shard, *mine, entity, shape_);
+        shard.touch(*mine);
+      });
+    if (counters().failed != failed) raise(Error("EntityWindows: no memory for the events of another"));
   }
 
   void set_counters(const Counters& counters) noexcept {
     detail::EntityShard::Counters& first = shards_[0].counters;  // their sum is what counts
     const Counters now = this->counters();
     first.evicted.add(counters.evicted - now.evicted);
+    first.expired.add(counters.expired - now.expired);
     first.late.add(counters.late - now.late);
     first.too_late.add(counters.too_late - now.too_late);
+    first.ahead.add(counters.ahead - now.ahead);
     first.truncated.add(counters.truncated - now.truncated);
     first.refused.add(counters.refused - now.refused);
     first.failed.add(counters.failed - now.failed);
   }
 
-  void write(auto& ar) const {
-    ar(static_cast<std::uint64_t>(keys_.size()));
-    for (const Key& key : keys_) ar(key.id, key.values);
-    const Counters all = counters();
-    ar(all.evicted, all.late, all.too_late, all.truncated, all.refused, all.failed, all.entities);
-    for (std::size_t s = 0; s < shard_count_; ++s)
-      shards_[s].oldest_first(
-          [&](const detail::Entity& entity) { ar(entity.hash, entity.key, detail::rows_of(entity, shape_.keys[entity.key].width)); });
+  template <class Self, class Ar>
+  static void archive_counters(Self& all, Ar& ar) {
+    ar(all.evicted, all.expired, all.late, all.too_late, all.ahead, all.truncated, all.refused, all.failed, all.entities);
   }
 
-  void read(auto& ar) {
-    const std::vector<std::size_t> widths = read_keys(ar);
+  void write_archive(auto& ar) const {
+    ar(static_cast<std::uint64_t>(keys_.size()));
+    for (std::size_t k = 0; k < keys_.size(); ++k) {
+      ar(keys_[k].id, keys_[k].values);
+      detail::archive_shape(shape_.keys[k], ar);
+    }
+    std::vector<Watermark> watermarks;
+    for (std::size_t s = 0; s < shard_count_; ++s) watermarks.push_back(shards_[s].watermark);
+    const Counters all = counters();
+    ar(watermarks);
+    archive_counters(all, ar);
+    for (std::size_t s = 0; s < shard_count_; ++s)
+      shards_[s].oldest_first([&](const detail::Entity& entity) {
+        ar(entity.hash, entity.key, entity.newest, detail::words_of_entity(shape_.keys[entity.key], entity));
+      });
+  }
+
+  void read_archive(auto& ar) {
+    const std::vector<detail::WindowShape::Key> saved_keys = read_keys(ar);
+    std::vector<Watermark> watermarks;
     Counters saved;
-    ar(saved.evicted, saved.late, saved.too_late, saved.truncated, saved.refused, saved.failed, saved.entities);
+    ar(watermarks);
+    archive_counters(saved, ar);
+    ar.check(!watermarks.empty() && watermarks.size() <= 64, "watermarks");
     EntityWindows fresh(keys_, options_);
+    fresh.restore_watermarks(watermarks);
     for (std::uint64_t i = 0; i < saved.entities; ++i) {
       std::uint64_t hash = 0;
       std::uint16_t key = 0;
-      std::vector<std::uint64_t> rows;
-      ar(hash, key, rows);
-      ar.check(key < widths.size(), "key of an entity");
-      ar.check(detail::plausible(rows, widths[key], longest.count()), "events of an entity");
-      ar.check(fresh.shards_[fresh.shard_of(hash)].find(hash, key) == nullptr, "entity (twice)");
-      if (fresh.restore(hash, key, rows, widths[key]) == nullptr) raise(Error("EntityWindows: no memory for the restored entities"));
+      std::int64_t newest = 0;
+      std::vector<std::uint64_t> words;
+      ar(hash, key, newest, words);
+      ar.check(key < saved_keys.size(), "key of an entity");
+      ar.check(newest <= longest.count() && newest >= -longest.count(), "time of an entity");
+      detail::EntityShard& shard = fresh.shards_[fresh.shard_of(hash)];
+      ar.check(shard.find(hash, key) == nullptr, "entity (twice)");
+      detail::Entity* made = shard.find_or_make(hash, key, fresh.shape_);
+      if (made == nullptr) raise(Error("EntityWindows: no memory for the restored entities"));
+      const std::string_view broken = detail::restore_entity(shard, *made, newest, words, saved_keys[key], fresh.shape_);
+      ar.check(broken.empty(), broken);
     }
     const Counters lost = fresh.counters();  // to bounds that are smaller than they were
+    if (lost.failed > 0) raise(Error("EntityWindows: no memory for the restored events"));
     saved.evicted += lost.evicted;
     saved.truncated += lost.truncated;
     fresh.set_counters(saved);
     *this = std::move(fresh);
   }
 
-  /// Width of the saved rows of each saved key. @throws FormatError unless the saved keys and values are the first of those here.
-  std::vector<std::size_t> read_keys(auto& ar) const {
+  void restore_watermarks(const std::vector<Watermark>& saved) noexcept {
+    const auto later = [](const Watermark& a, const Watermark& b) { return a.now() < b.now(); };
+    const Watermark latest = *std::max_element(saved.begin(), saved.end(), later);
+    for (std::size_t s = 0; s < shard_count_; ++s)
+      shards_[s].watermark.restore(saved.size() == shard_count_ ? saved[s] : latest);  // with other shards, the latest
+  }
+
+  /// The saved keys. @throws FormatError unless they and their values are the first of those here, and their slots are here.
+  std::vector<detail::WindowShape::Key> read_keys(auto& ar) const {
     std::uint64_t count = 0;
     ar(count);
     ar.check(count <= keys_.size(), "keys (saved: other windows)");
-    std::vector<std::size_t> widths;
+    std::vector<detail::WindowShape::Key> saved;
     for (std::size_t k = 0; k < count; ++k) {
       std::uint64_t id = 0;
       std::vector<std::uint64_t> values;
@@ -375,14 +395,18 @@ class EntityWindows {
       const std::vector<std::uint64_t>& mine = keys_[k].values;
       ar.check(id == keys_[k].id && values.size() <= mine.size() && std::equal(values.begin(), values.end(), mine.begin()),
                "keys (saved: other windows)");
-      widths.push_back(detail::row_width(values.size()));
+      detail::WindowShape::Key& shape = saved.emplace_back();
+      shape.values = values.size();
+      detail::archive_shape(shape, ar);
+      ar.check(detail::is_part_of(shape, shape_.keys[k]), "windows (saved: other ones)");
     }
-    return widths;
+    return saved;
   }
 
   std::vector<Key> keys_;
   Options options_;
   detail::WindowShape shape_;
+  std::vector<detail::WindowReader> readers_;  // [keys]
   std::size_t shard_count_ = 1;
   std::uint32_t shard_shift_ = 64;
   std::unique_ptr<detail::EntityShard[]> shards_;

@@ -48,6 +48,7 @@ class FeatureProgram {
         rank_slots(std::move(binding.rank_slots)),
         tables(std::move(binding.tables)),
         sparse_capacity(binding.sparse_capacity),
+        window_columns(binding.window_columns),
         keys(std::move(binding.keys)) {}
   FeatureProgram(const FeatureProgram&) = delete;
   FeatureProgram& operator=(const FeatureProgram&) = delete;
@@ -62,7 +63,7 @@ class FeatureProgram {
       if (const auto entity = key.entity(event)) shards |= windows.shard_bit(*entity);
     auto lock = windows.lock(shards);
     for (std::size_t k = 0; k < keys.size(); ++k)
-      if (const auto entity = keys[k].entity(event)) windows.prefetch_rows(k, *entity);
+      if (const auto entity = keys[k].entity(event)) windows.prefetch_cells(k, *entity);
     return lock;
   }
 
@@ -72,24 +73,22 @@ class FeatureProgram {
   }
 
   void feed(const Event& event, Time at, EntityWindows& windows) const noexcept {
-    std::array<double, EntityWindows::max_values> values;  // only as many as the key has
+    std::array<std::uint64_t, EntityWindows::max_values> values;  // only as many as the key has
     for (std::size_t k = 0; k < keys.size(); ++k) {
       const auto entity = keys[k].entity(event);
       if (!entity) continue;
       const std::size_t count = keys[k].values.size();
       for (std::size_t v = 0; v < count; ++v) values[v] = keys[k].values[v](event);
-      windows.feed(k, *entity, at, std::span<const double>(values.data(), count));
+      windows.feed(k, *entity, at, std::span<const std::uint64_t>(values.data(), count));
     }
   }
 
-  void read_ranges(const Event& event, Time at, const EntityWindows& windows, std::span<WindowRange> ranges) const noexcept {
+  void read_windows(const Event& event, Time at, const EntityWindows& windows, std::span<float> out) const noexcept {
     for (std::size_t k = 0; k < keys.size(); ++k) {
-      const auto entity = keys[k].entity(event);
-      const auto out = ranges.subspan(k * EntityWindows::max_spans, keys[k].shape.spans.size());
-      if (entity) {
-        windows.ranges(k, *entity, at, out);
+      if (const auto entity = keys[k].entity(event)) {
+        windows.read(k, *entity, at, out);
       } else {
-        std::fill(out.begin(), out.end(), WindowRange{});
+        windows.read_none(k, at, out);
       }
     }
   }
@@ -100,6 +99,7 @@ class FeatureProgram {
   const std::vector<std::uint64_t> rank_slots;
   const std::vector<FittedTables::Table> tables;
   const std::size_t sparse_capacity;
+  const std::size_t window_columns;
   const std::vector<BoundKey<Event>> keys;
 };
 
@@ -142,13 +142,9 @@ class FeatureList final : public FeatureProgram<Event> {
   Time time(const Event& event) const noexcept override { return read_time(time_, event); }
 
   void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept override {
-    WindowRange* ranges = nullptr;
-    RangeSpace space;
+    std::array<float, EntityWindows::max_columns> columns;  // only as many as the set has
     const Time at = read_time(time_, event);
-    if (!this->keys.empty()) {
-      ranges = space.data();
-      this->read_ranges(event, at, windows, {ranges, EntityWindows::max_keys * EntityWindows::max_spans});
-    }
+    this->read_windows(event, at, windows, {columns.data(), this->window_columns});
     Cursor cursor{.dense = out.dense.data(),
                   .sparse = out.sparse.data(),
                   .fit_input = out.fit_inputs.data(),
@@ -159,23 +155,13 @@ class FeatureList final : public FeatureProgram<Event> {
                   .table_input = out.fit_inputs.data() + this->fit_slots.size() + this->rank_slots.size(),
                   .tables = &fitted.tables(),
                   .table = 0,
-                  .ranges = ranges,
+                  .windows = columns.data(),
                   .at = at};
     compute_all(features_, event, cursor);
     out.nnz = static_cast<std::size_t>(cursor.sparse - out.sparse.data());
   }
 
  private:
-  /// Room for the ranges of all keys, of which only those that there are get written.
-  class RangeSpace {
-   public:
-    RangeSpace() noexcept {}  // NOLINT(modernize-use-equals-default): leaves the bytes alone
-    WindowRange* data() noexcept { return reinterpret_cast<WindowRange*>(bytes_); }
-
-   private:
-    alignas(WindowRange) std::byte bytes_[EntityWindows::max_keys * EntityWindows::max_spans * sizeof(WindowRange)];
-  };
-
   TimeField time_;
   Features features_;
 };

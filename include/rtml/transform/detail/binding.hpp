@@ -1,7 +1,7 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -33,17 +33,25 @@ struct Cursor {
   float* table_input;
   const FittedTables* tables;
   std::size_t table;  // the next of them
-  const WindowRange* ranges;  // [keys * max_spans]
+  const float* windows;  // [columns of all windows]
   Time at;
 };
 
-/// A key of windows and the values that they add up, as the set reads them of an event.
+/// How windows keep the past: as events, as tiles, or as sums that fade.
+struct Resolution {
+  Duration hop{0};
+  bool fading = false;
+
+  friend bool operator==(const Resolution&, const Resolution&) = default;
+};
+
+/// A key of windows and the values that they are about, as the set reads them of an event.
 template <class Event>
 struct BoundKey {
   std::string identity;
   std::function<std::optional<std::uint64_t>(const Event&)> entity;  // nothing when the event belongs to none
   std::vector<std::string> value_identities;
-  std::vector<std::function<double(const Event&)>> values;
+  std::vector<std::function<std::uint64_t(const Event&)>> values;  // bits of a double, or a hash
   EntityWindows::Key shape;
 };
 
@@ -79,45 +87,68 @@ class Binding {
   }
 
   template <class A>
-  std::size_t key(const Field<A>& field, const std::string& label) {
+  std::size_t key(const Field<A>& field, const std::string& label, const Resolution& resolution) {
     const std::string identity = field.identity();
     for (std::size_t k = 0; k < keys.size(); ++k)
-      if (keys[k].identity == identity) return k;
-    require("FeatureSet", "keys of windows", keys.size() + 1, keys.size() < EntityWindows::max_keys, "at most 16");
+      if (keys[k].identity == identity && Resolution{keys[k].shape.hop, keys[k].shape.fading} == resolution) return k;
+    require("FeatureSet", "keys of windows", keys.size() + 1, keys.size() < EntityWindows::max_keys,
+            "at most 16: fields, each counted for every hop");
     BoundKey<Event>& made = keys.emplace_back();
     made.identity = identity;
     made.entity = [accessor = field.accessor(), seed = EntityWindows::seed_of(keys.size() - 1)](const Event& event) noexcept {
       return entity_of(std::invoke(accessor, event), seed);
     };
     made.shape.id = hash_bytes(label);
+    made.shape.hop = resolution.hop;
+    made.shape.fading = resolution.fading;
     return keys.size() - 1;
   }
 
-  std::size_t span(std::size_t key, Duration span) {
-    std::vector<Duration>& spans = keys[key].shape.spans;
-    const auto found = std::find(spans.begin(), spans.end(), span);
-    const auto place = static_cast<std::size_t>(found - spans.begin());
-    if (found == spans.end()) {
-      require("FeatureSet", "spans of one key", spans.size() + 1, spans.size() < EntityWindows::max_spans, "at most 16");
-      spans.push_back(span);
-    }
-    return place;
+  /// A number of the event, which a window adds up.
+  template <class A>
+  std::size_t number(std::size_t key, const Field<A>& field) {
+    static_assert(Number<Read<A, Event>>, "a window's value is an arithmetic type, or std::optional of one");
+    return value(key, field, "", [accessor = field.accessor()](const Event& event) noexcept {
+      return std::bit_cast<std::uint64_t>(to_double(std::invoke(accessor, event)));
+    });
   }
 
+  /// Something of the event, which a window tells apart.
   template <class A>
-  std::size_t value(std::size_t key, const Field<A>& field) {
+  std::size_t identity_of(std::size_t key, const Field<A>& field) {
+    using T = Read<A, Event>;
+    static_assert(Integer<T> || Text<T>, "distinct(): the value is an integer, an enum or text");
+    return value(key, field, "#", [accessor = field.accessor()](const Event& event) noexcept {
+      const auto hash = entity_of(std::invoke(accessor, event), 0);
+      return hash ? std::max<std::uint64_t>(*hash, 1) : 0;
+    });
+  }
+
+  /// Returns the place of its first column.
+  std::size_t window(std::size_t key, WindowColumn window) {
+    window.place = window_columns;
+    window_columns += window.columns;
+    require("FeatureSet", "columns of windows", window_columns, window_columns <= EntityWindows::max_columns, "at most 8192");
+    keys[key].shape.windows.push_back(window);
+    return window.place;
+  }
+
+  std::size_t window_columns = 0;
+
+ private:
+  template <class A, class Reader>
+  std::size_t value(std::size_t key, const Field<A>& field, const std::string& kind, Reader reader) {
     BoundKey<Event>& owner = keys[key];
-    const std::string identity = field.identity();
+    const std::string identity = kind + field.identity();
     const auto found = std::find(owner.value_identities.begin(), owner.value_identities.end(), identity);
     if (found != owner.value_identities.end()) return static_cast<std::size_t>(found - owner.value_identities.begin());
     require("FeatureSet", "values of one key", owner.values.size() + 1, owner.values.size() < EntityWindows::max_values, "at most 256");
     owner.value_identities.push_back(identity);
-    owner.values.push_back([accessor = field.accessor()](const Event& event) noexcept { return to_double(std::invoke(accessor, event)); });
-    owner.shape.values.push_back(hash_bytes(field.label()));
+    owner.values.push_back(std::move(reader));
+    owner.shape.values.push_back(hash_bytes(kind + field.label()));
     return owner.values.size() - 1;
   }
 
- private:
   template <class T>
   static std::optional<std::uint64_t> entity_of(const T& key, std::uint64_t seed) noexcept {
     if constexpr (!Integer<T>) {

@@ -1,130 +1,48 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <new>
-#include <span>
-#include <utility>
-#include <vector>
 
-#include "rtml/core/error.hpp"
 #include "rtml/core/spin_lock.hpp"
-#include "rtml/transform/detail/window_row.hpp"
+#include "rtml/core/watermark.hpp"
+#include "rtml/transform/detail/cell_tree.hpp"
+#include "rtml/transform/detail/window_shape.hpp"
 
 namespace rtml::detail {
 
-inline constexpr std::uint32_t none = 0xffffffffU;
-
-/// What all shards of an EntityWindows agree on.
-struct WindowShape {
-  struct Key {
-    std::size_t width = 1;            // words of a row
-    std::vector<std::int64_t> spans;  // microseconds
-    std::int64_t retention = 0;       // longest span + lateness
-  };
-  std::vector<Key> keys;
-  std::uint32_t max_entities = 0;  // of one shard
-  std::uint32_t max_events = 0;
-  std::int64_t lateness = 0;
-};
-
-/// Counted under the shard's lock, read from anywhere: one writer at a time, so a load and a store do.
-class WindowCounter {
- public:
-  void add(std::uint64_t count) noexcept { value_.store(value() + count, std::memory_order_relaxed); }
-  void subtract(std::uint64_t count) noexcept { value_.store(value() - count, std::memory_order_relaxed); }
-  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
-
-/// One entity's events, oldest first, in a ring of rows. One cache line.
-struct alignas(64) Entity {
-  static constexpr std::size_t hints = 4;
-
-  std::uint64_t hash = 0;
-  std::uint64_t* ring = nullptr;
-  std::uint32_t rows = 0;   // capacity of the ring; one row is always kept for the totals
-  std::uint32_t begin = 0;  // row of the oldest event
-  std::uint32_t size = 0;   // events
-  std::uint16_t key = 0;
-  std::uint16_t log2_words = 0;
-  std::uint32_t index = none;  // in the shard
-  std::uint32_t newer = none;  // by last use
-  std::uint32_t older = none;
-  std::array<std::uint32_t, hints> tails{};  // where the first spans began at the last feed: where the next search begins
-
-  std::uint64_t* row(std::uint32_t place, std::size_t width) const noexcept {
-    std::uint32_t at = begin + place;
-    if (at >= rows) at -= rows;
-    return ring + at * width;
-  }
-};
-
-/// Blocks of 2^k words, kept for the next that needs one.
-class RingBlocks {
- public:
-  RingBlocks() = default;
-  RingBlocks(const RingBlocks&) = delete;
-  RingBlocks& operator=(const RingBlocks&) = delete;
-  ~RingBlocks() {
-    for (std::uint64_t* block : free_)
-      while (block != nullptr) delete[] std::exchange(block, next(block));
-  }
-
-  /// nullptr when there is no memory.
-  std::uint64_t* take(std::uint16_t log2_words, WindowCounter& bytes) noexcept {
-    std::uint64_t*& head = free_[log2_words];
-    if (head != nullptr) return std::exchange(head, next(head));
-    std::uint64_t* block = new (std::nothrow) std::uint64_t[std::size_t{1} << log2_words];
-    if (block != nullptr) bytes.add(sizeof(std::uint64_t) << log2_words);
-    return block;
-  }
-
-  void give(std::uint64_t* block, std::uint16_t log2_words) noexcept {
-    std::memcpy(block, &free_[log2_words], sizeof(std::uint64_t*));
-    free_[log2_words] = block;
-  }
-
- private:
-  static std::uint64_t* next(const std::uint64_t* block) noexcept {
-    std::uint64_t* following = nullptr;
-    std::memcpy(&following, block, sizeof(following));
-    return following;
-  }
-
-  std::array<std::uint64_t*, 40> free_{};
-};
-
-/// The entities whose hash falls here: a hash table, a list by last use, and their rings. Whoever calls holds `lock`.
+/// The entities whose hash falls here: a hash table, a list by last use, and the blocks of their cells. Whoever calls holds `lock`.
 class alignas(64) EntityShard {
  public:
   struct Counters {
-    WindowCounter entities, evicted, late, too_late, truncated, refused, failed, bytes;
+    WindowCounter entities, evicted, expired, late, too_late, ahead, truncated, refused, failed, bytes;
   };
 
   EntityShard() = default;
   EntityShard(const EntityShard&) = delete;
   EntityShard& operator=(const EntityShard&) = delete;
-  ~EntityShard() {
-    for (std::uint32_t i = newest_; i != none; i = entity(i).older) delete[] entity(i).ring;
-  }
+  ~EntityShard() = default;
 
   SpinLock lock;
   Counters counters;
+  BlockPool blocks;
+  Watermark watermark;  // of the events fed here: the same however threads interleave, as an entity's shard is one
 
   /// Sets aside the list of chunks; the rest grows with the entities. @pre called once, before use
   void prepare(const WindowShape& shape) {
     chunk_count_ = (shape.max_entities + chunk_size - 1) / chunk_size;
     chunks_ = std::make_unique<std::unique_ptr<Entity[]>[]>(chunk_count_);
     counters.bytes.add(chunk_count_ * sizeof(std::unique_ptr<Entity[]>));
+    blocks.prepare(shape.block_words);
+    watermark = Watermark(Duration(shape.largest_step));
+  }
+
+  /// The neighbours in the list by last use: touch() changes them.
+  void prefetch_neighbours(const Entity& used) const noexcept {
+    if (used.newer != none) __builtin_prefetch(&entity(used.newer));
+    if (used.older != none) __builtin_prefetch(&entity(used.older));
   }
 
   void prefetch(std::uint64_t hash) const noexcept {
@@ -144,43 +62,47 @@ class alignas(64) EntityShard {
   /// The entity, made if need be in the place of the one that was not used for longest; nullptr when there is no memory.
   Entity* find_or_make(std::uint64_t hash, std::size_t key, const WindowShape& shape) noexcept {
     if (Entity* found = find(hash, key)) return found;
-    if (counters.entities.value() >= shape.max_entities) evict();
+    if (counters.entities.value() >= shape.max_entities) {
+      let_go(entity(oldest_), shape);
+      counters.evicted.add(1);
+    }
     if (!reserve_slot() || !reserve_entity()) return nullptr;
+    std::uint64_t* head = nullptr;
+    if (shape.keys[key].head_words > 0) {
+      head = blocks.take(shape.keys[key].head_class());
+      if (head == nullptr) return nullptr;
+      shape.keys[key].clear_head(head);
+    }
     const std::uint32_t index = spare_ != none ? spare_ : used_;
     Entity& made = entity(index);
+    if (index == used_) {
+      ++used_;
+    } else {
+      spare_ = made.older;
+    }
     made = Entity{};
     made.hash = hash;
+    made.head = head;
     made.index = index;
     made.key = static_cast<std::uint16_t>(key);
-    if (!give_ring(made, shape, first_log2(shape.keys[key].width))) return nullptr;
-    std::memset(made.ring, 0, shape.keys[key].width * sizeof(std::uint64_t));
-    spare_ = none;
-    used_ = index < used_ ? used_ : index + 1;
     insert_slot(hash, index);
     link_newest(index);
     counters.entities.add(1);
     return &made;
   }
 
+  /// Lets go of those that were not used for longest and got nothing since `time`: two at most, so that no event pays for many.
+  void expire(std::int64_t time, const WindowShape& shape) noexcept {
+    for (int i = 0; i < 2 && oldest_ != none && entity(oldest_).newest < time; ++i) {
+      let_go(entity(oldest_), shape);
+      counters.expired.add(1);
+    }
+  }
+
   void touch(Entity& used) noexcept {
     if (newest_ == used.index) return;
     unlink(used.index);
     link_newest(used.index);
-  }
-
-  /// Room for one more row; false when the ring is as large as it may be, or there is no memory (counted).
-  bool grow(Entity& owner, const WindowShape& shape) noexcept {
-    const std::size_t width = shape.keys[owner.key].width;
-    Entity grown = owner;
-    if (!give_ring(grown, shape, static_cast<std::uint16_t>(owner.log2_words + 1))) {
-      counters.failed.add(1);
-      return false;
-    }
-    for (std::uint32_t i = 0; i <= owner.size; ++i) std::memcpy(grown.ring + i * width, owner.row(i, width), width * sizeof(std::uint64_t));
-    blocks_.give(owner.ring, owner.log2_words);
-    grown.begin = 0;
-    owner = grown;
-    return true;
   }
 
   template <class Visit>
@@ -196,21 +118,7 @@ class alignas(64) EntityShard {
     std::uint32_t entity = none;
   };
 
-  static std::uint16_t first_log2(std::size_t width) noexcept {
-    return static_cast<std::uint16_t>(std::bit_width(std::max<std::size_t>(4 * width, 8) - 1));
-  }
-
   Entity& entity(std::uint32_t index) const noexcept { return chunks_[index / chunk_size][index % chunk_size]; }
-
-  bool give_ring(Entity& owner, const WindowShape& shape, std::uint16_t log2_words) noexcept {
-    std::uint64_t* ring = blocks_.take(log2_words, counters.bytes);
-    if (ring == nullptr) return false;
-    const std::size_t fit = (std::size_t{1} << log2_words) / shape.keys[owner.key].width;
-    owner.ring = ring;
-    owner.rows = static_cast<std::uint32_t>(std::min<std::size_t>(fit, std::size_t{shape.max_events} + 1));
-    owner.log2_words = log2_words;
-    return true;
-  }
 
   bool reserve_entity() noexcept {
     if (spare_ != none) return true;
@@ -247,16 +155,18 @@ class alignas(64) EntityShard {
     return at;
   }
 
-  void evict() noexcept {
-    const std::uint32_t index = oldest_;
-    Entity& gone = entity(index);
+  void let_go(Entity& gone, const WindowShape& shape) noexcept {
+    const WindowShape::Key& key = shape.keys[gone.key];
     erase_slot(place_of(gone));
-    unlink(index);
-    blocks_.give(gone.ring, gone.log2_words);
-    gone.ring = nullptr;
-    spare_ = index;
+    unlink(gone.index);
+    CellTree(gone, key, blocks).clear();
+    if (gone.head != nullptr) {
+      if (key.tiles()) key.layout.release(gone.head, blocks);
+      blocks.give(gone.head, key.head_class());
+    }
+    gone.older = spare_;
+    spare_ = gone.index;
     counters.entities.subtract(1);
-    counters.evicted.add(1);
   }
 
   /// Closes the gap, so that probing needs no tombstones. Source: D. Knuth, TAOCP 3, 6.4, algorithm R.
@@ -288,11 +198,10 @@ class alignas(64) EntityShard {
   std::uint64_t slot_mask_ = 0;
   std::unique_ptr<std::unique_ptr<Entity[]>[]> chunks_;
   std::uint32_t chunk_count_ = 0;
-  std::uint32_t used_ = 0;  // entities ever made: eviction passes on the place
-  std::uint32_t spare_ = none;
+  std::uint32_t used_ = 0;      // places that entities ever had
+  std::uint32_t spare_ = none;  // places of those that went: a list, by `older`
   std::uint32_t newest_ = none;
   std::uint32_t oldest_ = none;
-  RingBlocks blocks_;
 };
 
 }  // namespace rtml::detail

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace rtml::detail {
+
+/// Counted under the shard's lock, read from anywhere: one writer at a time, so a load and a store do.
+class WindowCounter {
+ public:
+  void add(std::uint64_t count) noexcept { value_.store(value() + count, std::memory_order_relaxed); }
+  void subtract(std::uint64_t count) noexcept { value_.store(value() - count, std::memory_order_relaxed); }
+  std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// Blocks of a few sizes, cut from chunks that are never given back: what is let go is kept for the next that needs one of its size.
+class BlockPool {
+ public:
+  BlockPool() = default;
+  BlockPool(const BlockPool&) = delete;
+  BlockPool& operator=(const BlockPool&) = delete;
+  ~BlockPool() {
+    while (chunks_ != nullptr) delete[] std::exchange(chunks_, next(chunks_));
+  }
+
+  /// One size for each class of blocks. @pre called once, before use
+  void prepare(std::span<const std::uint32_t> words) {
+    for (const std::uint32_t size : words) classes_.push_back({.words = size});
+  }
+
+  WindowCounter bytes;   // that chunks take
+  WindowCounter failed;  // times there was no memory
+
+  /// nullptr when there is no memory (counted).
+  std::uint64_t* take(std::size_t size) noexcept {
+    Class& wanted = classes_[size];
+    if (wanted.free == nullptr) return cut(wanted.words);
+    --wanted.spare;
+    return std::exchange(wanted.free, next(wanted.free));
+  }
+
+  void give(std::uint64_t* block, std::size_t size) noexcept {
+    Class& its = classes_[size];
+    std::memcpy(block, &its.free, sizeof(its.free));
+    its.free = block;
+    ++its.spare;
+  }
+
+  /// True when the next `count` calls of take(size) will succeed.
+  bool reserve(std::size_t size, std::size_t count) noexcept {
+    while (classes_[size].spare < count) {
+      std::uint64_t* block = cut(classes_[size].words);
+      if (block == nullptr) return false;
+      give(block, size);
+    }
+    return true;
+  }
+
+ private:
+  struct Class {
+    std::uint32_t words = 1;
+    std::size_t spare = 0;
+    std::uint64_t* free = nullptr;
+  };
+
+  static constexpr std::size_t smallest_chunk = 256;  // words; doubled each time
+  static constexpr std::size_t largest_chunk = std::size_t{1} << 15U;
+
+  static std::uint64_t* next(const std::uint64_t* block) noexcept {
+    std::uint64_t* following = nullptr;
+    std::memcpy(&following, block, sizeof(following));
+    return following;
+  }
+
+  std::uint64_t* cut(std::size_t words) noexcept {
+    if (left_ < words && !open_chunk(words)) {
+      failed.add(1);
+      return nullptr;
+    }
+    left_ -= words;
+    return std::exchange(at_, at_ + words);
+  }
+
+  /// What is left of the last one is lost.
+  bool open_chunk(std::size_t words) noexcept {
+    const std::size_t room = std::max(chunk_, words + 1);
+    auto* chunk = new (std::nothrow) std::uint64_t[room];
+    if (chunk == nullptr) return false;
+    std::memcpy(chunk, &chunks_, sizeof(chunks_));
+    chunks_ = chunk;
+    at_ = chunk + 1;
+    left_ = room - 1;
+    bytes.add(room * sizeof(std::uint64_t));
+    chunk_ = std::min(2 * chunk_, largest_chunk);
+    return true;
+  }
+
+  std::vector<Class> classes_;
+  std::uint64_t* chunks_ = nullptr;  // the first word of each leads to the one before
+  std::uint64_t* at_ = nullptr;
+  std::size_t left_ = 0;
+  std::size_t chunk_ = smallest_chunk;
+};
+
+}  // namespace rtml::detail

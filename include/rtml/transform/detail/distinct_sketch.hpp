@@ -1,0 +1,170 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "rtml/stats/hyper_log_log.hpp"
+#include "rtml/transform/detail/block_pool.hpp"
+
+namespace rtml::detail {
+
+// A HyperLogLog of 1024 registers (standard error 3.3 %) in one word of a partial aggregate. The word is 0 when nothing was seen; holds up to
+// three entries of 16 bits itself (its lowest bit is 1 then); or leads to a block, whose first word is {size class, entries}: entries in the
+// order of their registers, or in the largest class a byte for each register.
+
+inline constexpr unsigned distinct_precision = 10;
+inline constexpr std::size_t distinct_registers = std::size_t{1} << distinct_precision;
+inline constexpr std::array<std::uint32_t, 6> distinct_block_words = {4, 8, 16, 32, 64, 1 + distinct_registers / 8};
+inline constexpr std::size_t distinct_dense = distinct_block_words.size() - 1;
+
+using DistinctEntry = std::uint16_t;  // register << 6 | rank, which is at least 1
+
+inline DistinctEntry distinct_entry(std::uint64_t hash) noexcept {
+  return static_cast<DistinctEntry>(stats::detail::hyper_log_log_entry(hash, distinct_precision));
+}
+
+namespace sketch {
+
+inline bool is_inline(std::uint64_t sketch) noexcept { return (sketch & 1U) != 0; }
+inline std::uint64_t* block_of(std::uint64_t sketch) noexcept { return reinterpret_cast<std::uint64_t*>(sketch); }
+inline std::size_t class_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block >> 32U); }
+inline std::size_t size_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block & 0xffffffffU); }
+inline DistinctEntry* entries_of(std::uint64_t* block) noexcept { return reinterpret_cast<DistinctEntry*>(block + 1); }
+inline std::uint8_t* registers_of(std::uint64_t* block) noexcept { return reinterpret_cast<std::uint8_t*>(block + 1); }
+inline void set_head(std::uint64_t* block, std::size_t size_class, std::size_t size) noexcept {
+  *block = static_cast<std::uint64_t>(size_class) << 32U | size;
+}
+
+inline void raise(std::uint8_t* registers, DistinctEntry entry) noexcept {
+  std::uint8_t& rank = registers[entry >> 6U];
+  rank = std::max(rank, static_cast<std::uint8_t>(entry & 63U));
+}
+
+/// Puts an entry among sorted ones: 1 when they have become more. @pre there is room for one more
+inline std::size_t put(DistinctEntry* entries, std::size_t size, DistinctEntry entry) noexcept {
+  DistinctEntry* const end = entries + size;
+  DistinctEntry* const place = std::lower_bound(entries, end, static_cast<DistinctEntry>(entry & ~63U));
+  if (place != end && (*place >> 6U) == (entry >> 6U)) {
+    *place = std::max(*place, entry);
+    return 0;
+  }
+  std::copy_backward(place, end, end + 1);
+  *place = entry;
+  return 1;
+}
+
+/// A larger block with the same entries; nullptr when there is no memory.
+inline std::uint64_t* grown(std::uint64_t* block, std::size_t first_class, BlockPool& pool) noexcept {
+  const std::size_t size = size_of(block);
+  const std::size_t next = class_of(block) + 1;
+  std::uint64_t* const larger = pool.take(first_class + next);
+  if (larger == nullptr) return nullptr;
+  set_head(larger, next, size);
+  if (next == distinct_dense) {
+    std::memset(registers_of(larger), 0, distinct_registers);
+    for (std::size_t i = 0; i < size; ++i) raise(registers_of(larger), entries_of(block)[i]);
+  } else {
+    std::copy_n(entries_of(block), size, entries_of(larger));
+  }
+  pool.give(block, first_class + class_of(block));
+  return larger;
+}
+
+}  // namespace sketch
+
+template <class Visit>
+void each_distinct(std::uint64_t word, const Visit& visit) noexcept {
+  if (word == 0) return;
+  if (sketch::is_inline(word)) {
+    for (std::uint64_t left = word >> 16U; left != 0; left >>= 16U) visit(static_cast<DistinctEntry>(left & 0xffffU));
+    return;
+  }
+  std::uint64_t* const block = sketch::block_of(word);
+  if (sketch::class_of(block) < distinct_dense) {
+    for (std::size_t i = 0; i < sketch::size_of(block); ++i) visit(sketch::entries_of(block)[i]);
+    return;
+  }
+  const std::uint8_t* const registers = sketch::registers_of(block);
+  for (std::size_t i = 0; i < distinct_registers; ++i)
+    if (registers[i] != 0) visit(static_cast<DistinctEntry>(i << 6U | registers[i]));
+}
+
+/// O(entries). Without memory the entry is lost (counted by the pool).
+inline void add_distinct(std::uint64_t& word, DistinctEntry entry, std::size_t first_class, BlockPool& pool) noexcept {
+  if (word == 0 || sketch::is_inline(word)) {
+    DistinctEntry few[4] = {};
+    std::size_t size = 0;
+    for (std::uint64_t left = word >> 16U; left != 0; left >>= 16U) few[size++] = static_cast<DistinctEntry>(left & 0xffffU);
+    size += sketch::put(few, size, entry);
+    if (size <= 3) {
+      word = 1;
+      for (std::size_t i = 0; i < size; ++i) word |= static_cast<std::uint64_t>(few[i]) << (16 * (i + 1));
+      return;
+    }
+    std::uint64_t* const block = pool.take(first_class);
+    if (block == nullptr) return;
+    sketch::set_head(block, 0, size);
+    std::copy_n(few, size, sketch::entries_of(block));
+    word = reinterpret_cast<std::uintptr_t>(block);
+    return;
+  }
+  std::uint64_t* block = sketch::block_of(word);
+  if (sketch::class_of(block) < distinct_dense) {
+    const std::size_t size = sketch::size_of(block);
+    const std::size_t room = 4 * (distinct_block_words[sketch::class_of(block)] - 1);
+    if (size < room) {
+      *block += sketch::put(sketch::entries_of(block), size, entry);
+      return;
+    }
+    block = sketch::grown(block, first_class, pool);
+    if (block == nullptr) return;
+    word = reinterpret_cast<std::uintptr_t>(block);
+    return add_distinct(word, entry, first_class, pool);
+  }
+  sketch::raise(sketch::registers_of(block), entry);
+}
+
+inline void merge_distinct(std::uint64_t& word, std::uint64_t other, std::size_t first_class, BlockPool& pool) noexcept {
+  each_distinct(other, [&](DistinctEntry entry) noexcept { add_distinct(word, entry, first_class, pool); });
+}
+
+inline void release_distinct(std::uint64_t& word, std::size_t first_class, BlockPool& pool) noexcept {
+  if (word != 0 && !sketch::is_inline(word)) pool.give(sketch::block_of(word), first_class + sketch::class_of(sketch::block_of(word)));
+  word = 0;
+}
+
+/// The union of sketches, on the stack while a window is read.
+class DistinctUnion {
+ public:
+  void add(DistinctEntry entry) noexcept { sketch::raise(registers_.data(), entry); }
+
+  void add_sketch(std::uint64_t word) noexcept {
+    if (word != 0 && !sketch::is_inline(word) && sketch::class_of(sketch::block_of(word)) == distinct_dense) {
+      const std::uint8_t* const others = sketch::registers_of(sketch::block_of(word));
+      for (std::size_t i = 0; i < distinct_registers; ++i) registers_[i] = std::max(registers_[i], others[i]);
+      return;
+    }
+    each_distinct(word, [&](DistinctEntry entry) noexcept { add(entry); });
+  }
+
+  double estimate() const noexcept {
+    double harmonic = 0.0;
+    std::size_t used = 0;
+    for (const std::uint8_t rank : registers_) {
+      if (rank == 0) continue;
+      harmonic += stats::detail::power_of_half(rank);
+      ++used;
+    }
+    return stats::detail::hyper_log_log_estimate(static_cast<double>(distinct_registers), static_cast<double>(distinct_registers - used),
+                                                 harmonic);
+  }
+
+ private:
+  std::array<std::uint8_t, distinct_registers> registers_{};
+};
+
+}  // namespace rtml::detail

@@ -1,0 +1,244 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "rtml/core/finite.hpp"
+#include "rtml/core/watermark.hpp"
+#include "rtml/transform/detail/entity_feed.hpp"
+#include "rtml/transform/detail/window_shape.hpp"
+
+namespace rtml::detail {
+
+/// How a key lay when it was saved: what of it the words of its entities depend on.
+template <class Self, class Ar>
+void archive_shape(Self& key, Ar& ar) {
+  std::vector<SlotKind> kinds;
+  std::vector<std::uint16_t> values;
+  std::vector<std::uint32_t> fading_values;
+  std::vector<std::int64_t> half_lives;
+  for (const Slot& slot : key.layout.slots) {
+    kinds.push_back(slot.kind);
+    values.push_back(slot.value);
+  }
+  for (const WindowShape::Fading& fading : key.fadings) {
+    fading_values.push_back(fading.value);
+    half_lives.push_back(fading.half_life);
+  }
+  ar(key.hop, kinds, values, fading_values, half_lives);
+  if constexpr (Ar::reading) {
+    ar.check(kinds.size() == values.size() && fading_values.size() == half_lives.size(), "slots of a key");
+    for (std::size_t i = 0; i < kinds.size(); ++i) key.layout.slot(kinds[i], values[i]);
+    for (std::size_t i = 0; i < half_lives.size(); ++i) key.fadings.push_back({fading_values[i], half_lives[i]});
+    ar.check(key.layout.slots.size() == kinds.size(), "slots of a key (twice)");
+  }
+}
+
+/// True when all that was saved has a place here.
+inline bool is_part_of(const WindowShape::Key& saved, const WindowShape::Key& key) noexcept {
+  const auto has = [](const auto& all, const auto& same) { return std::find_if(all.begin(), all.end(), same) != all.end(); };
+  if (saved.hop != key.hop || saved.fades() != key.fades()) return false;
+  for (const Slot& slot : saved.layout.slots)
+    if (!has(key.layout.slots, [&](const Slot& mine) { return mine.kind == slot.kind && mine.value == slot.value; })) return false;
+  for (const WindowShape::Fading& fading : saved.fadings)
+    if (!has(key.fadings, [&](const WindowShape::Fading& mine) { return mine == fading; })) return false;
+  return true;
+}
+
+// An entity as words: its head, then its cells, oldest first. Where a partial aggregate has a sketch, the number of its entries stands for
+// it, and they follow the partial aggregate, four a word.
+
+inline void append_partial(const PartialLayout& layout, const std::uint64_t* partial, std::vector<std::uint64_t>& words) {
+  const std::size_t begin = words.size();
+  words.insert(words.end(), partial, partial + layout.words);
+  for (const Slot& slot : layout.slots) {
+    if (slot.kind != SlotKind::distinct) continue;
+    std::size_t entries = 0;
+    each_distinct(partial[slot.offset], [&](DistinctEntry entry) {
+      if (entries % 4 == 0) words.push_back(0);
+      words.back() |= static_cast<std::uint64_t>(entry) << (16 * (entries % 4));
+      ++entries;
+    });
+    words[begin + slot.offset] = entries;
+  }
+}
+
+inline std::vector<std::uint64_t> words_of_entity(const WindowShape::Key& key, const Entity& entity) {
+  std::vector<std::uint64_t> words;
+  if (key.tiles()) append_partial(key.layout, entity.head, words);
+  if (key.fades()) words.assign(entity.head, entity.head + key.head_words);
+  if (entity.root == nullptr) return words;
+  each_cell(key, entity.root, entity.height, [&](std::int64_t time, const std::uint64_t* cell) {
+    words.push_back(static_cast<std::uint64_t>(time));
+    if (key.tiles()) {
+      append_partial(key.layout, cell, words);
+    } else {
+      words.insert(words.end(), cell, cell + key.values);
+    }
+  });
+  return words;
+}
+
+/// Takes the words of an entity apart, that a key with fewer slots or values may have written. Nothing is trusted: each step says whether
+/// a stream can have led there.
+class EntityWords {
+ public:
+  /// `saved`: as the key was when it was saved; its slots and values are among those of `key`.
+  EntityWords(std::span<const std::uint64_t> words, const WindowShape::Key& saved, const WindowShape::Key& key, BlockPool& pool)
+      : left_(words), saved_(saved), key_(key), pool_(pool), cell_(std::max<std::size_t>(key.values, key.layout.words)) {}
+  EntityWords(const EntityWords&) = delete;
+  EntityWords& operator=(const EntityWords&) = delete;
+  ~EntityWords() {
+    if (holds_sketches_) key_.layout.release(cell_.data(), pool_);
+  }
+
+  bool done() const noexcept { return left_.empty(); }
+  const std::uint64_t* cell() const noexcept { return cell_.data(); }
+  std::int64_t time() const noexcept { return time_; }
+
+  bool next_time() noexcept {
+    if (left_.empty()) return false;
+    time_ = static_cast<std::int64_t>(left_[0]);
+    left_ = left_.subspan(1);
+    return true;
+  }
+
+  /// The values of an event.
+  bool next_values() noexcept {
+    if (left_.size() < saved_.values) return false;
+    for (std::size_t v = 0; v < key_.values; ++v) cell_[v] = v < saved_.values ? left_[v] : key_.missing(v);
+    left_ = left_.subspan(saved_.values);
+    return true;
+  }
+
+  /// Sums that fade.
+  bool next_fadings(std::uint64_t* head) noexcept {
+    if (left_.size() != 2 * saved_.fadings.size()) return false;
+    for (std::size_t i = 0; i < left_.size(); ++i) {
+      if (!is_usable(number_in(left_[i]) * 1e-100)) return false;
+      const auto found = std::find(key_.fadings.begin(), key_.fadings.end(), saved_.fadings[i / 2]);
+      head[2 * (found - key_.fadings.begin()) + static_cast<std::ptrdiff_t>(i % 2)] = left_[i];
+    }
+    left_ = {};
+    return true;
+  }
+
+  bool next_partial() noexcept {
+    const std::size_t size = saved_.layout.words;
+    if (left_.size() < size) return false;
+    const auto from = left_.first(size);
+    left_ = left_.subspan(size);
+    if (holds_sketches_) key_.layout.release(cell_.data(), pool_);
+    holds_sketches_ = true;
+    key_.layout.clear(cell_.data());
+    cell_[0] = from[0];
+    if (from[0] > most_events) return false;
+    for (const Slot& slot : saved_.layout.slots) {
+      const Slot& mine = *std::find_if(key_.layout.slots.begin(), key_.layout.slots.end(),
+                                       [&](const Slot& each) { return each.kind == slot.kind && each.value == slot.value; });
+      if (slot.kind == SlotKind::distinct) {
+        if (!next_sketch(from[slot.offset], cell_[mine.offset])) return false;
+      } else {
+        std::copy_n(from.data() + slot.offset, words_of(slot.kind), cell_.data() + mine.offset);
+        if (!plausible(mine)) return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::uint64_t most_events = std::uint64_t{1} << 40U;
+  static constexpr std::int64_t latest = Watermark::longest.count();
+
+  bool next_sketch(std::uint64_t entries, std::uint64_t& sketch) noexcept {
+    if (entries > distinct_registers || left_.size() < (entries + 3) / 4) return false;
+    DistinctEntry before = 0;
+    for (std::size_t i = 0; i < entries; ++i) {
+      const auto entry = static_cast<DistinctEntry>(left_[i / 4] >> (16 * (i % 4)));
+      const unsigned rank = entry & 63U;
+      if (rank == 0 || rank > 65 - distinct_precision || (i > 0 && (entry >> 6U) <= (before >> 6U))) return false;
+      before = entry;
+      add_distinct(sketch, entry, key_.layout.first_distinct_class, pool_);
+    }
+    left_ = left_.subspan((entries + 3) / 4);
+    return true;
+  }
+
+  bool plausible(const Slot& slot) const noexcept {
+    const std::uint64_t* const word = cell_.data() + slot.offset;
+    const auto key = static_cast<std::int64_t>(*word);
+    const double most = 1.0000001e15 * static_cast<double>(cell_[0]);
+    switch (slot.kind) {
+      case SlotKind::usable: return *word <= cell_[0];
+      case SlotKind::sum: return wide_to_double(word) <= most && wide_to_double(word) >= -most;
+      case SlotKind::newest: return key == no_highest || (key <= latest && key >= -latest);
+      case SlotKind::lowest: return key == no_lowest || is_usable(unordered(key));
+      case SlotKind::highest: return key == no_highest || is_usable(unordered(key));
+      default: return true;
+    }
+  }
+
+  std::span<const std::uint64_t> left_;
+  const WindowShape::Key& saved_;
+  const WindowShape::Key& key_;
+  BlockPool& pool_;
+  std::vector<std::uint64_t> cell_;
+  std::int64_t time_ = 0;
+  bool holds_sketches_ = false;
+};
+
+/// Fills an entity that was just made. "" or what no stream can have fed.
+inline const char* restore_entity(EntityShard& shard, Entity& entity, std::int64_t newest, std::span<const std::uint64_t> words,
+                                  const WindowShape::Key& saved, const WindowShape& shape) {
+  const WindowShape::Key& key = shape.keys[entity.key];
+  EntityFeed feed(shard, entity, shape);
+  EntityWords reader(words, saved, key, shard.blocks);
+  entity.newest = newest;
+  entity.fed = true;
+  if (key.fades()) return reader.next_fadings(entity.head) ? "" : "sums of an entity";
+  if (key.tiles()) {
+    if (!reader.next_partial()) return "newest instant of an entity";
+    key.layout.merge(entity.head, reader.cell(), &shard.blocks, std::true_type{});
+  }
+  std::int64_t before = -2 * Watermark::longest.count();
+  while (!reader.done()) {
+    const bool whole = reader.next_time() && (key.tiles() ? reader.next_partial() : reader.next_values());
+    if (!whole) return "events of an entity";
+    const std::int64_t time = reader.time();
+    if (time < before || (key.tiles() && time == before) || time > newest || key.cell_of(time) != time) return "time of an event";
+    before = time;
+    feed.put({time, time, reader.cell(), key.tiles()});
+  }
+  feed.advance(newest);
+  return "";
+}
+
+/// Adds what another entity of this key holds. Nobody else has to do with either.
+inline void merge_entity(EntityShard& shard, Entity& entity, const Entity& other, const WindowShape& shape) {
+  const WindowShape::Key& key = shape.keys[entity.key];
+  EntityFeed feed(shard, entity, shape);
+  if (key.fades()) {
+    std::vector<std::uint64_t> sums(other.head, other.head + key.head_words);
+    merge_fading(key, entity, other, sums.data());
+    entity.fed = true;
+    return;
+  }
+  if (entity.fed && other.newest > entity.newest) feed.close_instant();
+  feed.advance(other.newest);
+  entity.fed = true;
+  if (other.root != nullptr)
+    each_cell(key, other.root, other.height, [&](std::int64_t time, const std::uint64_t* cell) {
+      feed.put({time, time, cell, key.tiles()});
+    });
+  if (!key.tiles()) return;
+  if (other.newest == entity.newest) {
+    key.layout.merge(entity.head, other.head, &shard.blocks, std::true_type{});
+  } else {
+    feed.put({key.cell_of(other.newest), other.newest, other.head, true});
+  }
+}
+
+}  // namespace rtml::detail

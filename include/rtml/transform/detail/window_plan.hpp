@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/time.hpp"
+#include "rtml/transform/detail/window_reader.hpp"
+#include "rtml/transform/detail/window_shape.hpp"
+
+namespace rtml {
+
+/// One window of a key, as a feature set declares it.
+struct WindowColumn {
+  WindowFunction function = WindowFunction::count;
+  Duration span{};          ///< in (0, 36500 days]; of what fades, its half-life
+  bool hopping = false;     ///< ends where its newest whole tile ends
+  std::size_t value = 0;    ///< which of the key's
+  std::size_t columns = 1;  ///< more for `last` only
+  std::size_t place = 0;    ///< of its first column among those of the set
+};
+
+/// Windows that share their entities: of one key field, and one resolution.
+struct WindowKey {
+  std::uint64_t id = 0;               ///< says which it is, so that restored state finds it
+  Duration hop{0};                    ///< 0: events are kept; else tiles of this length
+  bool fading = false;                ///< sums that fade, without events
+  std::vector<std::uint64_t> values;  ///< id of each value
+  std::vector<WindowColumn> windows;
+};
+
+namespace detail {
+
+/// How entities of a key lie in memory, and how its windows are read from them.
+struct WindowPlan {
+  WindowShape::Key shape;
+  WindowReader reader;
+
+  WindowPlan(const WindowKey& key, std::int64_t lateness) {
+    shape.hop = key.fading ? 0 : key.hop.count();
+    shape.values = key.values.size();
+    for (const WindowColumn& window : key.windows) {
+      WindowAnswer answer{.function = window.function, .place = window.place, .columns = window.columns};
+      if (key.fading) {
+        add_fading(window, answer);
+      } else {
+        bind(window, answer);
+        add_to_span(window, answer);
+        shape.retention = std::max(shape.retention, window.span.count() + lateness);
+      }
+    }
+    require("EntityWindows", "numbers of one key", shape.layout.words, shape.layout.words <= WindowReader::most_words,
+            "at most 4096: fewer values or functions");
+  }
+
+ private:
+  void add_fading(const WindowColumn& window, WindowAnswer& answer) {
+    const bool counts = window.function == WindowFunction::count;
+    const WindowShape::Fading fading{counts ? none : static_cast<std::uint32_t>(window.value), window.span.count()};
+    const auto found = std::find(shape.fadings.begin(), shape.fadings.end(), fading);
+    answer.first = static_cast<std::uint32_t>(found - shape.fadings.begin());
+    if (found == shape.fadings.end()) shape.fadings.push_back(fading);
+    reader.answers.resize(1);
+    reader.answers[0].push_back(answer);
+  }
+
+  /// Finds the slots that a window reads.
+  void bind(const WindowColumn& window, WindowAnswer& answer) {
+    const auto slot = [&](SlotKind kind) { return shape.layout.slot(kind, kind == SlotKind::newest ? 0 : window.value); };
+    switch (window.function) {
+      case WindowFunction::count:
+      case WindowFunction::rate: break;
+      case WindowFunction::time_since_last: answer.first = slot(SlotKind::newest); break;
+      case WindowFunction::sum: answer.first = slot(SlotKind::sum); break;
+      case WindowFunction::variance: answer.squares = slot(SlotKind::squares); [[fallthrough]];
+      case WindowFunction::mean:
+        answer.first = slot(SlotKind::sum);
+        answer.usable = slot(SlotKind::usable);
+        break;
+      case WindowFunction::lowest: answer.first = slot(SlotKind::lowest); break;
+      case WindowFunction::highest: answer.first = slot(SlotKind::highest); break;
+      case WindowFunction::distinct:
+        answer.first = slot(SlotKind::distinct);
+        answer.usable = static_cast<std::uint32_t>(window.value);
+        break;
+      case WindowFunction::last: answer.first = static_cast<std::uint32_t>(window.value); break;
+    }
+  }
+
+  void add_to_span(const WindowColumn& window, const WindowAnswer& answer) {
+    std::size_t s = 0;
+    while (s < shape.spans.size() && !(shape.spans[s].length == window.span.count() && shape.spans[s].hopping == window.hopping)) ++s;
+    if (s == shape.spans.size()) {
+      shape.spans.push_back({window.span.count(), window.hopping});
+      reader.answers.emplace_back();
+    }
+    reader.answers[s].push_back(answer);
+  }
+};
+
+}  // namespace detail
+}  // namespace rtml
