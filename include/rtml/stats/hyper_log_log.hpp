@@ -115,7 +115,7 @@ class HyperLogLog {
     if (sparse_.size() * sizeof(std::uint32_t) < registers()) return;
     dense_.assign(registers(), 0);
     for (const std::uint32_t each : sparse_) raise_register(each);
-    sparse_ = {};
+    sparse_ = std::vector<std::uint32_t>();
   }
 
   void raise_register(std::uint32_t entry) noexcept {
