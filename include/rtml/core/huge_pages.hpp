@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -26,9 +27,15 @@ struct HugePageAllocator {
   T* allocate(std::size_t n) {
     if (n * sizeof(T) < 2 * page) return std::allocator<T>().allocate(n);
     void* memory = ::operator new(n * sizeof(T), std::align_val_t(page));
-#if defined(__linux__)
-    ::madvise(memory, n * sizeof(T), MADV_HUGEPAGE);  // advice: without it, or refused, the pages are small ones
-#endif
+    advise(memory, n);
+    return static_cast<T*>(memory);
+  }
+
+  /// nullptr when there is no memory.
+  T* try_allocate(std::size_t n) noexcept requires std::is_trivial_v<T> {
+    if (n * sizeof(T) < 2 * page) return static_cast<T*>(::operator new(n * sizeof(T), std::nothrow));
+    void* memory = ::operator new(n * sizeof(T), std::align_val_t(page), std::nothrow);
+    advise(memory, n);
     return static_cast<T*>(memory);
   }
 
@@ -41,6 +48,13 @@ struct HugePageAllocator {
   }
 
   friend bool operator==(const HugePageAllocator& /*a*/, const HugePageAllocator& /*b*/) noexcept { return true; }
+
+ private:
+  static void advise([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t n) noexcept {
+#if defined(__linux__)
+    if (memory != nullptr) ::madvise(memory, n * sizeof(T), MADV_HUGEPAGE);  // advice: without it, or refused, the pages are small ones
+#endif
+  }
 };
 
 }  // namespace rtml

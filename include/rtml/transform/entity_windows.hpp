@@ -107,15 +107,18 @@ class EntityWindows {
   /// A consistent cut over all entities: everybody else waits.
   Lock lock_all() const noexcept { return lock(shard_count_ == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shard_count_) - 1); }
 
-  /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These two fetch ahead: the first at any time, early; the
-  /// second when the entity's lock is held, some time before `read`.
+  /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These fetch ahead: the first at any time, early; the others
+  /// when the entity's lock is held, some time before `read`.
   void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
+  void prefetch_entity(std::size_t key, std::uint64_t entity) const noexcept {
+    if (const detail::Entity* found = shards_[shard_of(entity)].find(entity, key)) __builtin_prefetch(found);
+  }
   void prefetch_cells(std::size_t key, std::uint64_t entity) const noexcept {
     const detail::EntityShard& shard = shards_[shard_of(entity)];
     const detail::Entity* found = shard.find(entity, key);
     if (found == nullptr) return;
-    shard.prefetch_neighbours(*found);
     detail::prefetch(*found, shape_.keys[key]);
+    shard.prefetch_neighbours(*found);
   }
 
   /// Writes the key's windows as of `at` into their places in `out`, which is as long as the columns of all keys. An entity that is not here
@@ -233,7 +236,7 @@ class EntityWindows {
       require(type, "hop (us)", key.hop.count(), key.hop >= Duration(0) && key.hop <= longest, "in [0, 36500 days]");
       for (const WindowColumn& window : key.windows) {
         require(type, "span (us)", window.span.count(), window.span > Duration(0) && window.span <= longest, "in (0, 36500 days]");
-        require(type, "span (us)", window.span.count(), key.fading || window.span >= key.hop, "a hop at least");
+        require(type, "span (us)", window.span.count(), window.fading || window.span >= key.hop, "a hop at least");
       }
     }
   }
@@ -290,7 +293,7 @@ class EntityWindows {
       const detail::WindowShape::Key& mine = shape_.keys[k];
       const detail::WindowShape::Key& theirs = other.shape_.keys[k];
       if (keys_[k].id != other.keys_[k].id || keys_[k].values != other.keys_[k].values) return false;
-      if (mine.hop != theirs.hop || mine.layout.slots != theirs.layout.slots || mine.fadings != theirs.fadings) return false;
+      if (mine.hop != theirs.hop || mine.layout.slots != theirs.layout.slots || mine.fadings != theirs.fadings || mine.keeps_cells != theirs.keeps_cells) return false;
     }
     return true;
   }

@@ -63,6 +63,8 @@ class FeatureProgram {
       if (const auto entity = key.entity(event)) shards |= windows.shard_bit(*entity);
     auto lock = windows.lock(shards);
     for (std::size_t k = 0; k < keys.size(); ++k)
+      if (const auto entity = keys[k].entity(event)) windows.prefetch_entity(k, *entity);
+    for (std::size_t k = 0; k < keys.size(); ++k)
       if (const auto entity = keys[k].entity(event)) windows.prefetch_cells(k, *entity);
     return lock;
   }

@@ -37,14 +37,6 @@ struct Cursor {
   Time at;
 };
 
-/// How windows keep the past: as events, as tiles, or as sums that fade.
-struct Resolution {
-  Duration hop{0};
-  bool fading = false;
-
-  friend bool operator==(const Resolution&, const Resolution&) = default;
-};
-
 /// A key of windows and the values that they are about, as the set reads them of an event.
 template <class Event>
 struct BoundKey {
@@ -86,11 +78,17 @@ class Binding {
     return time_version_.empty() ? "" : "@" + time_version_;
   }
 
+  /// Of windows over events (hop 0) or tiles of that hop; `fading`: of sums that fade, which are kept beside either.
   template <class A>
-  std::size_t key(const Field<A>& field, const std::string& label, const Resolution& resolution) {
+  std::size_t key(const Field<A>& field, const std::string& label, Duration hop, bool fading) {
     const std::string identity = field.identity();
-    for (std::size_t k = 0; k < keys.size(); ++k)
-      if (keys[k].identity == identity && Resolution{keys[k].shape.hop, keys[k].shape.fading} == resolution) return k;
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      if (keys[k].identity != identity) continue;
+      const auto& windows = keys[k].shape.windows;
+      const bool fades = std::all_of(windows.begin(), windows.end(), [](const WindowColumn& window) { return window.fading; });
+      if (fades && !fading) keys[k].shape.hop = hop;
+      if (fading || keys[k].shape.hop == hop) return k;
+    }
     require("FeatureSet", "keys of windows", keys.size() + 1, keys.size() < EntityWindows::max_keys,
             "at most 16: fields, each counted for every hop");
     BoundKey<Event>& made = keys.emplace_back();
@@ -99,8 +97,7 @@ class Binding {
       return entity_of(std::invoke(accessor, event), seed);
     };
     made.shape.id = hash_bytes(label);
-    made.shape.hop = resolution.hop;
-    made.shape.fading = resolution.fading;
+    made.shape.hop = hop;
     return keys.size() - 1;
   }
 

@@ -5,10 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <new>
 #include <span>
 #include <utility>
 #include <vector>
+
+#include "rtml/core/huge_pages.hpp"
 
 namespace rtml::detail {
 
@@ -30,7 +31,10 @@ class BlockPool {
   BlockPool(const BlockPool&) = delete;
   BlockPool& operator=(const BlockPool&) = delete;
   ~BlockPool() {
-    while (chunks_ != nullptr) delete[] std::exchange(chunks_, next(chunks_));
+    while (chunks_ != nullptr) {
+      std::uint64_t* const chunk = std::exchange(chunks_, next(chunks_));
+      memory().deallocate(chunk, static_cast<std::size_t>(chunk[1]));
+    }
   }
 
   /// One size for each class of blocks. @pre called once, before use
@@ -74,7 +78,10 @@ class BlockPool {
   };
 
   static constexpr std::size_t smallest_chunk = 256;  // words; doubled each time
-  static constexpr std::size_t largest_chunk = std::size_t{1} << 15U;
+  static constexpr std::size_t largest_chunk = std::size_t{1} << 19U;  // 4 MiB: two huge pages, for reads are random
+  static constexpr std::size_t chunk_head = 2;                         // {the chunk before, words}
+
+  static HugePageAllocator<std::uint64_t> memory() noexcept { return {}; }
 
   static std::uint64_t* next(const std::uint64_t* block) noexcept {
     std::uint64_t* following = nullptr;
@@ -93,13 +100,14 @@ class BlockPool {
 
   /// What is left of the last one is lost.
   bool open_chunk(std::size_t words) noexcept {
-    const std::size_t room = std::max(chunk_, words + 1);
-    auto* chunk = new (std::nothrow) std::uint64_t[room];
+    const std::size_t room = std::max(chunk_, words + chunk_head);
+    std::uint64_t* const chunk = memory().try_allocate(room);
     if (chunk == nullptr) return false;
     std::memcpy(chunk, &chunks_, sizeof(chunks_));
+    chunk[1] = room;
     chunks_ = chunk;
-    at_ = chunk + 1;
-    left_ = room - 1;
+    at_ = chunk + chunk_head;
+    left_ = room - chunk_head;
     bytes.add(room * sizeof(std::uint64_t));
     chunk_ = std::min(2 * chunk_, largest_chunk);
     return true;

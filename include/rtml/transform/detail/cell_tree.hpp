@@ -14,8 +14,8 @@ namespace rtml::detail {
 // An entity's cells (events or tiles) in the order of their time: a B+ tree, each child with the partial aggregate of what lies below it.
 // Adding a cell anywhere, early or late, costs O(log n), and so does reading any span of time; nothing is computed anew from the events.
 // Nodes are full as long as time goes forward. Cells leave at the front only, so only the first nodes of each level may be less than half
-// full, and the height stays that of a B-tree. The partial aggregates of these first nodes are not kept up as cells leave: who reads goes
-// down there instead.
+// full, and the height stays that of a B-tree. As events leave, the partial aggregates of these first nodes are not kept up: who reads goes down
+// there instead. As tiles leave, which is seldom, they are.
 // After K. Tangwongsan, M. Hirzel, S. Schneider, "Optimal and general out-of-order sliding-window aggregation", VLDB 2019, without its finger:
 // with 2^20 cells the height is 5 to 7, and in order the way down is the right edge, which is in the cache.
 //
@@ -68,7 +68,7 @@ void visit_cells(const WindowShape::Key& key, const std::uint64_t* block, unsign
 template <class Visit>
 void visit_cells(const WindowShape::Key& key, const Entity& entity, std::int64_t from, std::int64_t to, Visit& visit) noexcept {
   if (entity.root == nullptr) return;
-  visit_cells(key, entity.root, entity.height, true, from, to, key.cell_of(entity.newest), visit);
+  visit_cells(key, entity.root, entity.height, !key.tiles(), from, to, key.cell_of(entity.newest), visit);
 }
 
 /// Calls visit(time, words) for each cell, oldest first.
@@ -326,6 +326,7 @@ class CellTree {
       for (std::size_t i = 0; i < gone; ++i) key_.layout.release(entry(leaf, 0, i) + 1, pool_);
     *leaf -= gone;
     std::memmove(leaf + 1, entry(leaf, 0, gone), count_of(leaf) * key_.cell_words * sizeof(std::uint64_t));
+    if (key_.tiles()) sum_up_edge(entity_.root, entity_.height);
   }
 
   void drop_leaf() noexcept {
@@ -338,6 +339,14 @@ class CellTree {
       --entity_.height;
       entity_.leaf_log2 = 4;
     }
+    if (key_.tiles()) sum_up_edge(entity_.root, entity_.height);
+  }
+
+  /// The partial aggregates of the first nodes, of which cells have gone.
+  void sum_up_edge(std::uint64_t* block, unsigned height) noexcept {
+    if (height == 0) return;
+    sum_up_edge(child_of(block + 1), height - 1);
+    sum_up_again(block + 1, height - 1);
   }
 
   void drop_first(std::uint64_t* block, unsigned height) noexcept {

@@ -137,34 +137,38 @@ inline void release_distinct(std::uint64_t& word, std::size_t first_class, Block
   word = 0;
 }
 
-/// The union of sketches, on the stack while a window is read.
+/// The union of sketches, on the stack while a window is read. While none was dense it knows which registers it has.
 class DistinctUnion {
  public:
-  void add(DistinctEntry entry) noexcept { sketch::raise(registers_.data(), entry); }
+  void add(DistinctEntry entry) noexcept {
+    std::uint8_t& rank = registers_[entry >> 6U];
+    if (rank == 0) used_[size_++] = static_cast<DistinctEntry>(entry >> 6U);
+    rank = std::max(rank, static_cast<std::uint8_t>(entry & 63U));
+  }
 
   void add_sketch(std::uint64_t word) noexcept {
     if (word != 0 && !sketch::is_inline(word) && sketch::class_of(sketch::block_of(word)) == distinct_dense) {
       const std::uint8_t* const others = sketch::registers_of(sketch::block_of(word));
       for (std::size_t i = 0; i < distinct_registers; ++i) registers_[i] = std::max(registers_[i], others[i]);
+      dense_ = true;
       return;
     }
     each_distinct(word, [&](DistinctEntry entry) noexcept { add(entry); });
   }
 
   double estimate() const noexcept {
+    if (dense_ || size_ > distinct_registers / 4) return stats::detail::hyper_log_log_estimate(registers_.data(), registers_.size());
     double harmonic = 0.0;
-    std::size_t used = 0;
-    for (const std::uint8_t rank : registers_) {
-      if (rank == 0) continue;
-      harmonic += stats::detail::power_of_half(rank);
-      ++used;
-    }
-    return stats::detail::hyper_log_log_estimate(static_cast<double>(distinct_registers), static_cast<double>(distinct_registers - used),
-                                                 harmonic);
+    for (std::size_t i = 0; i < size_; ++i) harmonic += stats::detail::power_of_half(registers_[used_[i]]);
+    constexpr auto all = static_cast<double>(distinct_registers);
+    return stats::detail::hyper_log_log_estimate(all, all - static_cast<double>(size_), harmonic);
   }
 
  private:
   std::array<std::uint8_t, distinct_registers> registers_{};
+  std::array<DistinctEntry, distinct_registers> used_;  // [size]
+  std::size_t size_ = 0;
+  bool dense_ = false;
 };
 
 }  // namespace rtml::detail

@@ -20,39 +20,28 @@ class EntityFeed {
 
   /// An event that is not too late. `values`: [values of the key] as PartialLayout::add takes them.
   void add(std::int64_t time, const std::uint64_t* values) noexcept {
-    if (key_.fades()) {
-      add_fading(key_, entity_, time, values);
-    } else if (!key_.tiles()) {
-      advance(time);
-      put({time, time, values, false});
-    } else {
-      if (!entity_.fed || time > entity_.newest) {
-        close_instant();
-        advance(time);
-      }
-      if (time == entity_.newest) {
-        key_.layout.add(entity_.head, time, values, &shard_.blocks, std::true_type{});
-      } else {
-        put({key_.cell_of(time), time, values, false});
-      }
+    if (!entity_.fed || time > entity_.newest) go_to(time);
+    add_fading(key_, entity_, time, values);
+    if (key_.tiles() && time == entity_.newest) {
+      key_.layout.add(entity_.head, time, values, &shard_.blocks, std::true_type{});
+    } else if (key_.keeps_cells) {
+      put({key_.cell_of(time), time, values, false});
     }
     entity_.fed = true;
   }
 
-  /// Sees to it that `time` is the newest instant, or before it, and lets go of what is too old for every window. @pre the newest instant was
-  /// closed, when it is before `time`
-  void advance(std::int64_t time) noexcept {
-    entity_.newest = entity_.fed ? std::max(entity_.newest, time) : time;
-    tree_.expire(key_.cell_of(entity_.newest - key_.retention));
+  /// A new newest instant begins: the one before enters its tile, what fades goes on to it, and what is too old for every window goes.
+  /// @pre it is later than the one before, when there was one
+  void go_to(std::int64_t time) noexcept {
+    if (entity_.fed) {
+      close_instant();
+      fade_to(key_, entity_, time);
+    }
+    entity_.newest = time;
+    expire();
   }
 
-  /// The newest instant of tiles enters its tile: a later one begins.
-  void close_instant() noexcept {
-    if (entity_.head == nullptr || *entity_.head == 0) return;
-    put({key_.cell_of(entity_.newest), entity_.newest, entity_.head, true});
-    key_.layout.release(entity_.head, shard_.blocks);
-    key_.layout.clear(entity_.head);
-  }
+  void expire() noexcept { tree_.expire(key_.cell_of(entity_.newest - key_.retention)); }
 
   /// An event into its place, or a partial aggregate into its tile.
   void put(const CellInput& input) noexcept {
@@ -65,6 +54,13 @@ class EntityFeed {
   }
 
  private:
+  void close_instant() noexcept {
+    if (!key_.tiles() || *entity_.head == 0) return;
+    put({key_.cell_of(entity_.newest), entity_.newest, entity_.head, true});
+    key_.layout.release(entity_.head, shard_.blocks);
+    key_.layout.clear(entity_.head);
+  }
+
   EntityShard& shard_;
   Entity& entity_;
   const WindowShape& shape_;

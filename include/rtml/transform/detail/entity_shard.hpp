@@ -51,11 +51,8 @@ class alignas(64) EntityShard {
 
   Entity* find(std::uint64_t hash, std::size_t key) const noexcept {
     if (slots_ == nullptr) return nullptr;
-    for (std::uint64_t at = hash & slot_mask_; slots_[at].entity != none; at = (at + 1) & slot_mask_) {
-      if (slots_[at].hash != hash) continue;
-      Entity& found = entity(slots_[at].entity);
-      if (found.key == key) return &found;
-    }
+    for (std::uint64_t at = hash & slot_mask_; slots_[at].entity != none; at = (at + 1) & slot_mask_)
+      if (slots_[at].hash == hash && slots_[at].key == key) return &entity(slots_[at].entity);
     return nullptr;
   }
 
@@ -85,7 +82,7 @@ class alignas(64) EntityShard {
     made.head = head;
     made.index = index;
     made.key = static_cast<std::uint16_t>(key);
-    insert_slot(hash, index);
+    insert_slot(made);
     link_newest(index);
     counters.entities.add(1);
     return &made;
@@ -116,6 +113,7 @@ class alignas(64) EntityShard {
   struct Slot {
     std::uint64_t hash = 0;
     std::uint32_t entity = none;
+    std::uint32_t key = 0;
   };
 
   Entity& entity(std::uint32_t index) const noexcept { return chunks_[index / chunk_size][index % chunk_size]; }
@@ -139,14 +137,14 @@ class alignas(64) EntityShard {
     counters.bytes.add((wanted - slots) * sizeof(Slot));
     slots_ = std::move(larger);
     slot_mask_ = wanted - 1;
-    for (std::uint32_t i = oldest_; i != none; i = entity(i).newer) insert_slot(entity(i).hash, i);
+    for (std::uint32_t i = oldest_; i != none; i = entity(i).newer) insert_slot(entity(i));
     return true;
   }
 
-  void insert_slot(std::uint64_t hash, std::uint32_t index) noexcept {
-    std::uint64_t at = hash & slot_mask_;
+  void insert_slot(const Entity& held) noexcept {
+    std::uint64_t at = held.hash & slot_mask_;
     while (slots_[at].entity != none) at = (at + 1) & slot_mask_;
-    slots_[at] = {hash, index};
+    slots_[at] = {held.hash, held.index, held.key};
   }
 
   std::uint64_t place_of(const Entity& wanted) const noexcept {

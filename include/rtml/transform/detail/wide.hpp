@@ -34,14 +34,20 @@ inline std::array<std::uint64_t, sum_words> wide_value(Signed128 fixed) noexcept
   return {static_cast<std::uint64_t>(bits), static_cast<std::uint64_t>(bits >> 64U), fixed < 0 ? ~std::uint64_t{0} : 0};
 }
 
-/// to += a b of `n` and `m` words without sign; `to` is wide enough.
-inline void add_product(std::uint64_t* to, std::size_t words, const std::uint64_t* a, std::size_t n, const std::uint64_t* b,
-                        std::size_t m) noexcept {
-  for (std::size_t i = 0; i < n; ++i) {
+/// to [T] += a [N] * b [M], without sign. @pre T >= N + M, or the sum has room in T words
+template <std::size_t T, std::size_t N, std::size_t M>
+void add_product(std::uint64_t* to, const std::uint64_t* a, const std::uint64_t* b) noexcept {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (a[i] == 0) continue;
     Word128 carry = 0;
-    for (std::size_t j = 0; i + j < words; ++j) {
-      carry += static_cast<Word128>(a[i]) * (j < m ? b[j] : 0) + to[i + j];
+    for (std::size_t j = 0; j < M && i + j < T; ++j) {
+      carry += static_cast<Word128>(a[i]) * b[j] + to[i + j];
       to[i + j] = static_cast<std::uint64_t>(carry);
+      carry >>= 64U;
+    }
+    for (std::size_t at = i + M; at < T && carry != 0; ++at) {
+      carry += to[at];
+      to[at] = static_cast<std::uint64_t>(carry);
       carry >>= 64U;
     }
   }
@@ -51,7 +57,7 @@ inline std::array<std::uint64_t, square_words> wide_square(Signed128 fixed) noex
   const auto size = static_cast<Word128>(fixed < 0 ? -fixed : fixed);
   const std::uint64_t words[2] = {static_cast<std::uint64_t>(size), static_cast<std::uint64_t>(size >> 64U)};
   std::array<std::uint64_t, square_words> square{};
-  add_product(square.data(), square.size(), words, 2, words, 2);
+  add_product<square_words, 2, 2>(square.data(), words, words);
   return square;
 }
 
@@ -73,9 +79,9 @@ inline double variance_of(std::uint64_t n, const std::uint64_t* sum, const std::
   }
   constexpr std::size_t words = 2 * sum_words;
   std::array<std::uint64_t, words> spread{};
-  add_product(spread.data(), words, size.data(), sum_words, size.data(), sum_words);
+  add_product<words, sum_words, sum_words>(spread.data(), size.data(), size.data());
   for (std::uint64_t& word : spread) word = ~word;  // -S^2 - 1
-  add_product(spread.data(), words, squares, square_words, &n, 1);
+  add_product<words, square_words, 1>(spread.data(), squares, &n);
   constexpr std::uint64_t one[words] = {1};
   add_wide<words>(spread.data(), one);
   double all = 0.0;

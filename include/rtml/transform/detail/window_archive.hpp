@@ -28,7 +28,7 @@ void archive_shape(Self& key, Ar& ar) {
     fading_values.push_back(fading.value);
     half_lives.push_back(fading.half_life);
   }
-  ar(key.hop, kinds, values, fading_values, half_lives);
+  ar(key.hop, key.keeps_cells, kinds, values, fading_values, half_lives);
   if constexpr (Ar::reading) {
     ar.check(kinds.size() == values.size() && fading_values.size() == half_lives.size(), "slots of a key");
     for (std::size_t i = 0; i < kinds.size(); ++i) key.layout.slot(kinds[i], values[i]);
@@ -40,7 +40,7 @@ void archive_shape(Self& key, Ar& ar) {
 /// True when all that was saved has a place here.
 inline bool is_part_of(const WindowShape::Key& saved, const WindowShape::Key& key) noexcept {
   const auto has = [](const auto& all, const auto& same) { return std::find_if(all.begin(), all.end(), same) != all.end(); };
-  if (saved.hop != key.hop || saved.fades() != key.fades()) return false;
+  if (saved.keeps_cells && (saved.hop != key.hop || !key.keeps_cells)) return false;
   for (const Slot& slot : saved.layout.slots)
     if (!has(key.layout.slots, [&](const Slot& mine) { return mine.kind == slot.kind && mine.value == slot.value; })) return false;
   for (const WindowShape::Fading& fading : saved.fadings)
@@ -69,7 +69,7 @@ inline void append_partial(const PartialLayout& layout, const std::uint64_t* par
 inline std::vector<std::uint64_t> words_of_entity(const WindowShape::Key& key, const Entity& entity) {
   std::vector<std::uint64_t> words;
   if (key.tiles()) append_partial(key.layout, entity.head, words);
-  if (key.fades()) words.assign(entity.head, entity.head + key.head_words);
+  words.insert(words.end(), entity.head + key.fadings_at(), entity.head + key.head_words);
   if (entity.root == nullptr) return words;
   each_cell(key, entity.root, entity.height, [&](std::int64_t time, const std::uint64_t* cell) {
     words.push_back(static_cast<std::uint64_t>(time));
@@ -116,13 +116,14 @@ class EntityWords {
 
   /// Sums that fade.
   bool next_fadings(std::uint64_t* head) noexcept {
-    if (left_.size() != 2 * saved_.fadings.size()) return false;
-    for (std::size_t i = 0; i < left_.size(); ++i) {
+    const std::size_t size = 2 * saved_.fadings.size();
+    if (left_.size() < size) return false;
+    for (std::size_t i = 0; i < size; ++i) {
       if (!is_usable(number_in(left_[i]) * 1e-100)) return false;
       const auto found = std::find(key_.fadings.begin(), key_.fadings.end(), saved_.fadings[i / 2]);
-      head[2 * (found - key_.fadings.begin()) + static_cast<std::ptrdiff_t>(i % 2)] = left_[i];
+      head[key_.fadings_at() + 2 * static_cast<std::size_t>(found - key_.fadings.begin()) + i % 2] = left_[i];
     }
-    left_ = {};
+    left_ = left_.subspan(size);
     return true;
   }
 
@@ -198,11 +199,11 @@ inline const char* restore_entity(EntityShard& shard, Entity& entity, std::int64
   EntityWords reader(words, saved, key, shard.blocks);
   entity.newest = newest;
   entity.fed = true;
-  if (key.fades()) return reader.next_fadings(entity.head) ? "" : "sums of an entity";
-  if (key.tiles()) {
+  if (saved.tiles()) {
     if (!reader.next_partial()) return "newest instant of an entity";
     key.layout.merge(entity.head, reader.cell(), &shard.blocks, std::true_type{});
   }
+  if (!reader.next_fadings(entity.head)) return "sums of an entity";
   std::int64_t before = -2 * Watermark::longest.count();
   while (!reader.done()) {
     const bool whole = reader.next_time() && (key.tiles() ? reader.next_partial() : reader.next_values());
@@ -212,7 +213,7 @@ inline const char* restore_entity(EntityShard& shard, Entity& entity, std::int64
     before = time;
     feed.put({time, time, reader.cell(), key.tiles()});
   }
-  feed.advance(newest);
+  feed.expire();
   return "";
 }
 
@@ -220,15 +221,9 @@ inline const char* restore_entity(EntityShard& shard, Entity& entity, std::int64
 inline void merge_entity(EntityShard& shard, Entity& entity, const Entity& other, const WindowShape& shape) {
   const WindowShape::Key& key = shape.keys[entity.key];
   EntityFeed feed(shard, entity, shape);
-  if (key.fades()) {
-    std::vector<std::uint64_t> sums(other.head, other.head + key.head_words);
-    merge_fading(key, entity, other, sums.data());
-    entity.fed = true;
-    return;
-  }
-  if (entity.fed && other.newest > entity.newest) feed.close_instant();
-  feed.advance(other.newest);
+  if (!entity.fed || other.newest > entity.newest) feed.go_to(other.newest);
   entity.fed = true;
+  merge_fading(key, entity, other);
   if (other.root != nullptr)
     each_cell(key, other.root, other.height, [&](std::int64_t time, const std::uint64_t* cell) {
       feed.put({time, time, cell, key.tiles()});

@@ -17,6 +17,7 @@ namespace rtml {
 struct WindowColumn {
   WindowFunction function = WindowFunction::count;
   Duration span{};          ///< in (0, 36500 days]; of what fades, its half-life
+  bool fading = false;      ///< a sum or count of all the past, which fades
   bool hopping = false;     ///< ends where its newest whole tile ends
   std::size_t value = 0;    ///< which of the key's
   std::size_t columns = 1;  ///< more for `last` only
@@ -27,7 +28,6 @@ struct WindowColumn {
 struct WindowKey {
   std::uint64_t id = 0;               ///< says which it is, so that restored state finds it
   Duration hop{0};                    ///< 0: events are kept; else tiles of this length
-  bool fading = false;                ///< sums that fade, without events
   std::vector<std::uint64_t> values;  ///< id of each value
   std::vector<WindowColumn> windows;
 };
@@ -40,13 +40,14 @@ struct WindowPlan {
   WindowReader reader;
 
   WindowPlan(const WindowKey& key, std::int64_t lateness) {
-    shape.hop = key.fading ? 0 : key.hop.count();
+    shape.hop = key.hop.count();
     shape.values = key.values.size();
     for (const WindowColumn& window : key.windows) {
       WindowAnswer answer{.function = window.function, .place = window.place, .columns = window.columns};
-      if (key.fading) {
+      if (window.fading) {
         add_fading(window, answer);
       } else {
+        shape.keeps_cells = true;
         bind(window, answer);
         add_to_span(window, answer);
         shape.retention = std::max(shape.retention, window.span.count() + lateness);
@@ -63,8 +64,7 @@ struct WindowPlan {
     const auto found = std::find(shape.fadings.begin(), shape.fadings.end(), fading);
     answer.first = static_cast<std::uint32_t>(found - shape.fadings.begin());
     if (found == shape.fadings.end()) shape.fadings.push_back(fading);
-    reader.answers.resize(1);
-    reader.answers[0].push_back(answer);
+    reader.fading_answers.push_back(answer);
   }
 
   /// Finds the slots that a window reads.

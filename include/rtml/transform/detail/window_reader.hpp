@@ -34,12 +34,13 @@ struct WindowAnswer {
 struct WindowReader {
   static constexpr std::size_t most_words = 4096;  // of a partial aggregate
 
-  std::vector<std::vector<WindowAnswer>> answers;  // [spans of the key], or all in one of what fades
+  std::vector<std::vector<WindowAnswer>> answers;  // [spans of the key]
+  std::vector<WindowAnswer> fading_answers;
 
   /// Writes the key's windows as of `now` into their places; `entity` may be nullptr: then there are no events. Only reads.
   void read(const WindowShape::Key& key, const Entity* entity, std::int64_t now, std::span<float> out) const noexcept {
     if (entity != nullptr && !entity->fed) entity = nullptr;
-    if (key.fades()) return read_fading(key, entity, now, out);
+    read_fading(key, entity, now, out);
     for (std::size_t s = 0; s < key.spans.size(); ++s) read_span(key, key.spans[s], answers[s], entity, now, out);
   }
 
@@ -143,7 +144,7 @@ struct WindowReader {
   }
 
   static float count_distinct(const Range& range, const WindowAnswer& answer) noexcept {
-    Unite visitor{range.key, answer.usable, answer.first, {}};
+    Unite visitor{range.key, answer.usable, answer.first, DistinctUnion()};
     range.visit(visitor);
     return static_cast<float>(visitor.all.estimate());
   }
@@ -162,15 +163,15 @@ struct WindowReader {
   }
 
   void read_fading(const WindowShape::Key& key, const Entity* entity, std::int64_t now, std::span<float> out) const noexcept {
-    for (const WindowAnswer& answer : answers[0]) {
+    for (const WindowAnswer& answer : fading_answers) {
       float& place = out[answer.place];
       if (entity == nullptr) {
         place = 0.0F;
       } else if (now < entity->newest) {
         place = missing;  // what it was then is not known any more
       } else {
-        const double before = number_in(entity->head[2 * answer.first]);
-        const double at = number_in(entity->head[2 * answer.first + 1]);
+        const double before = number_in(entity->head[key.fadings_at() + 2 * answer.first]);
+        const double at = number_in(entity->head[key.fadings_at() + 2 * answer.first + 1]);
         const double factor = fading_factor(now - entity->newest, key.fadings[answer.first].half_life);
         place = limited(now == entity->newest ? before : (before + at) * factor);
       }

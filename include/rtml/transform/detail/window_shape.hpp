@@ -33,18 +33,19 @@ struct WindowShape {
   };
 
   struct Key {
-    std::int64_t hop = 0;  // microseconds; 0: a cell is one event, else a tile
+    std::int64_t hop = 0;     // microseconds; 0: a cell is one event, else a tile
+    bool keeps_cells = false;  // false: all windows fade
     std::size_t values = 0;
     PartialLayout layout;
     std::vector<Span> spans;
-    std::vector<Fading> fadings;   // then there are no cells
+    std::vector<Fading> fadings;
     std::int64_t retention = 0;    // longest span + lateness
     std::uint32_t cell_words = 0;  // {time, the event's values or the tile's partial aggregate}
     std::uint32_t head_words = 0;  // of what an entity has beside its cells
     std::size_t first_class = 0;   // of the pool's blocks: leaves of 1, 2, 4, 8, 16 cells, a node, a head
 
     bool tiles() const noexcept { return hop > 0; }
-    bool fades() const noexcept { return !fadings.empty(); }
+    std::uint32_t fadings_at() const noexcept { return tiles() ? layout.words : 0; }  // in the head
     std::uint32_t child_words() const noexcept { return 2 + layout.words; }  // {time of the first cell, block, partial aggregate}
     std::size_t leaf_class(unsigned log2_cells) const noexcept { return first_class + log2_cells; }
     std::size_t node_class() const noexcept { return first_class + 5; }
@@ -63,8 +64,8 @@ struct WindowShape {
     }
 
     void clear_head(std::uint64_t* head) const noexcept {
-      if (tiles()) return layout.clear(head);
-      std::fill_n(head, head_words, 0);  // doubles of 0
+      std::fill_n(head, head_words, 0);  // of what fades, doubles of 0
+      if (tiles()) layout.clear(head);
     }
 
     /// The cell that an event belongs to.
@@ -88,7 +89,7 @@ struct WindowShape {
     block_words.assign(distinct_block_words.begin(), distinct_block_words.end());
     for (Key& key : keys) {
       key.cell_words = 1 + (key.tiles() ? key.layout.words : static_cast<std::uint32_t>(key.values));
-      key.head_words = key.fades() ? static_cast<std::uint32_t>(2 * key.fadings.size()) : (key.tiles() ? key.layout.words : 0);
+      key.head_words = key.fadings_at() + static_cast<std::uint32_t>(2 * key.fadings.size());
       key.first_class = block_words.size();
       for (std::uint32_t cells = 1; cells <= fan_out; cells *= 2) block_words.push_back(1 + cells * key.cell_words);
       block_words.push_back(1 + static_cast<std::uint32_t>(fan_out) * key.child_words());
@@ -101,7 +102,7 @@ struct WindowShape {
 struct alignas(64) Entity {
   std::uint64_t hash = 0;
   std::uint64_t* root = nullptr;  // of its cells
-  std::uint64_t* head = nullptr;  // of tiles: the partial aggregate of the newest instant; of fading sums: these
+  std::uint64_t* head = nullptr;  // of tiles: the partial aggregate of the newest instant; then sums that fade
   std::int64_t newest = 0;        // time of the newest event
   std::uint32_t cells = 0;
   std::uint16_t key = 0;

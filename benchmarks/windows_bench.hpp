@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rtml_bench {
+
+/// Sixteen windows of one key: 6 sums or counts, 4 least or greatest, 2 variances, 2 that fade, 2 that count what is different.
+struct WindowsBench {
+  std::size_t entities = 1'000'000;
+  std::size_t events = 10'000'000;  ///< fed before measuring, by the same law
+  std::size_t calls = 1'000'000;    ///< measured
+  double zipf = 0.0;                ///< exponent of the law of keys; 0 = uniform
+  bool exact = false;               ///< events are kept instead of tiles
+  std::uint64_t seed = 1;
+};
+
+/// Nanoseconds of one event in, vector out: fetched, locked, computed, fed; without the clock's own cost.
+struct WindowsFigures {
+  double p50_ns = 0.0;
+  double p99_ns = 0.0;
+  double p999_ns = 0.0;
+  double bytes_per_entity_window = 0.0;
+  std::uint64_t entities = 0;
+};
+
+WindowsFigures measure_windows(const WindowsBench& bench);
+
+}  // namespace rtml_bench
