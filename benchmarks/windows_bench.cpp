@@ -101,8 +101,7 @@ class PaymentStream {
 }  // namespace
 
 WindowsFigures measure_windows(const WindowsBench& bench) {
-  const auto set = bench.exact ? sixteen_windows(rtml::exact(), rtml::exact())
-                               : sixteen_windows(rtml::sawtooth(), rtml::sawtooth());
+  const auto set = bench.exact ? sixteen_windows(rtml::exact(), rtml::exact()) : sixteen_windows(rtml::sawtooth(), rtml::sawtooth());
   auto windows = set.make_windows({.max_entities = 4 * bench.entities, .lateness = rtml::minutes(10)});
   const rtml::Fitted fitted = set.make_fitted();
   PaymentStream stream(bench);

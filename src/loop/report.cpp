@@ -142,8 +142,10 @@ monitor::Report Engine::Worker::report() const {
   report.counters = samples_of(totals);
   const auto windows = engine.windows_.counters();
   report.counters.push_back(total("window_entities_evicted", "Entities whose windows made room.", windows.evicted));
+  report.counters.push_back(total("window_entities_expired", "Entities that got nothing for their time to live.", windows.expired));
   report.counters.push_back(total("window_events_late", "Events that came after later ones of their entity.", windows.late));
   report.counters.push_back(total("window_events_too_late", "Events too old to enter their windows.", windows.too_late));
+  report.counters.push_back(total("window_events_ahead", "Events from too far ahead to enter their windows.", windows.ahead));
   report.counters.push_back(total("window_events_truncated", "Events that left their windows early for room.", windows.truncated));
   report.counters.push_back(total("window_values_refused", "Values that windows did not add.", windows.refused));
 

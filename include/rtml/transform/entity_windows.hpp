@@ -84,7 +84,7 @@ class EntityWindows {
   EntityWindows(const EntityWindows& other) : EntityWindows(other.keys_, other.options_) {
     add_entities(other);
     for (std::size_t s = 0; s < shard_count_; ++s) shards_[s].watermark = other.shards_[s].watermark;
-    set_counters(other.counters());
+    shards_[0].counters.add(other.counters());  // their sum is what counts
   }
   EntityWindows(EntityWindows&&) noexcept = default;
   EntityWindows& operator=(const EntityWindows& other) {
@@ -117,8 +117,8 @@ class EntityWindows {
     const detail::EntityShard& shard = shards_[shard_of(entity)];
     const detail::Entity* found = shard.find(entity, key);
     if (found == nullptr) return;
-    detail::prefetch(*found, shape_.keys[key]);
     shard.prefetch_neighbours(*found);
+    detail::prefetch(*found, shape_.keys[key]);
   }
 
   /// Writes the key's windows as of `at` into their places in `out`, which is as long as the columns of all keys. An entity that is not here
@@ -165,18 +165,7 @@ class EntityWindows {
 
   Counters counters() const noexcept {
     Counters all;
-    for (std::size_t s = 0; s < shard_count_; ++s) {
-      const detail::EntityShard::Counters& one = shards_[s].counters;
-      all.entities += one.entities.value();
-      all.evicted += one.evicted.value();
-      all.expired += one.expired.value();
-      all.late += one.late.value();
-      all.too_late += one.too_late.value();
-      all.ahead += one.ahead.value();
-      all.truncated += one.truncated.value();
-      all.refused += one.refused.value();
-      all.failed += one.failed.value() + shards_[s].blocks.failed.value();
-    }
+    for (std::size_t s = 0; s < shard_count_; ++s) all += shards_[s].counted();
     return all;
   }
 
@@ -200,17 +189,7 @@ class EntityWindows {
     add_entities(other);
     for (std::size_t s = 0; s < shard_count_; ++s)
       if (other.latest() > shards_[s].watermark.now()) shards_[s].watermark.advance(other.latest());
-    Counters sum = counters();
-    const Counters theirs = other.counters();
-    sum.evicted += theirs.evicted;
-    sum.expired += theirs.expired;
-    sum.late += theirs.late;
-    sum.too_late += theirs.too_late;
-    sum.ahead += theirs.ahead;
-    sum.truncated += theirs.truncated;
-    sum.refused += theirs.refused;
-    sum.failed += theirs.failed;
-    set_counters(sum);
+    shards_[0].counters.add(other.counters());  // their sum is what counts
   }
 
   /// Restores into one made by the same feature set, or by one that gained windows since: keys and values that are new begin empty, and so
@@ -293,7 +272,9 @@ class EntityWindows {
       const detail::WindowShape::Key& mine = shape_.keys[k];
       const detail::WindowShape::Key& theirs = other.shape_.keys[k];
       if (keys_[k].id != other.keys_[k].id || keys_[k].values != other.keys_[k].values) return false;
-      if (mine.hop != theirs.hop || mine.layout.slots != theirs.layout.slots || mine.fadings != theirs.fadings || mine.keeps_cells != theirs.keeps_cells) return false;
+      if (mine.hop != theirs.hop || mine.layout.slots != theirs.layout.slots || mine.fadings != theirs.fadings ||
+          mine.keeps_cells != theirs.keeps_cells)
+        return false;
     }
     return true;
   }
@@ -311,24 +292,6 @@ class EntityWindows {
     if (counters().failed != failed) raise(Error("EntityWindows: no memory for the events of another"));
   }
 
-  void set_counters(const Counters& counters) noexcept {
-    detail::EntityShard::Counters& first = shards_[0].counters;  // their sum is what counts
-    const Counters now = this->counters();
-    first.evicted.add(counters.evicted - now.evicted);
-    first.expired.add(counters.expired - now.expired);
-    first.late.add(counters.late - now.late);
-    first.too_late.add(counters.too_late - now.too_late);
-    first.ahead.add(counters.ahead - now.ahead);
-    first.truncated.add(counters.truncated - now.truncated);
-    first.refused.add(counters.refused - now.refused);
-    first.failed.add(counters.failed - now.failed);
-  }
-
-  template <class Self, class Ar>
-  static void archive_counters(Self& all, Ar& ar) {
-    ar(all.evicted, all.expired, all.late, all.too_late, all.ahead, all.truncated, all.refused, all.failed, all.entities);
-  }
-
   void write_archive(auto& ar) const {
     ar(static_cast<std::uint64_t>(keys_.size()));
     for (std::size_t k = 0; k < keys_.size(); ++k) {
@@ -337,9 +300,7 @@ class EntityWindows {
     }
     std::vector<Watermark> watermarks;
     for (std::size_t s = 0; s < shard_count_; ++s) watermarks.push_back(shards_[s].watermark);
-    const Counters all = counters();
-    ar(watermarks);
-    archive_counters(all, ar);
+    ar(watermarks, counters());
     for (std::size_t s = 0; s < shard_count_; ++s)
       shards_[s].oldest_first([&](const detail::Entity& entity) {
         ar(entity.hash, entity.key, entity.newest, detail::words_of_entity(shape_.keys[entity.key], entity));
@@ -347,11 +308,10 @@ class EntityWindows {
   }
 
   void read_archive(auto& ar) {
-    const std::vector<detail::WindowShape::Key> saved_keys = read_keys(ar);
+    const std::vector<detail::WindowShape::Key> saved_keys = detail::read_keys(ar, keys_, shape_);
     std::vector<Watermark> watermarks;
     Counters saved;
-    ar(watermarks);
-    archive_counters(saved, ar);
+    ar(watermarks, saved);
     ar.check(!watermarks.empty() && watermarks.size() <= 64, "watermarks");
     EntityWindows fresh(keys_, options_);
     fresh.restore_watermarks(watermarks);
@@ -370,11 +330,8 @@ class EntityWindows {
       const std::string_view broken = detail::restore_entity(shard, *made, newest, words, saved_keys[key], fresh.shape_);
       ar.check(broken.empty(), broken);
     }
-    const Counters lost = fresh.counters();  // to bounds that are smaller than they were
-    if (lost.failed > 0) raise(Error("EntityWindows: no memory for the restored events"));
-    saved.evicted += lost.evicted;
-    saved.truncated += lost.truncated;
-    fresh.set_counters(saved);
+    if (fresh.counters().failed > 0) raise(Error("EntityWindows: no memory for the restored events"));
+    fresh.shards_[0].counters.add(saved);
     *this = std::move(fresh);
   }
 
@@ -383,27 +340,6 @@ class EntityWindows {
     const Watermark latest = *std::max_element(saved.begin(), saved.end(), later);
     for (std::size_t s = 0; s < shard_count_; ++s)
       shards_[s].watermark.restore(saved.size() == shard_count_ ? saved[s] : latest);  // with other shards, the latest
-  }
-
-  /// The saved keys. @throws FormatError unless they and their values are the first of those here, and their slots are here.
-  std::vector<detail::WindowShape::Key> read_keys(auto& ar) const {
-    std::uint64_t count = 0;
-    ar(count);
-    ar.check(count <= keys_.size(), "keys (saved: other windows)");
-    std::vector<detail::WindowShape::Key> saved;
-    for (std::size_t k = 0; k < count; ++k) {
-      std::uint64_t id = 0;
-      std::vector<std::uint64_t> values;
-      ar(id, values);
-      const std::vector<std::uint64_t>& mine = keys_[k].values;
-      ar.check(id == keys_[k].id && values.size() <= mine.size() && std::equal(values.begin(), values.end(), mine.begin()),
-               "keys (saved: other windows)");
-      detail::WindowShape::Key& shape = saved.emplace_back();
-      shape.values = values.size();
-      detail::archive_shape(shape, ar);
-      ar.check(detail::is_part_of(shape, shape_.keys[k]), "windows (saved: other ones)");
-    }
-    return saved;
   }
 
   std::vector<Key> keys_;

@@ -129,8 +129,8 @@ class WindowSource {
     const std::string function = aggregate_.bind(binding, key, column);
     place_ = binding.window(key, column);
     const char* const tail = kind_.tail() == WindowKind::Tail::hopping ? ",hopping" : ",sawtooth";
-    return (fading_ ? "fading(" : "window(") + key_text + "," + duration_text(span_) + "," + function + (hop > Duration(0) ? tail + ("(" + duration_text(hop) + ")") : "") +
-           ")" + binding.time_suffix(name);
+    return (fading_ ? "fading(" : "window(") + key_text + "," + duration_text(span_) + "," + function +
+           (hop > Duration(0) ? tail + ("(" + duration_text(hop) + ")") : "") + ")" + binding.time_suffix(name);
   }
 
   const float* read(const Cursor& cursor) const noexcept { return cursor.windows + place_; }

@@ -46,7 +46,26 @@ struct WindowCounters {
   std::uint64_t refused = 0;    ///< values that are infinite or beyond 1e15: counted by count(), not added
   std::uint64_t failed = 0;     ///< events not fed, or parts of sketches lost, because there was no memory
 
+  WindowCounters& operator+=(const WindowCounters& other) noexcept {
+    entities += other.entities;
+    evicted += other.evicted;
+    expired += other.expired;
+    late += other.late;
+    too_late += other.too_late;
+    ahead += other.ahead;
+    truncated += other.truncated;
+    refused += other.refused;
+    failed += other.failed;
+    return *this;
+  }
+
   friend bool operator==(const WindowCounters&, const WindowCounters&) = default;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("WindowCounters", 1);
+    ar(self.entities, self.evicted, self.expired, self.late, self.too_late, self.ahead, self.truncated, self.refused, self.failed);
+  }
 };
 
 namespace detail {

@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -60,6 +63,16 @@ class BlockPool {
     ++its.spare;
   }
 
+  /// Memory for objects of T that need no destructor; nullptr when there is none (counted). Never given back.
+  template <class T>
+  T* take_array(std::size_t count) noexcept {
+    static_assert(std::is_trivially_destructible_v<T> && sizeof(T) % sizeof(std::uint64_t) == 0);
+    const std::size_t words = count * sizeof(T) / sizeof(std::uint64_t) + alignof(T) / sizeof(std::uint64_t);
+    void* at = cut(words);
+    std::size_t room = words * sizeof(std::uint64_t);
+    return at == nullptr ? nullptr : new (std::align(alignof(T), count * sizeof(T), at, room)) T[count];
+  }
+
   /// True when the next `count` calls of take(size) will succeed.
   bool reserve(std::size_t size, std::size_t count) noexcept {
     while (classes_[size].spare < count) {
@@ -77,7 +90,7 @@ class BlockPool {
     std::uint64_t* free = nullptr;
   };
 
-  static constexpr std::size_t smallest_chunk = 256;  // words; doubled each time
+  static constexpr std::size_t smallest_chunk = 256;                   // words; then a quarter of what there is, so that little lies idle
   static constexpr std::size_t largest_chunk = std::size_t{1} << 19U;  // 4 MiB: two huge pages, for reads are random
   static constexpr std::size_t chunk_head = 2;                         // {the chunk before, words}
 
@@ -100,7 +113,8 @@ class BlockPool {
 
   /// What is left of the last one is lost.
   bool open_chunk(std::size_t words) noexcept {
-    const std::size_t room = std::max(chunk_, words + chunk_head);
+    const std::size_t quarter = static_cast<std::size_t>(bytes.value()) / sizeof(std::uint64_t) / 4;
+    const std::size_t room = std::max(std::clamp(quarter, smallest_chunk, largest_chunk), words + chunk_head);
     std::uint64_t* const chunk = memory().try_allocate(room);
     if (chunk == nullptr) return false;
     std::memcpy(chunk, &chunks_, sizeof(chunks_));
@@ -109,7 +123,6 @@ class BlockPool {
     at_ = chunk + chunk_head;
     left_ = room - chunk_head;
     bytes.add(room * sizeof(std::uint64_t));
-    chunk_ = std::min(2 * chunk_, largest_chunk);
     return true;
   }
 
@@ -117,7 +130,6 @@ class BlockPool {
   std::uint64_t* chunks_ = nullptr;  // the first word of each leads to the one before
   std::uint64_t* at_ = nullptr;
   std::size_t left_ = 0;
-  std::size_t chunk_ = smallest_chunk;
 };
 
 }  // namespace rtml::detail

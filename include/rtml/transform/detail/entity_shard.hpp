@@ -10,6 +10,7 @@
 #include "rtml/core/watermark.hpp"
 #include "rtml/transform/detail/cell_tree.hpp"
 #include "rtml/transform/detail/window_shape.hpp"
+#include "rtml/transform/window_options.hpp"
 
 namespace rtml::detail {
 
@@ -18,6 +19,18 @@ class alignas(64) EntityShard {
  public:
   struct Counters {
     WindowCounter entities, evicted, expired, late, too_late, ahead, truncated, refused, failed, bytes;
+
+    /// What others counted before.
+    void add(const WindowCounters& more) noexcept {
+      evicted.add(more.evicted);
+      expired.add(more.expired);
+      late.add(more.late);
+      too_late.add(more.too_late);
+      ahead.add(more.ahead);
+      truncated.add(more.truncated);
+      refused.add(more.refused);
+      failed.add(more.failed);
+    }
   };
 
   EntityShard() = default;
@@ -30,11 +43,23 @@ class alignas(64) EntityShard {
   BlockPool blocks;
   Watermark watermark;  // of the events fed here: the same however threads interleave, as an entity's shard is one
 
+  WindowCounters counted() const noexcept {
+    return {.entities = counters.entities.value(),
+            .evicted = counters.evicted.value(),
+            .expired = counters.expired.value(),
+            .late = counters.late.value(),
+            .too_late = counters.too_late.value(),
+            .ahead = counters.ahead.value(),
+            .truncated = counters.truncated.value(),
+            .refused = counters.refused.value(),
+            .failed = counters.failed.value() + blocks.failed.value()};
+  }
+
   /// Sets aside the list of chunks; the rest grows with the entities. @pre called once, before use
   void prepare(const WindowShape& shape) {
     chunk_count_ = (shape.max_entities + chunk_size - 1) / chunk_size;
-    chunks_ = std::make_unique<std::unique_ptr<Entity[]>[]>(chunk_count_);
-    counters.bytes.add(chunk_count_ * sizeof(std::unique_ptr<Entity[]>));
+    chunks_ = std::make_unique<Entity*[]>(chunk_count_);
+    counters.bytes.add(chunk_count_ * sizeof(Entity*));
     blocks.prepare(shape.block_words);
     watermark = Watermark(Duration(shape.largest_step));
   }
@@ -120,10 +145,8 @@ class alignas(64) EntityShard {
 
   bool reserve_entity() noexcept {
     if (spare_ != none) return true;
-    std::unique_ptr<Entity[]>& chunk = chunks_[used_ / chunk_size];
-    if (chunk != nullptr) return true;
-    chunk.reset(new (std::nothrow) Entity[chunk_size]);
-    if (chunk != nullptr) counters.bytes.add(chunk_size * sizeof(Entity));
+    Entity*& chunk = chunks_[used_ / chunk_size];
+    if (chunk == nullptr) chunk = blocks.take_array<Entity>(chunk_size);
     return chunk != nullptr;
   }
 
@@ -132,10 +155,9 @@ class alignas(64) EntityShard {
     const std::uint64_t slots = slots_ == nullptr ? 0 : slot_mask_ + 1;
     if ((counters.entities.value() + 1) * 4 <= slots * 3) return true;
     const std::uint64_t wanted = std::max<std::uint64_t>(16, slots * 2);
-    std::unique_ptr<Slot[]> larger(new (std::nothrow) Slot[wanted]);
+    Slot* const larger = blocks.take_array<Slot>(wanted);  // the smaller ones are lost: as many bytes in all
     if (larger == nullptr) return false;
-    counters.bytes.add((wanted - slots) * sizeof(Slot));
-    slots_ = std::move(larger);
+    slots_ = larger;
     slot_mask_ = wanted - 1;
     for (std::uint32_t i = oldest_; i != none; i = entity(i).newer) insert_slot(entity(i));
     return true;
@@ -192,9 +214,9 @@ class alignas(64) EntityShard {
     newest_ = index;
   }
 
-  std::unique_ptr<Slot[]> slots_;
+  Slot* slots_ = nullptr;
   std::uint64_t slot_mask_ = 0;
-  std::unique_ptr<std::unique_ptr<Entity[]>[]> chunks_;
+  std::unique_ptr<Entity*[]> chunks_;
   std::uint32_t chunk_count_ = 0;
   std::uint32_t used_ = 0;      // places that entities ever had
   std::uint32_t spare_ = none;  // places of those that went: a list, by `older`

@@ -48,7 +48,8 @@ inline void add_fading(const WindowShape::Key& key, const Entity& entity, std::i
   for (const WindowShape::Fading& fading : key.fadings) {
     const double value = fading.value == none ? 1.0 : number_in(values[fading.value]);
     std::uint64_t& sum = time == entity.newest ? sums[1] : sums[0];
-    if (is_usable(value)) sum = std::bit_cast<std::uint64_t>(number_in(sum) + value * fading_factor(entity.newest - time, fading.half_life));
+    if (is_usable(value))
+      sum = std::bit_cast<std::uint64_t>(number_in(sum) + value * fading_factor(entity.newest - time, fading.half_life));
     sums += 2;
   }
 }

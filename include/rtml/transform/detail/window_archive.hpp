@@ -9,6 +9,7 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/transform/detail/entity_feed.hpp"
+#include "rtml/transform/detail/window_plan.hpp"
 #include "rtml/transform/detail/window_shape.hpp"
 
 namespace rtml::detail {
@@ -46,6 +47,28 @@ inline bool is_part_of(const WindowShape::Key& saved, const WindowShape::Key& ke
   for (const WindowShape::Fading& fading : saved.fadings)
     if (!has(key.fadings, [&](const WindowShape::Fading& mine) { return mine == fading; })) return false;
   return true;
+}
+
+/// The saved keys. @throws FormatError unless they and their values are the first of those here, and what they keep has a place here.
+template <class Ar>
+std::vector<WindowShape::Key> read_keys(Ar& ar, std::span<const WindowKey> keys, const WindowShape& shape) {
+  std::uint64_t count = 0;
+  ar(count);
+  ar.check(count <= keys.size(), "keys (saved: other windows)");
+  std::vector<WindowShape::Key> all;
+  for (std::size_t k = 0; k < count; ++k) {
+    std::uint64_t id = 0;
+    std::vector<std::uint64_t> values;
+    ar(id, values);
+    const std::vector<std::uint64_t>& mine = keys[k].values;
+    ar.check(id == keys[k].id && values.size() <= mine.size() && std::equal(values.begin(), values.end(), mine.begin()),
+             "keys (saved: other windows)");
+    WindowShape::Key& saved = all.emplace_back();
+    saved.values = values.size();
+    archive_shape(saved, ar);
+    ar.check(is_part_of(saved, shape.keys[k]), "windows (saved: other ones)");
+  }
+  return all;
 }
 
 // An entity as words: its head, then its cells, oldest first. Where a partial aggregate has a sketch, the number of its entries stands for

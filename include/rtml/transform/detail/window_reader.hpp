@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "rtml/core/finite.hpp"
-#include "rtml/transform/detail/cell_tree.hpp"
+#include "rtml/transform/detail/cells.hpp"
 #include "rtml/transform/detail/fading.hpp"
 #include "rtml/transform/detail/window_shape.hpp"
 

@@ -33,7 +33,7 @@ struct WindowShape {
   };
 
   struct Key {
-    std::int64_t hop = 0;     // microseconds; 0: a cell is one event, else a tile
+    std::int64_t hop = 0;      // microseconds; 0: a cell is one event, else a tile
     bool keeps_cells = false;  // false: all windows fade
     std::size_t values = 0;
     PartialLayout layout;
@@ -46,7 +46,7 @@ struct WindowShape {
 
     bool tiles() const noexcept { return hop > 0; }
     std::uint32_t fadings_at() const noexcept { return tiles() ? layout.words : 0; }  // in the head
-    std::uint32_t child_words() const noexcept { return 2 + layout.words; }  // {time of the first cell, block, partial aggregate}
+    std::uint32_t child_words() const noexcept { return 2 + layout.words; }           // {time of the first cell, block, partial aggregate}
     std::size_t leaf_class(unsigned log2_cells) const noexcept { return first_class + log2_cells; }
     std::size_t node_class() const noexcept { return first_class + 5; }
     std::size_t head_class() const noexcept { return first_class + 6; }
