@@ -190,6 +190,26 @@ TEST_CASE("A hop is chosen by the length of the window", "[transform][windows]")
   CHECK(exact().hop(days(12)) == 0s);
 }
 
+TEST_CASE("Tiles are aligned before 1970 as after it", "[transform][windows]") {
+  FeaturePipeline<Payment> pipeline(feature_set<Payment>("old", &Payment::at, window("n", &Payment::card, 120s, count(), sawtooth(60s))));
+  for (const std::int64_t second : {-121, -120, -61, -1, 1}) pipeline.observe(at_second(second));
+  CHECK(dense_of(pipeline, at_second(30))[0] == 4.0F);   // [-120, 30)
+  CHECK(dense_of(pipeline, at_second(-10))[0] == 3.0F);  // late: [-180, -60)
+}
+
+TEST_CASE("Too many tiles: the oldest goes, out of every window that held it", "[transform][windows]") {
+  FeaturePipeline<Payment> pipeline(
+      feature_set<Payment>("bound", &Payment::at, window("tiles", &Payment::card, 1000s, count(), sawtooth(10s)),
+                           window("events", &Payment::card, 1000s, count())),
+      {.max_events_per_entity = 40});
+  for (int i = 0; i < 90; ++i) {
+    pipeline.observe(at_second(10 * i + 5));
+    const auto most = [&](int bound) { return static_cast<float>(std::min(i + 1, bound)); };
+    REQUIRE(dense_of(pipeline, at_second(10 * i + 6)) == std::vector<float>{most(41), most(40)});  // 40 tiles and the newest instant
+  }
+  CHECK(pipeline.windows().counters().truncated == 49 + 50);
+}
+
 TEST_CASE("A variance loses nothing to a huge mean, nor to a huge value that has left", "[transform][windows]") {
   FeaturePipeline<Payment> pipeline(feature_set<Payment>("v", &Payment::at, window("v", &Payment::card, 100s, variance(&Payment::amount)),
                                                          window("t", &Payment::card, 100s, variance(&Payment::amount), sawtooth(10s))));
@@ -327,6 +347,8 @@ TEST_CASE("An entity that got nothing for its time to live has no events, and go
   for (std::uint64_t card = 0; card < 10; ++card) pipeline.observe(at_second(1000, 1.0, card));
   CHECK(dense_of(pipeline, at_second(1600, 1.0, 3))[0] == 1.0F);
   CHECK(dense_of(pipeline, at_second(1601, 1.0, 3))[0] == 0.0F);
+  pipeline.observe(at_second(1600, 1.0, 99));
+  CHECK(pipeline.windows().counters().expired == 0);
   for (int i = 0; i < 20; ++i) pipeline.observe(at_second(1601 + i, 1.0, 99));
   CHECK(pipeline.windows().counters().entities == 1);
   CHECK(pipeline.windows().counters().expired == 10);

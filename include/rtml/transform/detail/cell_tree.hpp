@@ -258,8 +258,10 @@ class CellTree {
   /// The partial aggregates of the first nodes, of which cells have gone.
   void sum_up_edge(std::uint64_t* block, unsigned height) noexcept {
     if (height == 0) return;
-    sum_up_edge(child_of(block + 1), height - 1);
-    sum_up_again(block + 1, height - 1);
+    std::uint64_t* const first = block + 1;
+    sum_up_edge(child_of(first), height - 1);
+    sum_up_again(first, height - 1);
+    *first = static_cast<std::uint64_t>(time_at(child_of(first) + 1));
   }
 
   void drop_first(std::uint64_t* block, unsigned height) noexcept {

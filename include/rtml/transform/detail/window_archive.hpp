@@ -236,7 +236,6 @@ inline const char* restore_entity(EntityShard& shard, Entity& entity, std::int64
     before = time;
     feed.put({time, time, reader.cell(), key.tiles()});
   }
-  feed.expire();
   return "";
 }
 
