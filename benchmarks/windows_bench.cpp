@@ -1,5 +1,5 @@
-// What windows by entity cost: an event comes in, sixteen numbers come out, the event enters its windows. A million cards pay in a day; each
-// window is over a day, or seven. Memory is all that the windows hold, over entities and windows.
+// What windows by entity cost: an event comes in, sixteen numbers come out, the event enters its windows. A million cards pay in a day;
+// each window is over a day, or seven. Memory is all that the windows hold, over entities and windows.
 
 #include "windows_bench.hpp"
 
@@ -47,8 +47,8 @@ rtml::FeatureSet<CardPayment> sixteen_windows(rtml::WindowKind day, rtml::Window
       window("countries_7d", card, w2, distinct(&CardPayment::country), week));
 }
 
-/// Keys by Zipf's law by rejection: exact, O(1), for any number of keys. Source: W. Hormann, G. Derflinger, "Rejection-inversion to generate
-/// variates from monotone discrete distributions", ACM TOMACS 6 (1996).
+/// Keys by Zipf's law by rejection: exact, O(1), for any number of keys. Source: W. Hormann, G. Derflinger, "Rejection-inversion to
+/// generate variates from monotone discrete distributions", ACM TOMACS 6 (1996).
 class ZipfKeys {
  public:
   ZipfKeys(std::size_t keys, double exponent)

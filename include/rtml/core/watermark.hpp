@@ -7,10 +7,10 @@
 
 namespace rtml {
 
-/// How far event time has come: the latest time seen, apart from clocks that are wrong. One event from a far future does not drag everybody's
-/// time with it: a step of more than `largest_step` (2 days unless said), or of more than 16 times what steps usually are, counts only when 16 events in a row
-/// agree that so much time has passed. It never goes back, but in the beginning: among the first 16 events an earlier time is believed
-/// before a later one that lies more than such a step ahead. O(1), a value type.
+/// How far event time has come: the latest time seen, apart from clocks that are wrong. One event from a far future does not drag
+/// everybody's time with it: a step of more than `largest_step` (2 days unless said), or of more than 16 times what steps usually are,
+/// counts only when 16 events in a row agree that so much time has passed. It never goes back, but in the beginning: among the first 16
+/// events an earlier time is believed before a later one that lies more than such a step ahead. O(1), a value type.
 class Watermark {
  public:
   static constexpr unsigned witnesses = 16;

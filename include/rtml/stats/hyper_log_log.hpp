@@ -73,8 +73,8 @@ inline double hyper_log_log_estimate(const std::uint8_t* registers, std::size_t 
 
 }  // namespace detail
 
-/// How many different things a stream held, about: relative standard error 1.04 / sqrt(2^precision), 1.6 % with the default of 12. While few were
-/// seen it holds 4 bytes for each, then 2^precision bytes. Mergeable: the same error over both streams, whatever the order.
+/// How many different things a stream held, about: relative standard error 1.04 / sqrt(2^precision), 1.6 % with the default of 12. While
+/// few were seen it holds 4 bytes for each, then 2^precision bytes. Mergeable: the same error over both streams, whatever the order.
 ///
 /// update: O(1) when dense, else a search and a move; allocates while it grows.
 /// Sources: P. Flajolet et al., "HyperLogLog: the analysis of a near-optimal cardinality estimation algorithm", AofA 2007; S. Heule et al.,

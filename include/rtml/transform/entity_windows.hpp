@@ -25,9 +25,9 @@ namespace rtml {
 
 /// The past of each entity, from which the windows of one feature set are answered. Made by FeatureSet::make_windows.
 ///
-/// Exact windows keep the entity's events, hopping and sawtooth windows its tiles: what the events of one hop come to. Either lie in a tree of
-/// partial aggregates, so that a window of n events or tiles costs O(log n) to read and to feed, in order or late, and nothing is added up
-/// again. All windows of one key and hop share it. What fades is two numbers.
+/// Exact windows keep the entity's events, hopping and sawtooth windows its tiles: what the events of one hop come to. Either lie in a tree
+/// of partial aggregates, so that a window of n events or tiles costs O(log n) to read and to feed, in order or late, and nothing is added
+/// up again. All windows of one key and hop share it. What fades is two numbers.
 ///
 /// A window of an event at time t ends before t: it holds never the event itself, none of the same time, none later, even when events come
 /// late: those are answered as of their own time, put into their place and counted.
@@ -38,8 +38,8 @@ namespace rtml {
 /// entity's newest by more than `lateness` is not fed (too_late), nor one from a future that nobody else has seen (ahead).
 ///
 /// Threads: what reads or feeds an entity holds its lock (FeatureSet::lock); `counters` and `memory_bytes` may be called from anywhere;
-/// copying, merging and archiving want `lock_all` or no other user. Allocates only while there are more entities or events than ever before,
-/// and what cannot be allocated is not fed (failed).
+/// copying, merging and archiving want `lock_all` or no other user. Allocates only while there are more entities or events than ever
+/// before, and what cannot be allocated is not fed (failed).
 class EntityWindows {
  public:
   using Options = WindowOptions;
@@ -107,8 +107,8 @@ class EntityWindows {
   /// A consistent cut over all entities: everybody else waits.
   Lock lock_all() const noexcept { return lock(shard_count_ == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shard_count_) - 1); }
 
-  /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These fetch ahead: the first at any time, early; the others
-  /// when the entity's lock is held, some time before `read`.
+  /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These fetch ahead: the first at any time, early; the
+  /// others when the entity's lock is held, some time before `read`.
   void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
   void prefetch_entity(std::size_t key, std::uint64_t entity) const noexcept {
     if (const detail::Entity* found = shards_[shard_of(entity)].find(entity, key)) __builtin_prefetch(found);
@@ -121,8 +121,8 @@ class EntityWindows {
     detail::prefetch(*found, shape_.keys[key]);
   }
 
-  /// Writes the key's windows as of `at` into their places in `out`, which is as long as the columns of all keys. An entity that is not here
-  /// has no events. Only reads.
+  /// Writes the key's windows as of `at` into their places in `out`, which is as long as the columns of all keys. An entity that is not
+  /// here has no events. Only reads.
   /// @pre the entity's lock is held
   void read(std::size_t key, std::uint64_t entity, Time at, std::span<float> out) const noexcept {
     const std::int64_t now = clamped(at);
@@ -135,8 +135,8 @@ class EntityWindows {
     readers_[key].read(shape_.keys[key], nullptr, clamped(at), out);
   }
 
-  /// Puts an event into its entity: its values [values of the key], the bits of doubles, NaN where missing; of what is counted by distinct()
-  /// its hash, 0 where missing.
+  /// Puts an event into its entity: its values [values of the key], the bits of doubles, NaN where missing; of what is counted by
+  /// distinct() its hash, 0 where missing.
   /// @pre the entity's lock is held
   void feed(std::size_t key, std::uint64_t entity, Time at, std::span<const std::uint64_t> values) noexcept {
     detail::EntityShard& shard = shards_[shard_of(entity)];
@@ -193,8 +193,8 @@ class EntityWindows {
   }
 
   /// Restores into one made by the same feature set, or by one that gained windows since: keys and values that are new begin empty, and so
-  /// do new sums over tiles. Options stay as they are here: with smaller bounds the least recently fed entities and the oldest events go, and
-  /// are counted.
+  /// do new sums over tiles. Options stay as they are here: with smaller bounds the least recently fed entities and the oldest events go,
+  /// and are counted.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     const std::uint32_t version = ar.header("EntityWindows", 2);

@@ -40,8 +40,8 @@ class WindowKind {
 /// [t - W, t), from the events themselves: 8 bytes a value and event.
 constexpr WindowKind exact() noexcept { return {WindowKind::Tail::exact, Duration(0)}; }
 
-/// [t' - W, t'), t' being t rounded down to a hop: up to a hop behind. Costs a tile for each hop in which something came, however much it was.
-/// W is a multiple of the hop. @throws ConfigError unless the hop is in (0, 36500 days]
+/// [t' - W, t'), t' being t rounded down to a hop: up to a hop behind. Costs a tile for each hop in which something came, however much it
+/// was. W is a multiple of the hop. @throws ConfigError unless the hop is in (0, 36500 days]
 inline WindowKind hopping(Duration hop) {
   require("hopping", "hop (us)", hop.count(), hop > Duration(0) && hop <= EntityWindows::longest, "in (0, 36500 days]");
   return {WindowKind::Tail::hopping, hop};
@@ -229,15 +229,15 @@ auto max(S source) {
   return detail::of_value<WindowFunction::highest>("max", std::move(source));
 }
 
-/// How many different integers, enums or texts; empty text is none. By a HyperLogLog of 1024 registers: standard error 3.3 %, less while there
-/// are few. See stats::HyperLogLog.
+/// How many different integers, enums or texts; empty text is none. By a HyperLogLog of 1024 registers: standard error 3.3 %, less while
+/// there are few. See stats::HyperLogLog.
 template <detail::Source S>
 auto distinct(S source) {
   return detail::of_value<WindowFunction::distinct>("distinct", std::move(source));
 }
 
-/// A number of the last `n` events that have it, newest first, as columns NAME.1 to NAME.n; missing where there are fewer. Of exact windows.
-/// @throws ConfigError unless n is in [1, 256]
+/// A number of the last `n` events that have it, newest first, as columns NAME.1 to NAME.n; missing where there are fewer. Of exact
+/// windows. @throws ConfigError unless n is in [1, 256]
 template <detail::Source S>
 auto last(std::size_t n, S source) {
   require("last", "n", n, n >= 1 && n <= 256, "in [1, 256]");
@@ -273,10 +273,10 @@ auto window(std::string name, S key, Duration span, Aggregate aggregate, WindowK
   }
 }
 
-/// A sum() or count() of all past events of the same `key`, in which an event weighs half as much when `half_life` has passed, a quarter after
-/// two: `fading("spend", &Payment::card, 1h, sum(&Payment::amount))`. Two numbers an entity, whatever the half-life: O(1) to read and to feed,
-/// relative error about 1e-13 a step. 0 before the first event. An event that comes late is added as exactly as any; but what the sum was at its
-/// time is not known any more: it reads missing.
+/// A sum() or count() of all past events of the same `key`, in which an event weighs half as much when `half_life` has passed, a quarter
+/// after two: `fading("spend", &Payment::card, 1h, sum(&Payment::amount))`. Two numbers an entity, whatever the half-life: O(1) to read and
+/// to feed, relative error about 1e-13 a step. 0 before the first event. An event that comes late is added as exactly as any; but what the
+/// sum was at its time is not known any more: it reads missing.
 /// @throws ConfigError unless half_life is in (0, 36500 days]
 template <detail::Source S, class Aggregate>
 auto fading(std::string name, S key, Duration half_life, Aggregate aggregate) {

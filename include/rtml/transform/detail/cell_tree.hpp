@@ -15,10 +15,10 @@ namespace rtml::detail {
 // An entity's cells (events or tiles) in the order of their time: a B+ tree, each child with the partial aggregate of what lies below it.
 // Adding a cell anywhere, early or late, costs O(log n), and so does reading any span of time; nothing is computed anew from the events.
 // Nodes are full as long as time goes forward. Cells leave at the front only, so only the first nodes of each level may be less than half
-// full, and the height stays that of a B-tree. As events leave, the partial aggregates of these first nodes are not kept up: who reads goes down
-// there instead. As tiles leave, which is seldom, they are.
-// After K. Tangwongsan, M. Hirzel, S. Schneider, "Optimal and general out-of-order sliding-window aggregation", VLDB 2019, without its finger:
-// with 2^20 cells the height is 5 to 7, and in order the way down is the right edge, which is in the cache.
+// full, and the height stays that of a B-tree. As events leave, the partial aggregates of these first nodes are not kept up: who reads goes
+// down there instead. As tiles leave, which is seldom, they are.
+// After K. Tangwongsan, M. Hirzel, S. Schneider, "Optimal and general out-of-order sliding-window aggregation", VLDB 2019, without its
+// finger: with 2^20 cells the height is 5 to 7, and in order the way down is the right edge, which is in the cache.
 
 /// What enters: an event, or a tile's partial aggregate.
 struct CellInput {

@@ -8,8 +8,8 @@
 
 namespace rtml::detail {
 
-// Reading the tree of cells that CellTree keeps. A block is {count, entries}. An entry of a leaf is a cell, {time, words}; an entry of a node is a
-// child, {time, block, partial aggregate}: no cell below it is before that time.
+// Reading the tree of cells that CellTree keeps. A block is {count, entries}. An entry of a leaf is a cell, {time, words}; an entry of a
+// node is a child, {time, block, partial aggregate}: no cell below it is before that time.
 
 inline std::size_t count_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block); }
 inline std::int64_t time_at(const std::uint64_t* entry) noexcept { return static_cast<std::int64_t>(*entry); }

@@ -12,9 +12,9 @@
 
 namespace rtml::detail {
 
-// A HyperLogLog of 1024 registers (standard error 3.3 %) in one word of a partial aggregate. The word is 0 when nothing was seen; holds up to
-// three entries of 16 bits itself (its lowest bit is 1 then); or leads to a block, whose first word is {size class, entries}: entries in the
-// order of their registers, or in the largest class a byte for each register.
+// A HyperLogLog of 1024 registers (standard error 3.3 %) in one word of a partial aggregate. The word is 0 when nothing was seen; holds up
+// to three entries of 16 bits itself (its lowest bit is 1 then); or leads to a block, whose first word is {size class, entries}: entries in
+// the order of their registers, or in the largest class a byte for each register.
 
 inline constexpr unsigned distinct_precision = 10;
 inline constexpr std::size_t distinct_registers = std::size_t{1} << distinct_precision;

@@ -7,8 +7,8 @@
 namespace rtml::detail {
 
 // Sums of windows are whole numbers of many bits: adding them is exact and knows no order, which is why no error accumulates, why a window
-// that is rebuilt, restored, merged or recomputed has the same bits, and why -ffast-math changes nothing. Least significant word first, two's
-// complement.
+// that is rebuilt, restored, merged or recomputed has the same bits, and why -ffast-math changes nothing. Least significant word first,
+// two's complement.
 
 __extension__ using Word128 = unsigned __int128;
 __extension__ using Signed128 = __int128;
