@@ -17,7 +17,7 @@
 namespace rtml::detail {
 
 /// Memory for rows, cut from blocks that are given back only together. Blocks double up to 4 MiB, which lie on huge pages where the system
-/// has them: reading rows at random then misses the address translation cache hardly ever (100 rows of a million: 25 us without, 15 with).
+/// has them: reading rows at random then misses the address translation cache hardly ever (a row of a million: 0.49 us instead of 0.58).
 class RowArena {
  public:
   RowArena() = default;
