@@ -35,7 +35,8 @@ std::string message_of(const auto& action) {
 }
 
 FeatureView shop_view() {
-  return {"shop", {KeyColumn::text("country", 2), KeyColumn::text("merchant", 16), KeyColumn::integer("till")}, {ValueColumn::of<float>("x")}};
+  return {
+      "shop", {KeyColumn::text("country", 2), KeyColumn::text("merchant", 16), KeyColumn::integer("till")}, {ValueColumn::of<float>("x")}};
 }
 
 }  // namespace
@@ -50,7 +51,8 @@ TEST_CASE("A view refuses what is no definition, by name", "[store]") {
         "FeatureView \"v\": bytes of a key is \"129\", must be at most 128");
   CHECK(message_of([&] { FeatureView("v", keys, columns, {.ttl = Duration(0)}); }) ==
         "FeatureView \"v\": ttl (us) is \"0\", must be in (0, 36500 days] or forever");
-  CHECK(message_of([&] { FeatureView("v", keys, columns, {.history = 0}); }) == "FeatureView \"v\": history is \"0\", must be in [1, 1024]");
+  CHECK(message_of([&] { FeatureView("v", keys, columns, {.history = 0}); }) ==
+        "FeatureView \"v\": history is \"0\", must be in [1, 1024]");
   CHECK(message_of([&] { FeatureView("v", keys, columns, {.history = 1025}); }) ==
         "FeatureView \"v\": history is \"1025\", must be in [1, 1024]");
 }
@@ -59,8 +61,9 @@ TEST_CASE("Columns of one name are refused, not silently left out", "[store]") {
   const KeyColumn id = KeyColumn::integer("id");
   const ValueColumn x = ValueColumn::of<float>("x");
   CHECK(message_of([&] { FeatureView("v", {id}, {x, x}); }) == "FeatureView \"v\": column is \"x\", must be named once");
-  CHECK(message_of([&] { FeatureView("v", {id}, {x, ValueColumn::of<double>("id")}); }) ==
-        "FeatureView \"v\": column is \"id\", must be named once");
+  CHECK(message_of([&] {
+          FeatureView("v", {id}, {x, ValueColumn::of<double>("id")});
+        }) == "FeatureView \"v\": column is \"id\", must be named once");
   CHECK(message_of([&] { FeatureView("v", {id, id}, {x}); }) == "FeatureView \"v\": column is \"id\", must be named once");
 }
 

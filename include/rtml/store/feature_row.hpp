@@ -55,7 +55,7 @@ class FeatureRow {
   requires detail::FitsInto<V, T>
   void set(const TypedColumn<T>& column, V value) {
     if (column.view != view_) raise(SchemaError("FeatureRow: column " + to_text(column.column) + " belongs to another view"));
-    const T stored{value};
+    const auto stored = static_cast<T>(value);
     if constexpr (std::floating_point<T>) {
       if (!is_finite(stored)) {
         if (!is_nan(stored)) ++refused_;
