@@ -61,7 +61,7 @@ void LeakageChecks::availability(std::string_view column, std::span<const Time> 
   if (late == 0) return;
   const double share = part(late, decided_at.size());
   findings_.push_back({Leak::availability, std::string(column), share, 0.0, late,
-                       fmt::format("\"{}\" became available after the decision in {} of {} rows ({:.2f} %), up to {:.6g} s after it",
+                       fmt::format("\"{}\" became available after the decision in {} of {} rows ({:.2f} %), up to {:.9g} s after it",
                                    column, late, decided_at.size(), 100.0 * share, latest)});
 }
 
@@ -105,7 +105,7 @@ void LeakageChecks::future_fit(std::string_view statistic, Time newest_row, cons
   if (newest_row < split.train_end) return;
   const double past = std::chrono::duration<double>(newest_row - split.train_end).count();
   findings_.push_back({Leak::future_fit, std::string(statistic), past, 0.0, 0,
-                       fmt::format("\"{}\" was fitted on rows up to {:.6g} s past the end of the training range", statistic, past)});
+                       fmt::format("\"{}\" was fitted on rows up to {:.9g} s past the end of the training range", statistic, past)});
 }
 
 void LeakageChecks::shared_keys(std::string_view key, const EntityKeys& train, const EntityKeys& test) {
