@@ -57,11 +57,12 @@ int main() {
   const AsOfIndex index(history);
   const JoinSource source{&index, &keys, {}};
   const JoinedTable table = point_in_time_join(asked_at, {&source, 1});
+  const auto status = table.status("card.spend_7d");
+  const auto joined = table.values<float>("card.spend_7d");
   std::size_t differ = 0, present = 0;
   for (std::size_t i = 0; i < served.size(); ++i) {
-    const bool is_present = table.status("card.spend_7d")[i] == ValueStatus::present;
-    present += is_present ? 1 : 0;
-    differ += is_present ? table.values<float>("card.spend_7d")[i] != served[i] : !is_nan(served[i]);
+    if (status[i] == ValueStatus::present) ++present;
+    if (is_nan(joined[i]) ? !is_nan(served[i]) : joined[i] != served[i]) ++differ;
   }
   fmt::print("{} labels, {} with a fresh row, {} differ from what was served\n", asked_at.size(), present, differ);
 

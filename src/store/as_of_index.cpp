@@ -6,24 +6,65 @@
 
 namespace rtml {
 
+namespace {
+
+struct Arrival {
+  Time there_from{};
+  std::uint32_t row = 0;
+  std::uint32_t entity = 0;
+};
+
+/// Stable; as many passes as the times' range has digits of 11 bits. Source: D. Knuth, TAOCP 3, 5.2.5, algorithm R.
+void radix_sort(std::vector<Arrival>& arrivals) {
+  constexpr unsigned bits = 11;
+  constexpr std::uint64_t digits = std::uint64_t{1} << bits;
+  const auto [least, most] =
+      std::minmax_element(arrivals.begin(), arrivals.end(), [](const Arrival& a, const Arrival& b) { return a.there_from < b.there_from; });
+  const Time origin = least->there_from;
+  const auto range = static_cast<std::uint64_t>((most->there_from - origin).count());
+  std::vector<Arrival> sorted(arrivals.size());
+  for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += bits) {
+    const auto digit_of = [&](const Arrival& arrival) {
+      return (static_cast<std::uint64_t>((arrival.there_from - origin).count()) >> shift) % digits;
+    };
+    std::vector<std::uint32_t> begins(digits + 1);
+    for (const Arrival& arrival : arrivals) ++begins[digit_of(arrival) + 1];
+    for (std::size_t d = 1; d < digits; ++d) begins[d] += begins[d - 1];
+    for (const Arrival& arrival : arrivals) sorted[begins[digit_of(arrival)]++] = arrival;
+    arrivals.swap(sorted);
+  }
+}
+
+/// Rows by the time from which they are there, then as they came. Most often they came so.
+std::vector<Arrival> arrivals_of(const History& history) {
+  std::vector<Arrival> arrivals(history.size());
+  bool in_order = true;
+  for (std::size_t i = 0; i < arrivals.size(); ++i) {
+    arrivals[i] = {std::max(history.event_time(i), history.available_at(i)), static_cast<std::uint32_t>(i), history.entity(i)};
+    in_order = in_order && (i == 0 || arrivals[i - 1].there_from <= arrivals[i].there_from);
+  }
+  if (!in_order) radix_sort(arrivals);
+  return arrivals;
+}
+
+}  // namespace
+
 AsOfIndex::AsOfIndex(const History& history) : history_(&history), begins_(history.entities() + 1) {
-  const std::size_t n = history.size();
-  there_from_.resize(n);
-  rows_.resize(n);
-  best_.resize(n);
-  for (std::size_t i = 0; i < n; ++i) ++begins_[history.entity(i) + 1];
+  const std::vector<Arrival> arrivals = arrivals_of(history);
+  there_from_.resize(arrivals.size());
+  rows_.resize(arrivals.size());
+  best_.resize(arrivals.size());
+  for (std::size_t i = 0; i < arrivals.size(); ++i) ++begins_[history.entity(i) + 1];
   for (std::size_t e = 1; e < begins_.size(); ++e) begins_[e] += begins_[e - 1];
   std::vector<std::uint32_t> ends(begins_.begin(), begins_.end() - 1);
-  for (std::size_t i = 0; i < n; ++i) {
-    const std::uint32_t place = ends[history.entity(i)]++;
-    there_from_[place] = std::max(history.event_time(i), history.available_at(i));
-    rows_[place] = static_cast<std::uint32_t>(i);
+  for (const Arrival& arrival : arrivals) {
+    const std::uint32_t place = ends[arrival.entity]++;
+    there_from_[place] = arrival.there_from;
+    rows_[place] = arrival.row;
   }
-  for (std::size_t e = 0; e + 1 < begins_.size(); ++e) {
-    sort_entity(begins_[e], begins_[e + 1]);
+  for (std::size_t e = 0; e + 1 < begins_.size(); ++e)
     for (std::size_t i = begins_[e]; i < begins_[e + 1]; ++i)
       best_[i] = i == begins_[e] || is_newer(rows_[i], best_[i - 1]) ? rows_[i] : best_[i - 1];
-  }
 }
 
 std::uint32_t AsOfIndex::row_at(std::uint32_t entity, Time at) const noexcept {
@@ -49,17 +90,6 @@ std::vector<std::uint32_t> AsOfIndex::last_rows(std::uint32_t entity, Time at, s
 std::size_t AsOfIndex::memory_bytes() const noexcept {
   return sizeof(*this) + (begins_.capacity() + rows_.capacity() + best_.capacity()) * sizeof(std::uint32_t) +
          there_from_.capacity() * sizeof(Time);
-}
-
-/// By the time from which rows are there, then as they came. Most often they came so.
-void AsOfIndex::sort_entity(std::size_t begin, std::size_t end) {
-  const auto first = there_from_.begin() + static_cast<std::ptrdiff_t>(begin);
-  const auto last = there_from_.begin() + static_cast<std::ptrdiff_t>(end);
-  if (std::is_sorted(first, last)) return;
-  std::vector<std::pair<Time, std::uint32_t>> sorted(end - begin);
-  for (std::size_t i = begin; i < end; ++i) sorted[i - begin] = {there_from_[i], rows_[i]};
-  std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = begin; i < end; ++i) std::tie(there_from_[i], rows_[i]) = sorted[i - begin];
 }
 
 bool AsOfIndex::is_newer(std::uint32_t row, std::uint32_t than) const noexcept {

@@ -25,8 +25,8 @@ class AsOfHandle;
 /// That is what an OnlineStore answered at t.
 ///
 /// How: a row is there from max(event time, available at) on, and stays; so an entity's rows in that order, each with the best row so far,
-/// answer any t by one binary search, however late rows came. O(n + entities) to build while rows came in the order of their availability,
-/// O(n log n) else; 16 bytes a row. Reading is safe from any number of threads.
+/// answer any t by one binary search, however late rows came. O(rows + entities) to build; 16 bytes a row. Reading is safe from any number
+/// of threads.
 class AsOfIndex {
  public:
   static constexpr std::uint32_t none = 0xffffffffU;
@@ -48,7 +48,6 @@ class AsOfIndex {
   RTML_API std::size_t memory_bytes() const noexcept;
 
  private:
-  void sort_entity(std::size_t begin, std::size_t end);
   bool is_newer(std::uint32_t row, std::uint32_t than) const noexcept;
 
   const History* history_;
