@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,11 @@ TEST_CASE("A history answers what a search through all rows answers, in whatever
     const Duration ttl = seed == 4 ? FeatureView::forever : Duration(seconds(40));
     const FeatureView view = card_view({.ttl = ttl});
     std::vector<PlainRow> rows = card_rows(seed, 800, 15, 60);
+    for (std::size_t i = 0; i < rows.size(); i += 11) rows[i].event_time += 15s;  // forecasts: known before they happen
+    for (std::size_t i = 0; i < rows.size(); i += 13) {                           // spread over days
+      rows[i].event_time += hours(i * 7 % 97);
+      rows[i].available_at += hours(i * 7 % 97);
+    }
     Rng rng(seed);
     if (seed % 2 == 0)
       for (std::size_t i = rows.size(); i-- > 1;) std::swap(rows[i], rows[static_cast<std::size_t>(rng.below(i + 1))]);
@@ -80,7 +86,8 @@ TEST_CASE("A history answers what a search through all rows answers, in whatever
     const auto counts = index.resolve<std::int64_t>({"count"});
     for (int i = 0; i < 3000; ++i) {
       const auto card = static_cast<std::int64_t>(rng.below(17));
-      const Time at = second(1'000'000 - 50 + static_cast<std::int64_t>(rng.below(1000)));
+      Time at = second(1'000'000 - 50 + static_cast<std::int64_t>(rng.below(1000)));
+      if (i % 3 == 0) at += hours(rng.below(100));
       const PlainRow* expected = plain_as_of(rows, card, at);
       double out[3] = {};
       ValueStatus status[3] = {};
@@ -164,6 +171,30 @@ TEST_CASE("A row is known at its own instant, and for the time to live after it"
   CHECK(status_at(Time::min()) == ValueStatus::missing);
 }
 
+TEST_CASE("Entities of one hash have histories of their own", "[store]") {
+  const rtml::testing::CollidingKeys keys;
+  REQUIRE(keys.a.hash() == keys.b.hash());
+  History history(keys.view);
+  FeatureRow row(keys.view);
+  row.begin(keys.a, second(1));
+  row.set(keys.view.column<float>("x"), 1.0F);
+  history.append(row);
+  const AsOfIndex before(history);
+  float value = 0.0F;
+  ValueStatus status{};
+  CHECK(before.resolve<float>({"x"}).as_of(keys.b, second(2), {&value, 1}, {&status, 1}) == ValueStatus::missing);
+  row.begin(keys.b, second(1));
+  row.set(keys.view.column<float>("x"), 2.0F);
+  history.append(row);
+  CHECK(history.entities() == 2);
+  const AsOfIndex index(history);
+  const auto handle = index.resolve<float>({"x"});
+  handle.as_of(keys.a, second(2), {&value, 1}, {&status, 1});
+  CHECK(value == 1.0F);
+  handle.as_of(keys.b, second(2), {&value, 1}, {&status, 1});
+  CHECK(value == 2.0F);
+}
+
 TEST_CASE("A history of nothing knows nothing", "[store]") {
   const FeatureView view = card_view();
   const History history(view);
@@ -221,6 +252,23 @@ TEST_CASE("A history is archived whole", "[store]") {
   History longer = history;
   longer.append(row(rows[0]));
   CHECK(save(restored) == save(longer));
+
+  const auto refuses = [&](const std::vector<std::byte>& bytes) {
+    try {
+      load(restored, bytes);
+    } catch (const FormatError&) {
+      return true;
+    }
+    return false;
+  };
+  using rtml::testing::forged;
+  PlainRow one = rows[0];
+  one.card = 77;
+  one.balance = 1.25;
+  const std::vector<std::byte> bytes = save(history_of(view, {one, one}));
+  CHECK_FALSE(refuses(bytes));
+  CHECK(refuses(forged(bytes, 1.25, std::numeric_limits<double>::quiet_NaN())));
+  CHECK(refuses(forged(bytes, to_unix_micros(one.available_at), std::int64_t{-1})));
 
   const History small = history_of(view, card_rows(4, 30, 6, 30));
   rtml::testing::check_archive(small, History(view), [](History& read) { CHECK(AsOfIndex(read).memory_bytes() > 0); });

@@ -157,8 +157,8 @@ TEST_CASE("Entities on both sides of a split are found", "[store]") {
   EntityKeys train, test;
   for (int i = 0; i < 50; ++i) train.append(view.key(i % 10));
   for (int i = 8; i < 28; ++i) test.append(view.key(i));
-  train.append(EntityKey());
-  test.append(EntityKey());  // nobody is not an entity
+  train.append(EntityKey::from_bytes(""));
+  test.append(EntityKey::from_bytes(""));  // nobody is not an entity
   LeakageChecks checks;
   checks.shared_keys("card", train, test);
   REQUIRE(checks.findings().size() == 1);

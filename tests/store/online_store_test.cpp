@@ -4,7 +4,8 @@
 #include <bit>
 #include <chrono>
 #include <cstdint>
-#include <map>
+#include <limits>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -86,7 +87,7 @@ TEST_CASE("A store answers what a search through all rows answers", "[store]") {
     const Duration ttl = seed == 4 ? FeatureView::forever : Duration(seconds(40));
     CardStore cards({.ttl = ttl, .history = seed});
     const auto floats = cards.store.resolve<float>(cards.view, {"mean", "spend", "abroad"});
-    const auto doubles = cards.store.resolve<double>(cards.view, {"abroad", "balance", "mean"});
+    const auto doubles = cards.store.resolve<double>(cards.view, {"abroad", "balance", "spend"});
     std::vector<PlainRow> rows;
     for (const PlainRow& row : card_rows(seed, 1500, 20, 60)) {
       cards.now = row.available_at;
@@ -111,7 +112,7 @@ TEST_CASE("A store answers what a search through all rows answers", "[store]") {
       REQUIRE(status[1] == plain_status(expected, &PlainRow::balance, at, ttl));
       REQUIRE((status[0] == present ? (d[0] == 1.0) == *expected->abroad : is_nan(d[0])));
       REQUIRE((status[1] == present ? d[1] == *expected->balance : is_nan(d[1])));
-      REQUIRE((status[2] == present ? d[2] == static_cast<double>(*expected->mean) : is_nan(d[2])));
+      REQUIRE((status[2] == present ? d[2] == static_cast<double>(*expected->spend) : is_nan(d[2])));
 
       const auto [count_status, count] = cards.count(card, at);
       REQUIRE(count_status == plain_status(expected, &PlainRow::count, at, ttl));
@@ -199,16 +200,27 @@ TEST_CASE("A row of the future does not freeze its key", "[store]") {
   later.available_at = second(1000) + 1us;
   CHECK(cards.put(later) == PutResult::ahead);
   CHECK(cards.put(counted(1, second(1000), 3)) == PutResult::stored);
-  CHECK(cards.counters().ahead == 2);
+  later.available_at = second(900);
+  later.event_time = second(1000) + 1us;
+  CHECK(cards.put(later) == PutResult::ahead);
+  CHECK(cards.counters().ahead == 3);
   CHECK(cards.count(1, cards.now).second == 3);
 
   CardStore tolerant({.history = 2}, {.max_ahead = 5s});
   tolerant.now = second(1000);
   CHECK(tolerant.put(counted(1, second(999), 1)) == PutResult::stored);
   CHECK(tolerant.put(counted(1, second(1005) + 1us, 2)) == PutResult::ahead);
-  CHECK(tolerant.put(counted(1, second(1005), 3)) == PutResult::stored);
+  PlainRow early = counted(1, second(1005), 3);
+  early.available_at = second(1000);
+  CHECK(tolerant.put(early) == PutResult::stored);
   CHECK(tolerant.count(1, second(1004)).second == 1);  // not served before its time
   CHECK(tolerant.count(1, second(1005)).second == 3);
+  const auto handle = tolerant.store.resolve<std::int64_t>(tolerant.view, {"count"});
+  std::int64_t last[2] = {};
+  ValueStatus status[2] = {};
+  CHECK(handle.last(tolerant.view.key(1), second(1004), last, status) == 1);
+  CHECK(last[0] == 1);
+  CHECK(status[1] == missing);
 }
 
 TEST_CASE("A row without its own availability was available when it was put", "[store]") {
@@ -220,6 +232,11 @@ TEST_CASE("A row without its own availability was available when it was put", "[
   CHECK(cards.store.put(row) == PutResult::stored);
   CHECK(cards.count(1, second(1000)).second == 6);
   CHECK(cards.count(1, second(1000) - 1us).first == missing);
+
+  row.set_available_at(second(950));
+  row.begin(cards.view.key(2), second(900));
+  CHECK(cards.store.put(row) == PutResult::stored);  // nothing is left of the row before
+  CHECK(cards.count(2, second(1000) - 1us).first == missing);
 }
 
 TEST_CASE("What is no row is refused and counted", "[store]") {
@@ -245,22 +262,12 @@ TEST_CASE("What is no row is refused and counted", "[store]") {
 }
 
 TEST_CASE("Entities whose hashes are equal are different entities", "[store]") {
-  // XXH64 of two words: state = rotl(state ^ round(word), 27) * prime1 + prime4. For any two first words there are second ones that meet.
-  using namespace rtml::detail;
-  const auto inverse = [](std::uint64_t odd) {
-    std::uint64_t x = odd;
-    for (int i = 0; i < 6; ++i) x *= 2 - odd * x;
-    return x;
-  };
-  const auto after = [](std::uint64_t word) { return std::rotl((prime5 + 16) ^ hash_round(0, word), 27) * prime1 + prime4; };
-  const std::uint64_t round = after(1) ^ after(2) ^ hash_round(0, 10);
-  const std::uint64_t partner = std::rotr(round * inverse(prime1), 31) * inverse(prime2);
-
-  const FeatureView view("pair", {KeyColumn::integer("a"), KeyColumn::integer("b")}, {ValueColumn::of<float>("x")});
-  const EntityKey first = view.key(2, 10);
-  const EntityKey second_key = view.key(1, partner);
+  const rtml::testing::CollidingKeys keys;
+  const FeatureView& view = keys.view;
+  const EntityKey& first = keys.a;
+  const EntityKey& second_key = keys.b;
   REQUIRE(first.hash() == second_key.hash());
-  REQUIRE(!(first == second_key));
+  REQUIRE_FALSE(first == second_key);
 
   OnlineStore store([] { return second(100); });
   store.add(view);
@@ -435,6 +442,23 @@ TEST_CASE("A damaged archive of a store is refused", "[store]") {
   OnlineStore blank;
   blank.add(cards.view, {.max_entities = 128, .shards = 2});
   rtml::testing::check_archive(cards.store, blank);
+
+  CardStore two({.history = 2}, {.max_entities = 128, .shards = 2});
+  PlainRow row = counted(77, second(1000), 5);
+  row.balance = 1.25;
+  two.put(row);
+  row.event_time = second(1001);
+  two.put(row);
+  two.put(counted(78, second(1000), 5));
+  const auto refuses = [&](const std::vector<std::byte>& bytes) {
+    return message_of_store([&] { load(blank, bytes); }).find("holds a value out of range: ") != std::string::npos;
+  };
+  using rtml::testing::forged;
+  const std::vector<std::byte> bytes = save(two.store);
+  CHECK(refuses(forged(bytes, 1.25, std::numeric_limits<double>::infinity())));
+  CHECK(refuses(forged(bytes, std::int64_t{78}, std::int64_t{77})));                          // an entity twice
+  CHECK(refuses(forged(bytes, to_unix_micros(second(1001)), to_unix_micros(second(1000)))));  // an event time twice
+  CHECK_FALSE(refuses(forged(bytes, std::int64_t{78}, std::int64_t{79})));
 
   OnlineStore other;
   other.add(card_view({.ttl = days(1), .history = 2}));

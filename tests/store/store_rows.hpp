@@ -1,13 +1,17 @@
 // Rows of a made view with lateness, ties and nulls, and the plain search that store and history are held to.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <functional>
 #include <map>
 #include <optional>
 #include <tuple>
 #include <vector>
 
+#include "rtml/core/hash.hpp"
 #include "rtml/core/rng.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/store/feature_row.hpp"
@@ -116,6 +120,35 @@ inline std::vector<const PlainRow*> plain_last(const std::vector<PlainRow>& rows
   for (const auto& [time, row] : by_time)
     if (last.size() < n) last.push_back(row);
   return last;
+}
+
+/// A view of two integers as key, and two different keys of it that have one hash. XXH64 of two words is a chain of steps that can all be
+/// undone: state = rotl(state ^ round(word), 27) * prime1 + prime4. So for any two first words there are second ones that meet.
+struct CollidingKeys {
+  CollidingKeys() {
+    using namespace rtml::detail;
+    const auto inverse = [](std::uint64_t odd) {
+      std::uint64_t x = odd;
+      for (int i = 0; i < 6; ++i) x *= 2 - odd * x;
+      return x;
+    };
+    const auto after = [](std::uint64_t word) { return std::rotl((prime5 + 16) ^ hash_round(0, word), 27) * prime1 + prime4; };
+    const std::uint64_t round = after(1) ^ after(2) ^ hash_round(0, 10);
+    a = view.key(2, 10);
+    b = view.key(1, std::rotr(round * inverse(prime1), 31) * inverse(prime2));
+  }
+
+  FeatureView view{"pair", {KeyColumn::integer("a"), KeyColumn::integer("b")}, {ValueColumn::of<float>("x")}};
+  EntityKey a;
+  EntityKey b;
+};
+
+/// Saved bytes in which the number `before`, wherever it stands, is `after`.
+template <class T>
+std::vector<std::byte> forged(std::vector<std::byte> bytes, T before, T after) {
+  for (std::size_t i = 0; i + sizeof(T) <= bytes.size(); ++i)
+    if (std::memcmp(bytes.data() + i, &before, sizeof(T)) == 0) std::memcpy(bytes.data() + i, &after, sizeof(T));
+  return bytes;
 }
 
 /// What is known of a value of such a row.
