@@ -517,3 +517,17 @@ TEST_CASE("Changed rows are shown from a version on, and can be put back elsewhe
   CHECK(copy.restore(cards.view, {cards.view.key(1).bytes(), Time(Duration(-1)), second(1), cards.row(rows[0]).cells()}) ==
         PutResult::refused);
 }
+
+TEST_CASE("Every entity of a full shard is shown, and taken out when it is stale", "[store]") {
+  CardStore cards({.ttl = 60s}, {.max_entities = 1000, .shards = 1});
+  for (std::int64_t card = 0; card < 1000; ++card) cards.put(counted(card, second(1000 + card % 2), card));
+  std::size_t shown = 0;
+  cards.store.visit_changed(cards.view, 0, [&](const StoredRow&) { ++shown; });
+  CHECK(shown == 1000);
+  cards.now = second(1061);
+  CHECK(cards.store.evict_stale() == 500);
+  for (std::int64_t card = 0; card < 1000; ++card) REQUIRE(cards.count(card, second(1061)).first == (card % 2 == 0 ? missing : present));
+  for (std::int64_t card = 1000; card < 1500; ++card) cards.put(counted(card, second(1061), card));  // in the places that became free
+  CHECK(cards.counters().evicted == 0);
+  CHECK(cards.counters().entities == 1000);
+}

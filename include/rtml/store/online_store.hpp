@@ -102,7 +102,8 @@ class OnlineStore {
   }
 
   /// Restores into a store of the same views; its handles are resolved anew then. Bounds stay as they are here: where they are smaller,
-  /// entities go and are counted. Versions begin anew. Written while others put, each row is whole, but not all are of one moment.
+  /// entities go and are counted. Versions begin anew. Written while others put, each row is whole, but not all are of one moment;
+  /// whoever reads waits while the rows of one shard are copied.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("OnlineStore", 1);

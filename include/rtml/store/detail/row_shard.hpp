@@ -185,10 +185,15 @@ class alignas(64) RowShard {
   /// Every entity, from the one that the clock comes to first.
   template <class Visit>
   void visit(const Visit& visit) const {
-    for (std::uint32_t i = 0; i < made_; ++i) {
-      RowEntity& found = entity((hand_ + i) % made_);
-      if (found.rows != 0) visit(found);
-    }
+    for (std::uint32_t i = 0; i < made_; ++i) visit_place((hand_ + i) % made_, visit);
+  }
+
+  /// The entities at some places from `first` on; returns the place to go on with, none at the end. Between two calls others may have the lock.
+  template <class Visit>
+  std::uint32_t visit_some(std::uint32_t first, const Visit& visit) const {
+    const std::uint32_t end = std::min(made_, first + chunk_size);
+    for (std::uint32_t place = first; place < end; ++place) visit_place(place, visit);
+    return end < made_ ? end : none;
   }
 
  private:
@@ -199,6 +204,12 @@ class alignas(64) RowShard {
     std::uint64_t hash = 0;
     std::uint32_t entity = none;
   };
+
+  template <class Visit>
+  void visit_place(std::uint32_t place, const Visit& visit) const {
+    RowEntity& found = entity(place);
+    if (found.rows != 0) visit(found);
+  }
 
   RowEntity& entity(std::uint32_t place) const noexcept {
     std::byte* at = chunks_[place / chunk_size] + place % chunk_size * shape_.entity_bytes();

@@ -128,15 +128,12 @@ class ViewTable {
   /// Takes out the entities of which no row is good any more at `now`. Returns how many. O(entities)
   std::size_t evict_stale(Time now) noexcept {
     std::size_t gone = 0;
-    for (RowShard& shard : shards()) {
-      const std::lock_guard held(shard.lock);
-      shard.visit([&](RowEntity& entity) {
-        if (!view_.is_stale(RowWords::event_time(shard.row(entity, 0)), now)) return;
-        shard.erase(entity);
-        shard.counters.expired.add(1);
-        ++gone;
-      });
-    }
+    visit_all([&](RowShard& shard, RowEntity& entity) {
+      if (!view_.is_stale(RowWords::event_time(shard.row(entity, 0)), now)) return;
+      shard.erase(entity);
+      shard.counters.expired.add(1);
+      ++gone;
+    });
     return gone;
   }
 
@@ -145,13 +142,10 @@ class ViewTable {
   /// Shows every row, oldest first, of each entity that changed after version `since`. O(entities)
   template <class Visit>
   void visit_changed(std::uint64_t since, Visit& visit) const {
-    for (RowShard& shard : shards()) {
-      const std::lock_guard held(shard.lock);
-      shard.visit([&](const RowEntity& entity) {
-        if (entity.version <= since) return;
-        for (std::size_t age = entity.rows; age-- > 0;) visit(stored_row(shard, entity, age, view_.layout().words()));
-      });
-    }
+    visit_all([&](const RowShard& shard, const RowEntity& entity) {
+      if (entity.version <= since) return;
+      for (std::size_t age = entity.rows; age-- > 0;) visit(stored_row(shard, entity, age, view_.layout().words()));
+    });
   }
 
   StoreCounters counters() const noexcept {
@@ -219,6 +213,17 @@ class ViewTable {
     require(type, "shards", bounds_.shards, std::has_single_bit(bounds_.shards) && bounds_.shards <= 64, "a power of two up to 64");
     require(type, "max_ahead (us)", bounds_.max_ahead.count(), bounds_.max_ahead >= Duration(0) && bounds_.max_ahead <= days(1),
             "in [0, 1 day]");
+  }
+
+  /// Every entity, with its shard locked; readers wait for a few entities at most.
+  template <class Visit>
+  void visit_all(const Visit& visit) const {
+    for (RowShard& shard : shards()) {
+      for (std::uint32_t place = 0; place != RowShard::none;) {
+        const std::lock_guard held(shard.lock);
+        place = shard.visit_some(place, [&](RowEntity& entity) { visit(shard, entity); });
+      }
+    }
   }
 
   std::size_t row_words() const noexcept { return RowWords::times + view_.layout().words(); }
