@@ -527,6 +527,10 @@ TEST_CASE("Every entity of a full shard is shown, and taken out when it is stale
   cards.now = second(1061);
   CHECK(cards.store.evict_stale() == 500);
   for (std::int64_t card = 0; card < 1000; ++card) REQUIRE(cards.count(card, second(1061)).first == (card % 2 == 0 ? missing : present));
+  OnlineStore copy;
+  copy.add(cards.view, {.max_entities = 1000, .shards = 1});
+  load(copy, save(cards.store));
+  CHECK(copy.counters(cards.view) == cards.counters());
   for (std::int64_t card = 1000; card < 1500; ++card) cards.put(counted(card, second(1061), card));  // in the places that became free
   CHECK(cards.counters().evicted == 0);
   CHECK(cards.counters().entities == 1000);

@@ -258,8 +258,8 @@ class alignas(64) RowShard {
     slot_mask_ = wanted - 1;
     published_slots_.store(slots_, std::memory_order_relaxed);
     published_mask_.store(slot_mask_, std::memory_order_relaxed);
-    for (std::uint32_t place = 0; place < made_; ++place)
-      if (entity(place).rows != 0) insert_slot(entity(place).hash, place);
+    // No place is free: the table grows when there are more entities than ever.
+    for (std::uint32_t place = 0; place < made_; ++place) insert_slot(entity(place).hash, place);
     return true;
   }
 
