@@ -66,7 +66,7 @@ class History {
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = sizeof(*this) - sizeof(view_) - sizeof(numbers_) + view_.memory_bytes() + numbers_.memory_bytes() +
                         entities_.capacity() * sizeof(std::uint32_t) + (event_times_.capacity() + available_at_.capacity()) * sizeof(Time) +
-                        chunks_.capacity() * sizeof(chunks_[0]);
+                        chunks_.capacity() * sizeof(std::vector<std::uint64_t>);
     for (const auto& chunk : chunks_) bytes += chunk.capacity() * sizeof(std::uint64_t);
     return bytes;
   }

@@ -102,7 +102,8 @@ class alignas(64) RowShard {
   [[gnu::always_inline]] void prefetch(std::uint64_t hash) const noexcept {
     const auto table = reinterpret_cast<std::uintptr_t>(published_slots_.load(std::memory_order_relaxed));
     const std::uint64_t mask = published_mask_.load(std::memory_order_relaxed);
-    __builtin_prefetch(reinterpret_cast<const void*>(table + (hash & mask) * sizeof(Slot)));
+    const std::uintptr_t slot = table + (hash & mask) * sizeof(Slot);  // the two may be of different tables
+    __builtin_prefetch(reinterpret_cast<const void*>(slot));           // NOLINT(performance-no-int-to-ptr): never dereferenced
   }
 
   /// The second step, when the slot is here: the entity with its words.
