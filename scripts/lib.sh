@@ -12,7 +12,7 @@ die() {
 }
 
 # What Debian calls what a build needs.
-build_packages=(cmake ninja-build g++ libeigen3-dev libxtensor-dev libfmt-dev libxxhash-dev libzstd-dev libcli11-dev nlohmann-json3-dev)
+build_packages=(cmake ninja-build g++ libeigen3-dev libxtensor-dev libfmt-dev libxxhash-dev libzstd-dev liblmdb-dev libcli11-dev nlohmann-json3-dev)
 test_packages=(catch2 libbenchmark-dev pkg-config)
 
 is_there() {  # PACKAGE: a tool counts wherever it came from, a library as its package

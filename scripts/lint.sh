@@ -34,7 +34,7 @@ rule_ascii() {
 # Public headers cost every host: no formatting, streams or JSON in them. The compiled core has neither Eigen nor xtensor.
 rule_includes() {
   local verdict=0
-  grep -nE '#include [<"](fmt/|iostream|iomanip|sstream|regex|nlohmann/|CLI/|xxhash|zstd)' -r include && verdict=1
+  grep -nE '#include [<"](fmt/|iostream|iomanip|sstream|regex|nlohmann/|CLI/|xxhash|zstd|lmdb)' -r include && verdict=1
   grep -nE '#include [<"](Eigen/|unsupported/Eigen/|xtensor|xtl/)' -r src && verdict=1
   grep -L '^#pragma once$' $(find include -name '*.hpp') | sed 's/$/: no #pragma once/' | grep . && verdict=1
   return $verdict
@@ -52,7 +52,7 @@ rule_rooms() {
       for (i in at3) floor[at3[i]] = 3
       for (i in at4) floor[at4[i]] = 4
       for (i in at5) floor[at5[i]] = 5
-      split("learn>drift ab>metrics stream>metrics stream>learn store>transform", edges)
+      split("learn>drift ab>metrics stream>metrics stream>learn store>transform store>checkpoint", edges)
       for (i in edges) beside[edges[i]] = 1
     }
     FNR == 1 {

@@ -16,16 +16,22 @@ endfunction()
 add_test(NAME install_tree COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
 set_tests_properties(install_tree PROPERTIES FIXTURES_SETUP installed LABELS packaging)
 
-rtml_add_consumer(consumer consumer "-DCMAKE_CXX_FLAGS=${strict} -O3 -DNDEBUG")
-rtml_add_consumer(consumer_fast_math consumer "-DCMAKE_CXX_FLAGS=${strict} -O3 -DNDEBUG -march=native -ffast-math")
+rtml_add_consumer(consumer consumer "-DCMAKE_CXX_FLAGS=${strict} -O3 -DNDEBUG" -DRTML_DURABLE=${rtml_durable})
+rtml_add_consumer(consumer_fast_math consumer "-DCMAKE_CXX_FLAGS=${strict} -O3 -DNDEBUG -march=native -ffast-math" -DRTML_DURABLE=${rtml_durable})
 set_tests_properties(consumer consumer_fast_math PROPERTIES FIXTURES_REQUIRED installed)
 
 find_program(RTML_PKG_CONFIG NAMES pkg-config pkgconf)
 mark_as_advanced(RTML_PKG_CONFIG)
 if(RTML_PKG_CONFIG)
   add_test(NAME consumer_pkg_config COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/consumer/pkg_config.sh
-    ${RTML_PKG_CONFIG} ${prefix}/${CMAKE_INSTALL_LIBDIR} ${CMAKE_CXX_COMPILER} ${CMAKE_CURRENT_BINARY_DIR}/consumer_pkg_config)
+    rtml ${RTML_PKG_CONFIG} ${prefix}/${CMAKE_INSTALL_LIBDIR} ${CMAKE_CXX_COMPILER} ${CMAKE_CURRENT_BINARY_DIR}/consumer_pkg_config main.cpp other.cpp)
   set_tests_properties(consumer_pkg_config PROPERTIES FIXTURES_REQUIRED installed LABELS packaging)
+  if(rtml_durable)
+    add_test(NAME consumer_durable_pkg_config COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/consumer/pkg_config.sh
+      rtml-durable ${RTML_PKG_CONFIG} ${prefix}/${CMAKE_INSTALL_LIBDIR} ${CMAKE_CXX_COMPILER}
+      ${CMAKE_CURRENT_BINARY_DIR}/consumer_durable_pkg_config durable.cpp)
+    set_tests_properties(consumer_durable_pkg_config PROPERTIES FIXTURES_REQUIRED installed LABELS packaging)
+  endif()
 endif()
 
 rtml_add_consumer(subproject subproject -DRTML_SOURCE=${PROJECT_SOURCE_DIR})

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "rtml/core/export.hpp"
+#include "rtml/core/time.hpp"
+#include "rtml/store/database.hpp"
+#include "rtml/store/log_record.hpp"
+
+namespace rtml::store {
+
+/// The records [begin, end) of an EventLog as they were at one moment, while others append. Like a Database::Snapshot it belongs to one
+/// thread at a time, holds pages, and must not outlive the database.
+class RTML_API LogSnapshot {
+ public:
+  /// Gives the records of a range one by one, in the order of their offsets. Not to outlive its snapshot.
+  class RTML_API Reader {
+   public:
+    /// False at the end. The entry is valid as long as the snapshot. O(1), but O(block) when it enters another block of some 64 KB.
+    /// @throws FormatError when the block is damaged.
+    bool next(LogEntry& entry);
+
+   private:
+    friend class LogSnapshot;
+    Reader(Database::Cursor blocks, std::uint64_t from, std::uint64_t to);
+    bool enter();
+
+    Database::Cursor blocks_;
+    std::uint64_t next_;
+    std::uint64_t to_;
+    std::uint64_t first_ = 0;  // offset of the block
+    Bytes left_;               // of its records
+    bool inside_ = false;      // a block was entered
+  };
+
+  std::uint64_t begin() const noexcept { return begin_; }
+  std::uint64_t end() const noexcept { return end_; }
+
+  Reader read() const { return read(begin_, end_); }
+
+  /// What of [from, to) is there. O(log n).
+  Reader read(std::uint64_t from, std::uint64_t to) const;
+
+  /// The offset of the first record, in the order of arrival, whose time is `at` or later; end() when there is none. O(log n) blocks, and
+  /// those after it that keep_latest_before left nothing of that time in.
+  std::uint64_t offset_at(Time at) const;
+
+ private:
+  friend class EventLog;
+  LogSnapshot(Database::Snapshot view, const Database::Table& blocks, std::uint64_t begin, std::uint64_t end)
+      : view_(std::move(view)), blocks_(&blocks), begin_(begin), end_(end) {}
+
+  Database::Snapshot view_;
+  const Database::Table* blocks_;
+  std::uint64_t begin_;
+  std::uint64_t end_;
+};
+
+}  // namespace rtml::store
