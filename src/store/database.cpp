@@ -71,12 +71,15 @@ OpenEnv open_env(const std::string& path, const Database::Options& options) {
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   const std::uint64_t size = (options.max_bytes + page - 1) / page * page;
   int code = mdb_env_set_mapsize(env.get(), static_cast<std::size_t>(size));
-  if (code == 0) code = mdb_env_set_maxdbs(env.get(), options.max_tables);
+  if (code == 0) code = mdb_env_set_maxdbs(env.get(), options.max_tables + 1);  // and the catalogue
   if (code == 0) code = mdb_env_set_maxreaders(env.get(), options.max_snapshots);
   if (code == 0) code = mdb_env_open(env.get(), path.c_str(), MDB_NOTLS, mode);
   if (code != 0) refuse("open", path, code);
   return env;
 }
+
+/// Names all tables. LMDB would take a damaged name for a table that was never made.
+constexpr const char* catalogue_name = "rtml.tables";
 
 /// An empty data file appears whole, under a name of its own first: one that is short is damaged, never just begun.
 void make_data_file(const std::string& path, const Database::Options& options) {
@@ -84,7 +87,15 @@ void make_data_file(const std::string& path, const Database::Options& options) {
   std::error_code ignored;
   std::filesystem::remove_all(beside, ignored);
   system_files().make_directory(beside);
-  open_env(beside, options).reset();
+  {
+    const OpenEnv env = open_env(beside, options);
+    MDB_txn* transaction = nullptr;
+    MDB_dbi handle = 0;
+    int code = mdb_txn_begin(env.get(), nullptr, 0, &transaction);
+    if (code == 0) code = mdb_dbi_open(transaction, catalogue_name, MDB_CREATE, &handle);
+    if (code == 0) code = mdb_txn_commit(transaction);
+    if (code != 0) refuse("write", beside, code);
+  }
   system_files().sync_directory(beside);
   system_files().rename(beside + "/data.mdb", path + "/data.mdb");
   system_files().sync_directory(path);
@@ -98,6 +109,7 @@ struct Database::Environment {
   OpenEnv env;
   pid_t owner = ::getpid();
   std::mutex tables_mutex;
+  std::optional<Table> catalogue;
   std::map<std::string, Table, std::less<>> tables;
 };
 
@@ -116,6 +128,9 @@ Database::Database(std::string path, const Options& options) : path_(std::move(p
   if (!std::filesystem::exists(std::filesystem::symlink_status(file))) make_data_file(path_, options);
   check_lmdb_file(file, options.max_bytes);
   environment_->env = open_env(path_, options);
+
+  write([&](Transaction& transaction) { environment_->catalogue = open_table(transaction, catalogue_name, 0); });
+  if (!environment_->catalogue) raise(FormatError(file + " is damaged: its table of tables is missing"));
 }
 
 Database::~Database() {
@@ -123,18 +138,29 @@ Database::~Database() {
     static_cast<void>(environment_->env.release());  // the parent's; closing it could disturb its locks
 }
 
+std::optional<Database::Table> Database::open_table(const View& view, const std::string& name, unsigned flags) const {
+  MDB_dbi handle = 0;
+  const int code = mdb_dbi_open(view.transaction_, name.c_str(), flags, &handle);
+  if (code == MDB_NOTFOUND) return std::nullopt;
+  if (code != 0) refuse("open table \"" + name + "\" in", path_, code);
+  return Table(name, handle, XXH3_64bits(name.data(), name.size()));
+}
+
 const Database::Table& Database::table(std::string_view name) {
-  require("Database", "table", name, !name.empty() && name.size() <= 511, "1 to 511 bytes long");
+  require("Database", "table", name, !name.empty() && name.size() <= 511 && name != catalogue_name, "1 to 511 bytes long, not rtml.tables");
   const std::lock_guard lock(environment_->tables_mutex);
   if (const auto known = environment_->tables.find(name); known != environment_->tables.end()) return known->second;
 
   const std::string text(name);
-  MDB_dbi handle = 0;
+  const Bytes key = std::as_bytes(std::span(text));
+  std::optional<Table> opened;
   write([&](Transaction& transaction) {
-    if (const int code = mdb_dbi_open(transaction.transaction_, text.c_str(), MDB_CREATE, &handle); code != 0)
-      refuse("open table \"" + text + "\" in", path_, code);
+    const bool was_made = transaction.get(*environment_->catalogue, key).has_value();
+    opened = open_table(transaction, text, was_made ? 0 : MDB_CREATE);
+    if (!opened) raise(FormatError(path_ + " is damaged: table \"" + text + "\" is missing"));
+    if (!was_made) transaction.put(*environment_->catalogue, key, {});
   });
-  return environment_->tables.try_emplace(text, Table(text, handle, XXH3_64bits(text.data(), text.size()))).first->second;
+  return environment_->tables.emplace(text, *std::move(opened)).first->second;
 }
 
 void Database::write(const std::function<void(Transaction&)>& change) {

@@ -35,6 +35,10 @@ constexpr std::size_t page_header = 16;
 constexpr std::size_t node_header = 8;
 constexpr std::size_t tree_size = 48;
 constexpr std::size_t meta_size = 136;
+constexpr std::size_t free_tree = 24;  // places in a meta
+constexpr std::size_t tables_tree = free_tree + tree_size;
+constexpr std::size_t last_page = tables_tree + tree_size;
+constexpr std::size_t commit_number = last_page + 8;
 constexpr Page no_page = ~Page{0};
 constexpr unsigned deepest = 32;  // LMDB's cursors have no room for more
 
@@ -101,18 +105,10 @@ class Check {
   Check(const std::string& path, Bytes file) : path_(path), file_(file) {}
 
   void run(std::uint64_t max_bytes) {
-    const std::byte* meta = newest_meta();
-    const Page last = number_at<Page>(meta + 120);
-    if (last < 1 || last >= std::max<std::uint64_t>(file_.size(), max_bytes) / page_size_) refuse("the last page is said to be {}", last);
-    last_ = last;
-    seen_.assign(static_cast<std::size_t>(last) + 1, false);
-    seen_[0] = seen_[1] = true;
-
-    const Tree free = tree_at(meta + 24);
-    const Tree tables = tree_at(meta + 24 + tree_size);
-    if (free.flags != integer_keys || tables.flags != 0) refuse("the flags of the file are {} and {}", free.flags, tables.flags);
-    walk(tables, Kind::tables);
-    walk(free, Kind::free);
+    const auto [older, newest] = metas();
+    check_free_tree_of(older, max_bytes);
+    check_free_tree_of(newest, max_bytes);
+    walk(tree_at(newest + tables_tree), Kind::tables);
     for (const Bytes& list : free_lists_) check_free(list);  // when it is known what is in use
   }
 
@@ -139,28 +135,55 @@ class Check {
     return meta;
   }
 
-  const std::byte* newest_meta() {
+  /// The older first. LMDB writes them in turn.
+  std::pair<const std::byte*, const std::byte*> metas() {
     constexpr std::size_t smallest = 512;
     constexpr std::size_t largest = 32768;
+    static_assert(meta_size + page_header <= smallest);
     if (file_.size() < 2 * smallest) refuse("it is truncated: has {} bytes", file_.size());
     const std::byte* first = meta_at(0);
-    page_size_ = number_at<std::uint32_t>(first + 24);
+    page_size_ = number_at<std::uint32_t>(first + free_tree);
     if (page_size_ < smallest || page_size_ > largest || !std::has_single_bit(page_size_)) refuse("its pages have {} bytes", page_size_);
     if (file_.size() < 2 * page_size_) refuse("it is truncated: has {} bytes", file_.size());
     const std::byte* second = meta_at(page_size_);
-    if (number_at<std::uint32_t>(second + 24) != page_size_) refuse("it has pages of two sizes");
-    static_assert(meta_size + page_header <= smallest);
-    return number_at<std::uint64_t>(first + 128) < number_at<std::uint64_t>(second + 128) ? second : first;
+    if (number_at<std::uint32_t>(second + free_tree) != page_size_) refuse("it has pages of two sizes");
+    const auto first_commit = number_at<std::uint64_t>(first + commit_number);
+    const auto second_commit = number_at<std::uint64_t>(second + commit_number);
+    const bool in_turn = first_commit % 2 == 0 && (second_commit == first_commit + 1 || second_commit + 1 == first_commit);
+    if (!in_turn && (first_commit != 0 || second_commit != 0)) refuse("its last commits are {} and {}", first_commit, second_commit);
+    return first_commit < second_commit ? std::pair(first, second) : std::pair(second, first);
   }
 
-  /// The bytes of `count` pages that nothing else has.
-  const std::byte* take(Page page, std::uint64_t count) {
+  /// Begins a state: its free pages, and when they became free, which cannot be after its commit.
+  void check_free_tree_of(const std::byte* meta, std::uint64_t max_bytes) {
+    last_ = number_at<Page>(meta + last_page);
+    if (last_ < 1 || last_ >= std::max<std::uint64_t>(file_.size(), max_bytes) / page_size_)
+      refuse("the last page is said to be {}", last_);
+    seen_.assign(static_cast<std::size_t>(last_) + 1, false);
+    seen_[0] = seen_[1] = true;
+    free_lists_.clear();
+    last_free_key_ = 0;
+
+    const Tree free = tree_at(meta + free_tree);
+    const Tree tables = tree_at(meta + tables_tree);
+    if (free.flags != integer_keys || tables.flags != 0) refuse("the flags of the file are {} and {}", free.flags, tables.flags);
+    walk(free, Kind::free);
+    const auto commit = number_at<std::uint64_t>(meta + commit_number);
+    if (last_free_key_ > commit) refuse("commit {} freed pages, but the last is {}", last_free_key_, commit);
+  }
+
+  /// `count` pages that nothing else has.
+  void claim(Page page, std::uint64_t count) {
     if (page < 2 || page > last_ || count > last_ - page + 1) refuse("{} pages at {} are not among its {}", count, page, last_ + 1);
     if ((page + count) * page_size_ > file_.size()) refuse("it is truncated: has {} bytes, page {} is missing", file_.size(), page);
     for (Page each = page; each < page + count; ++each) {
       if (seen_[static_cast<std::size_t>(each)]) refuse("page {} is used twice", each);
       seen_[static_cast<std::size_t>(each)] = true;
     }
+  }
+
+  const std::byte* take(Page page) {
+    claim(page, 1);
     const std::byte* bytes = file_.data() + page * page_size_;
     if (number_at<Page>(bytes) != page) refuse("page {} says that it is {}", page, number_at<Page>(bytes));
     return bytes;
@@ -216,7 +239,7 @@ class Check {
 
   /// The nodes of a branch or a leaf, which fill the page's upper part without gaps.
   std::vector<Node> nodes_of(Page page, bool leaf) {
-    const std::byte* bytes = take(page, 1);
+    const std::byte* bytes = take(page);
     if (number_at<std::uint16_t>(bytes + 10) != (leaf ? leaf_page : branch_page)) refuse("page {} is of another kind", page);
     const std::size_t lower = number_at<std::uint16_t>(bytes + 12);
     const std::size_t upper = number_at<std::uint16_t>(bytes + 14);
@@ -259,10 +282,11 @@ class Check {
     const std::byte* value = node.value;
     if (elsewhere) {
       const Page begin = number_at<Page>(node.value);
-      const std::uint64_t count = (page_header + node.number - 1) / page_size_ + 1;
-      const std::byte* bytes = take(begin, count);
-      if (number_at<std::uint16_t>(bytes + 10) != overflow_page || number_at<std::uint32_t>(bytes + 12) != count)
-        refuse("the value at page {} is not {} pages long", begin, count);
+      const std::byte* bytes = take(begin);
+      const std::uint64_t count = number_at<std::uint32_t>(bytes + 12);  // more than it needs where it took the place of a longer one
+      if (number_at<std::uint16_t>(bytes + 10) != overflow_page || count < (page_header + node.number - 1) / page_size_ + 1)
+        refuse("the value at page {} is not {} bytes long", begin, node.number);
+      if (count > 1) claim(begin + 1, count - 1);
       found.overflows += count;
       value = bytes + page_header;
     }
@@ -272,7 +296,10 @@ class Check {
       if (tree.flags != 0) refuse("a table has the flags {}", tree.flags);
       walk(tree, Kind::rows);
     }
-    if (kind == Kind::free) free_lists_.emplace_back(value, static_cast<std::size_t>(node.number));
+    if (kind == Kind::free) {
+      free_lists_.emplace_back(value, static_cast<std::size_t>(node.number));
+      last_free_key_ = std::max(last_free_key_, number_at<std::uint64_t>(node.key.data()));
+    }
   }
 
   /// A count, then as many pages in descending order.
@@ -294,6 +321,7 @@ class Check {
   Page last_ = 0;
   std::vector<bool> seen_;
   std::vector<Bytes> free_lists_;
+  std::uint64_t last_free_key_ = 0;
 };
 
 }  // namespace

@@ -12,10 +12,10 @@
 #include <tuple>
 #include <vector>
 
-#include "rtml/core/error.hpp"
-#include "rtml/core/rng.hpp"
 #include "durable/in_child.hpp"
 #include "durable/log_samples.hpp"
+#include "rtml/core/error.hpp"
+#include "rtml/core/rng.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 

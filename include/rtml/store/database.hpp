@@ -89,6 +89,7 @@ class RTML_API Database {
     Cursor cursor(const Table& table) const;
 
    protected:
+    friend class Database;
     View(const Database& database, MDB_txn* transaction) noexcept : database_(&database), transaction_(transaction) {}
     View(View&& other) noexcept : database_(other.database_), transaction_(std::exchange(other.transaction_, nullptr)) {}
     View& operator=(View&&) = delete;
@@ -152,6 +153,9 @@ class RTML_API Database {
 
  private:
   struct Environment;
+
+  std::optional<Table> open_table(const View& view, const std::string& name, unsigned flags) const;
+
   std::string path_;
   std::unique_ptr<Environment> environment_;
 };
