@@ -43,8 +43,8 @@ constexpr mdb_mode_t mode = 0666;  // less the host's umask
 MDB_val borrowed(Bytes bytes) { return {bytes.size(), const_cast<std::byte*>(bytes.data())}; }  // LMDB does not write to it
 Bytes bytes_of(const MDB_val& value) { return {static_cast<const std::byte*>(value.mv_data), value.mv_size}; }
 
-std::uint64_t checksum_of(std::uint64_t table_seed, Bytes key, Bytes value) {
-  return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits_withSeed(key.data(), key.size(), table_seed));
+std::uint64_t checksum_of(Bytes key, Bytes value) {
+  return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
 }
 
 /// As hexadecimal digits: keys need not be text.
@@ -85,7 +85,7 @@ constexpr const char* catalogue_name = "rtml.tables";
 void make_data_file(const std::string& path, const Database::Options& options) {
   const std::string beside = path + "/new";
   std::error_code ignored;
-  std::filesystem::remove_all(beside, ignored);
+  std::filesystem::remove_all(beside, ignored);  // of a start that was interrupted
   system_files().make_directory(beside);
   {
     const OpenEnv env = open_env(beside, options);
@@ -125,7 +125,8 @@ Database::Database(std::string path, const Options& options) : path_(std::move(p
   system_files().make_directory(path_);
   environment_->lock = system_files().lock(path_ + "/LOCK");
   const std::string file = path_ + "/data.mdb";
-  if (!std::filesystem::exists(std::filesystem::symlink_status(file))) make_data_file(path_, options);
+  std::error_code unknown;  // then it is made, or opening it says why not
+  if (!std::filesystem::exists(std::filesystem::symlink_status(file, unknown))) make_data_file(path_, options);
   check_lmdb_file(file, options.max_bytes);
   environment_->env = open_env(path_, options);
 
@@ -143,7 +144,7 @@ std::optional<Database::Table> Database::open_table(const View& view, const std:
   const int code = mdb_dbi_open(view.transaction_, name.c_str(), flags, &handle);
   if (code == MDB_NOTFOUND) return std::nullopt;
   if (code != 0) refuse("open table \"" + name + "\" in", path_, code);
-  return Table(name, handle, XXH3_64bits(name.data(), name.size()));
+  return Table(name, handle);
 }
 
 const Database::Table& Database::table(std::string_view name) {
@@ -186,7 +187,12 @@ Database::Snapshot Database::snapshot() const {
   return {*this, begun};
 }
 
-std::uint64_t Database::bytes() const { return std::filesystem::file_size(path_ + "/data.mdb"); }
+std::uint64_t Database::bytes() const {
+  std::error_code error;
+  const std::uint64_t bytes = std::filesystem::file_size(path_ + "/data.mdb", error);
+  if (error) raise(IoError(fmt::format("cannot read {}/data.mdb: {}", path_, error.message()), error.value()));
+  return bytes;
+}
 
 Database::Snapshot::~Snapshot() {
   if (transaction_ != nullptr) mdb_txn_abort(transaction_);
@@ -194,9 +200,12 @@ Database::Snapshot::~Snapshot() {
 
 std::optional<Bytes> Database::View::get(const Table& table, Bytes key) const {
   Cursor rows = cursor(table);
-  check_key(key);
-  if (!rows.seek(key) || !std::equal(key.begin(), key.end(), rows.key().begin(), rows.key().end())) return std::nullopt;
-  return rows.value();
+  const bool at_or_behind = rows.seek(key);
+  if (at_or_behind && std::equal(key.begin(), key.end(), rows.key().begin(), rows.key().end())) return rows.value();
+  // A damaged key stays between its neighbours: were it this one, it would be found next to here.
+  if (at_or_behind) rows.value();
+  if (rows.seek_last(key)) rows.value();
+  return std::nullopt;
 }
 
 Database::Cursor Database::View::cursor(const Table& table) const {
@@ -219,7 +228,7 @@ void Database::Transaction::put(const Table& table, Bytes key, Bytes head, Bytes
     refuse("write table \"" + table.name_ + "\" of", database_->path_, code);
   auto* const at = static_cast<std::byte*>(space.mv_data);
   std::copy(tail.begin(), tail.end(), std::copy(head.begin(), head.end(), at));
-  put_number(at + size, checksum_of(table.seed_, key, {at, size}));
+  put_number(at + size, checksum_of(key, {at, size}));
 }
 
 bool Database::Transaction::erase(const Table& table, Bytes key) {
@@ -271,7 +280,7 @@ bool Database::Cursor::next() { return move(MDB_NEXT); }
 Bytes Database::Cursor::value() const {
   if (stored_.size() >= checksum_size) {
     const Bytes value = stored_.first(stored_.size() - checksum_size);
-    if (checksum_of(table_->seed_, key_, value) == number_at<std::uint64_t>(value.data() + value.size())) return value;
+    if (checksum_of(key_, value) == number_at<std::uint64_t>(value.data() + value.size())) return value;
   }
   raise(FormatError(
       fmt::format("{}: row {} of table \"{}\" is damaged: its checksum differs", database_->path(), shown(key_), table_->name())));

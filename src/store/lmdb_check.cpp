@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -24,7 +25,7 @@ namespace rtml::store {
 
 namespace {
 
-static_assert(sizeof(std::size_t) == 8 && std::endian::native == std::endian::little);
+static_assert(sizeof(std::size_t) == 8 && std::endian::native == std::endian::little, "rtml::durable needs a 64-bit little-endian machine");
 
 using Bytes = std::span<const std::byte>;
 using Page = std::uint64_t;
@@ -159,8 +160,9 @@ class Check {
     last_ = number_at<Page>(meta + last_page);
     if (last_ < 1 || last_ >= std::max<std::uint64_t>(file_.size(), max_bytes) / page_size_)
       refuse("the last page is said to be {}", last_);
-    seen_.assign(static_cast<std::size_t>(last_) + 1, false);
+    seen_.assign(std::min<std::size_t>(last_ + 1, file_.size() / page_size_), false);
     seen_[0] = seen_[1] = true;
+    free_beyond_.clear();
     free_lists_.clear();
     last_free_key_ = 0;
 
@@ -177,8 +179,8 @@ class Check {
     if (page < 2 || page > last_ || count > last_ - page + 1) refuse("{} pages at {} are not among its {}", count, page, last_ + 1);
     if ((page + count) * page_size_ > file_.size()) refuse("it is truncated: has {} bytes, page {} is missing", file_.size(), page);
     for (Page each = page; each < page + count; ++each) {
-      if (seen_[static_cast<std::size_t>(each)]) refuse("page {} is used twice", each);
-      seen_[static_cast<std::size_t>(each)] = true;
+      if (seen_[each]) refuse("page {} is used twice", each);
+      seen_[each] = true;
     }
   }
 
@@ -309,9 +311,10 @@ class Check {
       refuse("a list of free pages is {} bytes long", list.size());
     for (std::size_t i = 1; i <= count; ++i) {
       const auto page = number_at<Page>(list.data() + i * sizeof(Page));
-      if (page > last_ || seen_[static_cast<std::size_t>(page)]) refuse("page {} is free and not free", page);
+      if (page > last_ || (page < seen_.size() ? seen_[page] : !free_beyond_.insert(page).second))
+        refuse("page {} is free and not free", page);
       if (i > 1 && page >= number_at<Page>(list.data() + (i - 1) * sizeof(Page))) refuse("free pages are not in order");
-      seen_[static_cast<std::size_t>(page)] = true;
+      if (page < seen_.size()) seen_[page] = true;
     }
   }
 
@@ -319,7 +322,8 @@ class Check {
   Bytes file_;
   std::size_t page_size_ = 0;
   Page last_ = 0;
-  std::vector<bool> seen_;
+  std::vector<bool> seen_;                // pages of the file
+  std::unordered_set<Page> free_beyond_;  // and free ones that it does not reach to yet
   std::vector<Bytes> free_lists_;
   std::uint64_t last_free_key_ = 0;
 };

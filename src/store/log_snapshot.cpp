@@ -25,22 +25,24 @@ LogBlockHead head_of(const Database::Cursor& blocks) {
 }  // namespace
 
 LogSnapshot EventLog::snapshot() const {
-  Database::Snapshot view = state_->database.snapshot();
-  const LogExtent extent = read_extent(view, state_->meta);
-  return {std::move(view), state_->blocks, extent.begin, extent.end};
+  LogSnapshot log(state_->database.snapshot(), state_->blocks);
+  const LogExtent extent = read_extent(log.view_, state_->meta);
+  log.begin_ = extent.begin;
+  log.end_ = log.log_end_ = extent.end;
+  log.whole_from_ = std::max(extent.begin, extent.compacted);
+  return log;
 }
 
 LogSnapshot EventLog::snapshot(std::uint64_t as_of) const {
-  Database::Snapshot view = state_->database.snapshot();
-  const LogExtent extent = read_extent(view, state_->meta);
-  const std::uint64_t first = std::max(extent.begin, extent.compacted);
-  require("EventLog", "as_of", as_of, as_of >= first && as_of <= extent.end,
-          "in [" + to_text(first) + ", " + to_text(extent.end) + "], what is there");
-  return {std::move(view), state_->blocks, extent.begin, as_of};
+  LogSnapshot log = snapshot();
+  require("EventLog", "as_of", as_of, as_of >= log.whole_from_ && as_of <= log.end_,
+          "in [" + to_text(log.whole_from_) + ", " + to_text(log.end_) + "], what is there");
+  log.end_ = as_of;
+  return log;
 }
 
 LogSnapshot::Reader LogSnapshot::read(std::uint64_t from, std::uint64_t to) const {
-  return {view_.cursor(*blocks_), std::max(from, begin_), std::min(to, end_)};
+  return {*this, std::max(from, begin_), std::min(to, end_)};
 }
 
 std::uint64_t LogSnapshot::offset_at(Time at) const {
@@ -67,18 +69,29 @@ std::uint64_t LogSnapshot::offset_at(Time at) const {
   return end_;
 }
 
-LogSnapshot::Reader::Reader(Database::Cursor blocks, std::uint64_t from, std::uint64_t to)
-    : blocks_(std::move(blocks)), next_(from), to_(to) {}
+LogSnapshot::Reader::Reader(const LogSnapshot& log, std::uint64_t from, std::uint64_t to)
+    : blocks_(log.view_.cursor(*log.blocks_)), next_(from), to_(to), whole_from_(log.whole_from_), log_end_(log.log_end_) {}
 
 bool LogSnapshot::Reader::next(LogEntry& entry) {
-  for (;;) {
-    if (next_ >= to_) return false;
-    if (left_.empty() && !enter()) return false;
+  while (next_ < to_) {
+    if (left_.empty() && !enter()) {
+      expect(to_);
+      return false;
+    }
     entry = take_record(first_, left_);
-    if (entry.offset < next_) continue;
+    if (entry.offset < next_) continue;  // before `from`, in its block
+    expect(std::min(entry.offset, to_));
     next_ = entry.offset + 1;
     return entry.offset < to_;
   }
+  return false;
+}
+
+/// That nothing is missing before `offset`, where compaction left no gaps.
+void LogSnapshot::Reader::expect(std::uint64_t offset) const {
+  const std::uint64_t from = std::max(next_, whole_from_);
+  if (from < offset)
+    raise(FormatError("event log: the records from offset " + to_text(from) + " to " + to_text(offset - 1) + " are missing"));
 }
 
 /// The block of `next_`, then those behind it.
@@ -88,6 +101,7 @@ bool LogSnapshot::Reader::enter() {
   inside_ = true;
   if (!there) return false;
   first_ = first_of(blocks_);
+  if (first_ >= log_end_) raise(FormatError("event log: a block begins at offset " + to_text(first_) + ", behind the end"));
   if (first_ >= to_) return false;
   left_ = blocks_.value();
   take_head(first_, left_);

@@ -206,6 +206,36 @@ TEST_CASE("On a disk that is full appending is an error, what was acknowledged s
   CHECK(expected > 50);
 }
 
+TEST_CASE("Nothing is acknowledged while the last commit has failed", "[log][io]") {
+  const TemporaryFolder folder;
+  const int code = in_child([&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    Database database(folder / "db");
+    EventLog log(database, "events", {.durability = Durability::none});
+    log.append(entry_of(0).record());
+    const rlimit full{database.bytes(), RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_FSIZE, &full) != 0) return 10;
+    try {
+      log.flush();
+      return 11;
+    } catch (const IoError&) {
+    }
+    try {
+      log.append(entry_of(1).record());
+      return 12;
+    } catch (const IoError&) {
+    }
+    if (log.end() != 1 || log.counters().failed_commits != 2) return 13;
+    const rlimit none{RLIM_INFINITY, RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_FSIZE, &none) != 0) return 14;
+    log.append(entry_of(1).record());
+    if (log.durable_end() != 1) return 15;
+    log.append(entry_of(2).record());
+    return log.durable_end() == 1 && log.end() == 3 ? 0 : 16;  // in memory again
+  });
+  CHECK(code == 0);
+}
+
 TEST_CASE("When max_bytes is reached appending is an error that says so, and dropping makes room", "[log][io]") {
   const TemporaryFolder folder;
   Database database(folder / "db", {.max_bytes = std::uint64_t{1} << 20U});

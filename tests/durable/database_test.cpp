@@ -202,6 +202,12 @@ TEST_CASE("A file with any byte flipped is refused, or reads as before and can b
   for (std::size_t page = 0; page < whole.size(); page += 4096)
     for (std::size_t i = 0; i < 20; ++i) places.push_back(page + i);                 // heads of pages
   for (std::size_t i = 0; i < 160; ++i) places.insert(places.end(), {i, 4096 + i});  // both metas
+  for (const std::string name : {"rows", "log.events", "rtml.tables"})               // wherever a table is named
+    for (auto at = whole.begin();; ++at) {
+      at = std::search(at, whole.end(), as_bytes(name).begin(), as_bytes(name).end());
+      if (at == whole.end()) break;
+      places.push_back(static_cast<std::size_t>(at - whole.begin()));
+    }
   for (int i = 0; i < 1500; ++i) places.push_back(static_cast<std::size_t>(rng.below(whole.size())));
   std::size_t refused = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -249,6 +255,7 @@ TEST_CASE("A row that is damaged or strayed from another key is refused by name,
   const Database::Table& found = database.table("rows");
   CHECK_THROWS_WITH(rows_of(database.snapshot(), found),
                     (folder / "db") + ": row " + key + " of table \"rows\" is damaged: its checksum differs");
+  CHECK_THROWS_AS(database.snapshot().get(found, as_bytes("key")), FormatError);  // and not: there is none
 }
 
 TEST_CASE("What is no database is refused by name", "[database][hostile]") {
@@ -271,7 +278,9 @@ TEST_CASE("A start that was interrupted while it made the file is begun again", 
   std::filesystem::create_directories(folder / "db/new");
   write_file(folder / "db/new/data.mdb", std::vector<std::byte>(100));
   Database database(folder / "db");
-  CHECK(rows_of(database.snapshot(), database.table("rows")).empty());
+  const Database::Table& table = database.table("rows");
+  CHECK(rows_of(database.snapshot(), table).empty());
+  CHECK_FALSE(std::filesystem::exists(folder / "db/new"));
 }
 
 TEST_CASE("A folder that is held is refused with its path and the holder's process, until that ends", "[database]") {

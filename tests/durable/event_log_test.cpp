@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <initializer_list>
 #include <limits>
 #include <set>
 #include <stdexcept>
@@ -22,6 +23,7 @@
 using namespace rtml::store::testing;
 using rtml::ConfigError;
 using rtml::Duration;
+using rtml::FormatError;
 using rtml::Rng;
 using rtml::Time;
 using rtml::store::Database;
@@ -340,6 +342,70 @@ TEST_CASE("What is too long, or of one writer too many, is refused and counted",
   CHECK(all_of(log).size() == 3);
 }
 
+TEST_CASE("Rows that no EventLog writes are refused by name", "[log][hostile]") {
+  const TemporaryFolder folder;
+  Database database(folder / "db");
+  const Database::Table& blocks = database.table("log.events");
+  const Database::Table& meta = database.table("log.events.meta");
+  const auto numbers = [](std::initializer_list<std::uint64_t> values, std::string text = "") {
+    for (const std::uint64_t value : values)
+      for (unsigned i = 0; i < 8; ++i) text += static_cast<char>(value >> (8 * i));
+    return text;
+  };
+  const std::string version(1, '\1');
+  const std::string zeros(3, '\0');
+  const auto put = [&](const Database::Table& table, const std::string& key, const std::string& value) {
+    database.write([&](Database::Transaction& transaction) { transaction.put(table, as_bytes(key), as_bytes(value)); });
+  };
+  const auto open = [&] { return EventLog(database, "events").durable_end(); };
+  const auto read = [&] { return all_of(EventLog(database, "events")).size(); };
+
+  SECTION("state") {
+    put(meta, "state", version + zeros + numbers({0, 3, 0}));
+    CHECK_THROWS_WITH(open(), "event log: the state in \"log.events.meta\" has 28 bytes");
+    put(meta, "state", "\2" + zeros + numbers({0, 3, 0, 0}));
+    CHECK_THROWS_WITH(open(), "event log: \"log.events.meta\" has format version 2, this build reads 1");
+    put(meta, "state", version + zeros + numbers({4, 3, 0, 0}));
+    CHECK_THROWS_WITH(open(), "event log: the state in \"log.events.meta\" ends before it begins");
+    put(meta, "state", version + zeros + numbers({0, 3, 4, 0}));
+    CHECK_THROWS_AS(open(), FormatError);
+  }
+  SECTION("writer") {
+    put(meta, "writer 1", numbers({1}));
+    CHECK_THROWS_WITH(open(), "event log: a writer in \"log.events.meta\" has 8 bytes");
+  }
+  SECTION("blocks") {
+    put(meta, "state", version + zeros + numbers({0, 3, 0, 0}));
+    CHECK_THROWS_WITH(read(), "event log: the records from offset 0 to 2 are missing");
+    const std::string zero(8, '\0');
+    const std::string head = version + zeros + numbers({0, 0});
+    const auto record = [&](char offset, char key, char bytes) {
+      return std::string(1, offset) + zeros + key + zeros + bytes + zeros + numbers({0, 0, 0}) + "abc";
+    };
+    put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3) + record(2, 3, 0));
+    CHECK(read() == 3);
+    put(blocks, zero, head + record(0, 1, 2) + record(2, 3, 0));
+    CHECK_THROWS_WITH(read(), "event log: the records from offset 1 to 1 are missing");
+    put(blocks, zero, head + record(0, 1, 2) + record(9, 3, 0));
+    CHECK_THROWS_WITH(read(), "event log: the records from offset 1 to 2 are missing");
+    for (const std::string& cut : {record(0, 4, 0), record(0, 2, 2), record(0, 0, 4), record(0, 1, 2).substr(0, 35), head.substr(0, 0)}) {
+      put(blocks, zero, head + cut);
+      CHECK_THROWS_WITH(read(), "event log: the block at offset 0 is truncated");
+    }
+    put(blocks, zero, head.substr(0, 19));
+    CHECK_THROWS_WITH(read(), "event log: the block at offset 0 is truncated");
+    put(blocks, zero, "\7" + head.substr(1) + record(0, 1, 2));
+    CHECK_THROWS_WITH(read(), "event log: the block at offset 0 has format version 7, this build reads 1");
+    put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3) + record(2, 3, 0));
+    put(blocks, std::string(7, '\0') + "\3", head + record(0, 1, 2));
+    CHECK(read() == 3);  // nobody asks for what is behind the end
+    put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3));
+    CHECK_THROWS_WITH(read(), "event log: a block begins at offset 3, behind the end");
+    put(blocks, zero + "x", head + record(0, 1, 2));
+    CHECK_THROWS_WITH(EventLog(database, "events").snapshot().offset_at(Time::max()), "event log: a block's key is no offset");
+  }
+}
+
 TEST_CASE("EventLog names what is wrong with its options", "[log][config]") {
   const TemporaryFolder folder;
   Database database(folder / "db");
@@ -399,7 +465,6 @@ TEST_CASE("Many threads append to one log: each finds its records in its order, 
       });
     for (std::thread& thread : threads) thread.join();
     CHECK_FALSE(wrong);
-    if (durability == Durability::each_batch) CHECK(log.counters().commits < writers * records);  // they shared some
   }
   EventLog log(database, "events");
   const auto entries = all_of(log);
@@ -410,6 +475,23 @@ TEST_CASE("Many threads append to one log: each finds its records in its order, 
       REQUIRE(std::tuple(entry.writer, entry.sequence) == std::tuple(writer, i + 1));
       REQUIRE(entry.bytes == std::to_string(writer) + "/" + std::to_string(i + 1));
     }
+}
+
+TEST_CASE("Threads that wait for a commit share the next one", "[log][threads]") {
+  const TemporaryFolder folder;
+  Database database(folder / "db");
+  EventLog log(database, "events", {.durability = Durability::each_batch});
+  constexpr std::uint64_t writers = 8;
+  std::vector<std::thread> threads;
+  database.write([&](Database::Transaction&) {  // while it writes, nobody else does
+    for (std::uint64_t writer = 0; writer < writers; ++writer)
+      threads.emplace_back([&, writer] { log.append({.writer = writer, .sequence = 1}); });
+    while (log.end() < writers) std::this_thread::yield();
+    CHECK(log.durable_end() == 0);
+  });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(log.durable_end() == writers);
+  CHECK(log.counters().commits <= 2);  // of whoever came first, and of all others
 }
 
 TEST_CASE("Who follows the tail sees every record once, and none that is not on the disk", "[log][threads]") {

@@ -22,18 +22,19 @@ using Bytes = std::span<const std::byte>;
 /// Named tables of rows (key -> value, in the order of the keys' bytes) in one folder on a local disk, held by one object of one process at
 /// a time. What a write changes is on the disk, all of it, when it returns, or nothing of it is: in any number of tables.
 ///
-/// Every row carries a checksum over table, key and value, and the structure of the file is checked when it is opened (O(pages) without
-/// the contents of values beyond 2 KB): damage is a FormatError, never a crash. The file does not shrink; what erased rows leave is used again.
-/// Reads take no lock. Thread safety: everything, but one View belongs to one thread at a time. Views, cursors and tables must not outlive
-/// the database. Fork: a child must not use it; writes refuse there. A host that runs under a file size limit ignores SIGXFSZ.
+/// Every row carries a checksum over key and value, verified when it is read. The structure of the file is checked when it is opened, in
+/// O(pages) without those of long values: damage is a FormatError, not a crash. The file does not shrink; what erased rows leave is used
+/// again. Reads take no lock.
+/// Thread safety: everything, but one View belongs to one thread at a time. Views, cursors and tables must not outlive the database.
+/// Fork: a child must not use it; writes refuse there. A host that runs under a file size limit ignores SIGXFSZ.
 /// Source: LMDB (H. Chu, "MDB: A Memory-Mapped Database and Backend for OpenLDAP", LDAPCon 2011).
 class RTML_API Database {
  public:
   class View;
 
   struct Options {
-    std::uint64_t max_bytes =
-        std::uint64_t{1} << 36U;   ///< of the file, >= 1 MiB; costs address space, not memory; may grow at the next open
+    /// Of the file, >= 1 MiB. Costs address space, not memory or disk; another open may raise it.
+    std::uint64_t max_bytes = std::uint64_t{1} << 36U;
     unsigned max_tables = 64;      ///< >= 1
     unsigned max_snapshots = 126;  ///< at a time, >= 1
   };
@@ -46,10 +47,9 @@ class RTML_API Database {
    private:
     friend class Database;
     friend class View;
-    Table(std::string name, unsigned handle, std::uint64_t seed) : name_(std::move(name)), handle_(handle), seed_(seed) {}
+    Table(std::string name, unsigned handle) : name_(std::move(name)), handle_(handle) {}
     std::string name_;
     unsigned handle_;
-    std::uint64_t seed_;  // of the checksums: a row that strayed from another table is noticed
   };
 
   /// Walks the rows of one table in the order of their keys. Borrowed from a View, and gone before it.
@@ -84,7 +84,7 @@ class RTML_API Database {
   /// One state of all tables.
   class RTML_API View {
    public:
-    /// nullopt when there is no such row; valid and verified as Cursor::value.
+    /// nullopt when there is no such row, which takes a look at its neighbours; valid and verified as Cursor::value. O(log n + bytes).
     std::optional<Bytes> get(const Table& table, Bytes key) const;
     Cursor cursor(const Table& table) const;
 

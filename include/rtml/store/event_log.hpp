@@ -28,13 +28,13 @@ namespace rtml::store {
 /// child must not use it.
 class RTML_API EventLog {
  public:
-  /// When there is a commit, beside those of `flush` and `commit` and when `buffer_bytes` are full. What a crash of the process or the
-  /// machine can lose are the newest records, never more than:
+  /// When there is a commit, beside those of `flush`, of `commit` and of a full buffer. A crash of the process or the machine can lose only
+  /// the newest records; with every level at most `buffer_bytes` and a batch, and never more than:
   enum class Durability : std::uint8_t {
-    none,           ///< all since the last commit: the destructor commits
-    on_checkpoint,  ///< all since the last commit: `commit` is the checkpoint, and the destructor leaves what came after it to be replayed
-    interval,       ///< what was appended in the last `interval` and the duration of a commit: a thread of the log commits
-    each_batch,     ///< nothing whose `append` returned: it waits for its commit, which many threads share
+    none,           ///< what was appended since the last commit; the destructor makes one
+    on_checkpoint,  ///< the same; `commit` is the checkpoint, and the destructor leaves what came after it to be replayed
+    interval,  ///< what was appended in one `interval` (or one commit, if that is longer) and the commit after it; a thread of the log commits
+    each_batch,  ///< nothing whose `append` returned: it waits for its commit, which threads share
   };
 
   struct Options {

@@ -20,17 +20,20 @@ class RTML_API LogSnapshot {
   class RTML_API Reader {
    public:
     /// False at the end. The entry is valid as long as the snapshot. O(1), but O(block) when it enters another block of some 64 KB.
-    /// @throws FormatError when the block is damaged.
+    /// @throws FormatError when the block is damaged, or records are missing.
     bool next(LogEntry& entry);
 
    private:
     friend class LogSnapshot;
-    Reader(Database::Cursor blocks, std::uint64_t from, std::uint64_t to);
+    Reader(const LogSnapshot& log, std::uint64_t from, std::uint64_t to);
     bool enter();
+    void expect(std::uint64_t offset) const;
 
     Database::Cursor blocks_;
     std::uint64_t next_;
     std::uint64_t to_;
+    std::uint64_t whole_from_;
+    std::uint64_t log_end_;
     std::uint64_t first_ = 0;  // offset of the block
     Bytes left_;               // of its records
     bool inside_ = false;      // a block was entered
@@ -50,13 +53,14 @@ class RTML_API LogSnapshot {
 
  private:
   friend class EventLog;
-  LogSnapshot(Database::Snapshot view, const Database::Table& blocks, std::uint64_t begin, std::uint64_t end)
-      : view_(std::move(view)), blocks_(&blocks), begin_(begin), end_(end) {}
+  LogSnapshot(Database::Snapshot view, const Database::Table& blocks) : view_(std::move(view)), blocks_(&blocks) {}
 
   Database::Snapshot view_;
   const Database::Table* blocks_;
-  std::uint64_t begin_;
-  std::uint64_t end_;
+  std::uint64_t begin_ = 0;
+  std::uint64_t end_ = 0;
+  std::uint64_t whole_from_ = 0;  // before it keep_latest_before left gaps
+  std::uint64_t log_end_ = 0;     // the log may go on behind the end
 };
 
 }  // namespace rtml::store
