@@ -12,7 +12,7 @@ namespace rtml::store {
 
 namespace {
 
-constexpr std::size_t blocks_a_step = 256;  // some 16 MB: appending goes on between two steps
+constexpr std::size_t blocks_a_step = 64;  // some 4 MB: others commit between two steps
 
 using Newest = std::unordered_map<std::string, std::uint64_t>;  // offset of a key's newest record
 

@@ -225,6 +225,21 @@ TEST_CASE("Rows are committed together with the records, or neither is", "[log]"
   for (const OwnedEntry& entry : entries) CHECK(log.append(entry.record()).status == Status::repeated);
 }
 
+TEST_CASE("What a commit that failed would have written, the next one writes", "[log]") {
+  const TemporaryFolder folder;
+  {
+    Database database(folder / "db");
+    EventLog log(database, "events", {.durability = Durability::on_checkpoint});
+    log.append({.writer = 5, .sequence = 9});
+    CHECK_THROWS_AS(log.commit([](Database::Transaction&, std::uint64_t) { throw std::runtime_error("no"); }), std::runtime_error);
+    log.flush();
+  }
+  Database database(folder / "db");
+  EventLog log(database, "events");
+  CHECK(all_of(log).size() == 1);
+  CHECK(log.append({.writer = 5, .sequence = 9}) == EventLog::Appended{Status::repeated, 0});
+}
+
 TEST_CASE("A snapshot stays as it was while others append and compact, and one of the past is what was", "[log]") {
   const TemporaryFolder folder;
   Database database(folder / "db");
@@ -240,6 +255,8 @@ TEST_CASE("A snapshot stays as it was while others append and compact, and one o
   CHECK_THROWS_WITH(log.snapshot(1001), "EventLog: as_of is 1001, must be in [0, 1000], what is there");
   log.drop_before(400);
   CHECK(all_of(log) == between(entries, 400, 1000));
+  CHECK_THROWS_AS(log.snapshot(399), ConfigError);
+  CHECK(all_of(log.snapshot(500).read()) == between(entries, 400, 500));
   log.keep_latest_before(800);
   CHECK_THROWS_AS(log.snapshot(799), ConfigError);
   CHECK(all_of(log.snapshot(900).read()) == latest_before(between(entries, 400, 900), 800));
@@ -260,11 +277,12 @@ TEST_CASE("Compaction keeps the offsets of what it keeps, over restarts", "[log]
     REQUIRE(log.durable_end() == next);
     for (std::uint64_t i = rng.below(40'000 / (1 + 5 * seed)); i > 0; --i) {
       model.push_back(random_entry(rng, next++, seed % 3 == 0 ? 20'000 : 300));
+      if (seed % 2 == 0) model.back().at = static_cast<std::int64_t>(rng.below(1000 * next));  // late by any time
       log.append(model.back().record());
       if (rng.below(200) == 0) log.flush();
     }
     log.flush();
-    const std::uint64_t offset = begin + rng.below(next - begin + 1);
+    const std::uint64_t offset = rng.below(next + 1);
     if (rng.below(2) == 0) {
       log.drop_before(offset);
       begin = std::max(begin, offset);
@@ -285,6 +303,28 @@ TEST_CASE("Compaction keeps the offsets of what it keeps, over restarts", "[log]
       REQUIRE(snapshot.offset_at(at) == (found == model.end() ? next : found->offset));
     }
   }
+}
+
+TEST_CASE("Compaction after a drop inside a block leaves what was dropped where it is", "[log]") {
+  const TemporaryFolder folder;
+  Database database(folder / "db");
+  EventLog log(database, "events", {.durability = Durability::none});
+  std::vector<OwnedEntry> entries = random_entries(11, 100, 100);
+  for (OwnedEntry& entry : entries) {
+    entry.key = "key" + std::to_string(entry.offset);  // of its own
+    log.append(entry.record());
+  }
+  log.flush();
+  log.drop_before(30);
+  log.keep_latest_before(60);
+  CHECK(all_of(log) == between(entries, 30, 100));
+  const Database::Table& blocks = database.table("log.events");
+  CHECK(database.snapshot().cursor(blocks).next());
+  log.drop_before(100);
+  CHECK(all_of(log).empty());
+  CHECK_FALSE(database.snapshot().cursor(blocks).next());  // nothing takes room
+  CHECK(log.append(entries[0].record()).status == Status::repeated);
+  CHECK(log.append({.writer = 1, .sequence = 1}).offset == 100);
 }
 
 TEST_CASE("The first record at or after a time is found as a plain search finds it", "[log]") {
@@ -442,6 +482,17 @@ TEST_CASE("Appending allocates nothing after warm-up, and memory is bounded by t
   CHECK(log.memory_bytes() == memory);
 }
 
+TEST_CASE("The memory of a long record is given back", "[log]") {
+  const TemporaryFolder folder;
+  Database database(folder / "db");
+  EventLog log(database, "events", {.durability = Durability::none});
+  const std::string text(1'000'000, 'x');
+  log.append({.sequence = 1, .bytes = as_bytes(text)});
+  CHECK(log.memory_bytes() > 1'000'000);
+  log.flush();
+  CHECK(log.memory_bytes() < 200'000);
+}
+
 TEST_CASE("Many threads append to one log: each finds its records in its order, whoever commits", "[log][threads]") {
   const auto durability = GENERATE(Durability::none, Durability::interval, Durability::each_batch);
   const TemporaryFolder folder;
@@ -533,13 +584,16 @@ TEST_CASE("Compaction goes on beside those who append and read", "[log][threads]
     }
   });
   std::uint64_t dropped = 0;
-  while (!done) {
-    dropped = log.durable_end() / 4;
-    log.drop_before(dropped);
-    log.keep_latest_before(log.durable_end() / 2);
-  }
+  std::thread dropper([&] {
+    while (!done) {
+      dropped = log.durable_end() / 4;
+      log.drop_before(dropped);
+    }
+  });
+  while (!done) log.keep_latest_before(log.durable_end() / 2);
   writer.join();
   reader.join();
+  dropper.join();
   log.keep_latest_before(log.durable_end());
   CHECK(all_of(log) == latest_before(between(entries, dropped, entries.size()), entries.size()));
 }
