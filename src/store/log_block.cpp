@@ -43,17 +43,17 @@ void LogBlock::add(std::uint64_t offset, const LogRecord& record) {
 }
 
 Bytes LogBlock::finish(std::int64_t highest) noexcept {
-  put_number(put_number(put_number(bytes_.data(), version), latest_), highest);
+  put_number(put_number(bytes_.data(), version), highest);
   return {bytes_.data(), used_};
 }
 
-LogBlockHead take_head(std::uint64_t first, Bytes& row) {
+std::int64_t take_head(std::uint64_t first, Bytes& row) {
   if (row.size() < LogBlock::header_size) refuse(first, "is truncated");
   if (const auto found = number_at<std::uint32_t>(row.data()); found != version)
     refuse(first, fmt::format("has format version {}, this build reads {}", found, version));
-  const LogBlockHead head{number_at<std::int64_t>(row.data() + 4), number_at<std::int64_t>(row.data() + 12)};
+  const auto highest = number_at<std::int64_t>(row.data() + 4);
   row = row.subspan(LogBlock::header_size);
-  return head;
+  return highest;
 }
 
 LogEntry take_record(std::uint64_t first, Bytes& rest) {

@@ -12,7 +12,7 @@ namespace rtml::store {
 /// Records that lie in one row of the database, whose key is the offset of the first. docs/format.md has the layout.
 class LogBlock {
  public:
-  static constexpr std::size_t header_size = 20;
+  static constexpr std::size_t header_size = 12;
   static constexpr std::size_t record_header_size = 36;
 
   /// What a block is closed at: with its checksum and LMDB's header it fills 16 pages.
@@ -47,14 +47,8 @@ class LogBlock {
   std::int64_t latest_ = std::numeric_limits<std::int64_t>::min();
 };
 
-/// The head of a row.
-struct LogBlockHead {
-  std::int64_t latest;   // event time, microseconds
-  std::int64_t highest;  // of this block and all before it
-};
-
-/// Takes the head off `row`. @throws FormatError that names the block by `first`.
-LogBlockHead take_head(std::uint64_t first, Bytes& row);
+/// Takes the head off `row`, and gives its `highest`. @throws FormatError that names the block by `first`.
+std::int64_t take_head(std::uint64_t first, Bytes& row);
 
 /// Takes the next record off `rest`. @throws FormatError.
 LogEntry take_record(std::uint64_t first, Bytes& rest);

@@ -110,11 +110,11 @@ void EventLog::keep_latest_before(std::uint64_t offset) {
         const std::uint64_t first = offset_of(blocks);
         if (first >= offset) break;
         Bytes rest = blocks.value();
-        const LogBlockHead head = take_head(first, rest);
+        const std::int64_t highest = take_head(first, rest);
         transaction.erase(state.blocks, NumberKey(first));
         while (!rest.empty()) {
           const LogEntry entry = take_record(first, rest);
-          if (entry.offset >= next.begin && is_kept(entry)) rewriting.add(entry, head.highest);
+          if (entry.offset >= next.begin && is_kept(entry)) rewriting.add(entry, highest);
         }
       }
       rewriting.close();

@@ -17,7 +17,7 @@ std::uint64_t first_of(const Database::Cursor& blocks) {
   return NumberKey::number(blocks.key().first<NumberKey::size>());
 }
 
-LogBlockHead head_of(const Database::Cursor& blocks) {
+std::int64_t highest_of(const Database::Cursor& blocks) {
   Bytes row = blocks.value();
   return take_head(first_of(blocks), row);
 }
@@ -53,16 +53,13 @@ std::uint64_t LogSnapshot::offset_at(Time at) const {
   std::uint64_t high = end_;
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
-    if (blocks.seek_last(NumberKey(middle)) && head_of(blocks).highest >= time) {
+    if (blocks.seek_last(NumberKey(middle)) && highest_of(blocks) >= time) {
       high = middle;
     } else {
       low = middle + 1;
     }
   }
-  bool there = low < end_ && blocks.seek_last(NumberKey(low));
-  while (there && head_of(blocks).latest < time) there = blocks.next();
-  if (!there) return end_;
-  Reader reader = read(std::max(low, first_of(blocks)), end_);
+  Reader reader = read(low, end_);
   LogEntry entry;
   while (reader.next(entry))
     if (entry.record.at >= at) return entry.offset;

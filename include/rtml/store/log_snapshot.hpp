@@ -48,7 +48,7 @@ class RTML_API LogSnapshot {
   Reader read(std::uint64_t from, std::uint64_t to) const;
 
   /// The offset of the first record, in the order of arrival, whose time is `at` or later; end() when there is none. O(log n) blocks, and
-  /// those after it that keep_latest_before left nothing of that time in.
+  /// the records after it that are before the time where compaction removed what was not.
   std::uint64_t offset_at(Time at) const;
 
  private:
