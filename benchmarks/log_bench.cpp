@@ -15,10 +15,10 @@ namespace rtml_bench {
 
 namespace {
 
-using rtml::store::Database;
-using rtml::store::EventLog;
-using rtml::store::LogEntry;
-using rtml::store::LogRecord;
+using rtml::Database;
+using rtml::EventLog;
+using rtml::LogEntry;
+using rtml::LogRecord;
 using Durability = EventLog::Durability;
 
 struct Run {

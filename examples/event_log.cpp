@@ -13,9 +13,9 @@
 #include "rtml/rtml.hpp"
 #include "rtml/store/event_log.hpp"
 
-using rtml::store::Database;
-using rtml::store::EventLog;
-using rtml::store::LogEntry;
+using rtml::Database;
+using rtml::EventLog;
+using rtml::LogEntry;
 
 namespace {
 

@@ -8,8 +8,8 @@ int main() {
   std::filesystem::remove_all(folder);
   std::uint64_t end = 0;
   {
-    rtml::store::Database database(folder);
-    rtml::store::EventLog log(database, "events", {.durability = rtml::store::EventLog::Durability::each_batch});
+    rtml::Database database(folder);
+    rtml::EventLog log(database, "events", {.durability = rtml::EventLog::Durability::each_batch});
     log.append({.sequence = 1});
     end = log.snapshot().end();
   }

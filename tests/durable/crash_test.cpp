@@ -22,12 +22,12 @@
 #include "rtml/store/event_log.hpp"
 #include "support/catch.hpp"
 
-using namespace rtml::store::testing;
+using namespace rtml::testing;
+using rtml::Database;
+using rtml::EventLog;
 using rtml::IoError;
+using rtml::LogRecord;
 using rtml::Rng;
-using rtml::store::Database;
-using rtml::store::EventLog;
-using rtml::store::LogRecord;
 
 namespace {
 

@@ -20,17 +20,16 @@
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 
-using namespace rtml::store::testing;
+using namespace rtml::testing;
 using rtml::ConfigError;
+using rtml::Database;
 using rtml::Error;
+using rtml::EventLog;
 using rtml::FormatError;
 using rtml::IoError;
 using rtml::Rng;
 using rtml::checkpoint::testing::read_file;
 using rtml::checkpoint::testing::write_file;
-using rtml::store::Bytes;
-using rtml::store::Database;
-using rtml::store::EventLog;
 
 namespace {
 
@@ -236,7 +235,7 @@ TEST_CASE("A row that is damaged or strayed from another key is refused by name,
   }
   auto file = read_file(folder / "db/data.mdb");
   const auto damage = [&](std::string_view from, std::string_view to) {
-    const Bytes old = as_bytes(from);
+    const auto old = as_bytes(from);
     for (auto at = std::search(file.begin(), file.end(), old.begin(), old.end()); at != file.end();
          at = std::search(at, file.end(), old.begin(), old.end()))
       std::copy(as_bytes(to).begin(), as_bytes(to).end(), at);

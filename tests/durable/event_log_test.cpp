@@ -20,17 +20,17 @@
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 
-using namespace rtml::store::testing;
+using namespace rtml::testing;
 using rtml::ConfigError;
+using rtml::Database;
 using rtml::Duration;
+using rtml::EventLog;
 using rtml::FormatError;
+using rtml::LogEntry;
+using rtml::LogRecord;
+using rtml::LogSnapshot;
 using rtml::Rng;
 using rtml::Time;
-using rtml::store::Database;
-using rtml::store::EventLog;
-using rtml::store::LogEntry;
-using rtml::store::LogRecord;
-using rtml::store::LogSnapshot;
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "support/catch.hpp"
 
-namespace rtml::store::testing {
+namespace rtml::testing {
 
 /// Runs `body` in a forked child, which ends with what it returns and runs no destructor of the parent's; what it throws is 99. Gives the
 /// exit code, or 1000 and the signal.
@@ -29,4 +29,4 @@ inline int in_child(const std::function<int()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
-}  // namespace rtml::store::testing
+}  // namespace rtml::testing

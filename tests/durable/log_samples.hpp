@@ -13,12 +13,12 @@
 #include "rtml/core/rng.hpp"
 #include "rtml/store/event_log.hpp"
 
-namespace rtml::store::testing {
+namespace rtml::testing {
 
 using checkpoint::testing::TemporaryFolder;
 
-inline Bytes as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
-inline std::string as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+inline std::span<const std::byte> as_bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+inline std::string as_text(std::span<const std::byte> bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// A record that owns what it holds, at its offset.
 struct OwnedEntry {
@@ -86,4 +86,4 @@ inline std::vector<OwnedEntry> latest_before(const std::vector<OwnedEntry>& entr
   return kept;
 }
 
-}  // namespace rtml::store::testing
+}  // namespace rtml::testing

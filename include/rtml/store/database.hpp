@@ -15,9 +15,7 @@
 struct MDB_cursor;
 struct MDB_txn;
 
-namespace rtml::store {
-
-using Bytes = std::span<const std::byte>;
+namespace rtml {
 
 /// Named tables of rows (key -> value, in the order of the keys' bytes) in one folder on a local disk, held by one object of one process at
 /// a time. What a write changes is on the disk, all of it, when it returns, or nothing of it is: in any number of tables.
@@ -59,15 +57,15 @@ class RTML_API Database {
     Cursor& operator=(Cursor&&) = delete;
     ~Cursor();
 
-    bool seek(Bytes key);       ///< to the first row at or after `key`; false when there is none. O(log n), as `seek_last`
-    bool seek_last(Bytes key);  ///< to the last row at or before `key`
+    bool seek(std::span<const std::byte> key);  ///< to the first row at or after `key`; false when there is none. O(log n), as `seek_last`
+    bool seek_last(std::span<const std::byte> key);  ///< to the last row at or before `key`
     bool next();
 
-    Bytes key() const noexcept { return key_; }  ///< of the row that the last call that said true went to
+    std::span<const std::byte> key() const noexcept { return key_; }  ///< of the row that the last call that said true went to
 
     /// Valid as long as the View, in a Transaction until it changes something. O(bytes): verifies the checksum.
     /// @throws FormatError when the row is damaged.
-    Bytes value() const;
+    std::span<const std::byte> value() const;
 
    private:
     friend class View;
@@ -77,15 +75,15 @@ class RTML_API Database {
     const Database* database_;
     const Table* table_;
     MDB_cursor* cursor_;
-    Bytes key_;
-    Bytes stored_;
+    std::span<const std::byte> key_;
+    std::span<const std::byte> stored_;
   };
 
   /// One state of all tables.
   class RTML_API View {
    public:
     /// nullopt when there is no such row, which takes a look at its neighbours; valid and verified as Cursor::value. O(log n + bytes).
-    std::optional<Bytes> get(const Table& table, Bytes key) const;
+    std::optional<std::span<const std::byte>> get(const Table& table, std::span<const std::byte> key) const;
     Cursor cursor(const Table& table) const;
 
    protected:
@@ -114,13 +112,13 @@ class RTML_API Database {
   class RTML_API Transaction : public View {
    public:
     /// In place of what was there. @throws ConfigError unless the key has 1 to 511 bytes.
-    void put(const Table& table, Bytes key, Bytes value);
+    void put(const Table& table, std::span<const std::byte> key, std::span<const std::byte> value);
 
     /// The same of a value in two parts, one after the other.
-    void put(const Table& table, Bytes key, Bytes head, Bytes tail);
+    void put(const Table& table, std::span<const std::byte> key, std::span<const std::byte> head, std::span<const std::byte> tail);
 
     /// Whether the row was there.
-    bool erase(const Table& table, Bytes key);
+    bool erase(const Table& table, std::span<const std::byte> key);
 
    private:
     friend class Database;
@@ -160,4 +158,4 @@ class RTML_API Database {
   std::unique_ptr<Environment> environment_;
 };
 
-}  // namespace rtml::store
+}  // namespace rtml

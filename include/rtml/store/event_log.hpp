@@ -15,7 +15,7 @@
 #include "rtml/store/log_record.hpp"
 #include "rtml/store/log_snapshot.hpp"
 
-namespace rtml::store {
+namespace rtml {
 
 /// An append-only log of records in a Database: durable, idempotent by (writer, sequence), offsets 0, 1, 2, ... in the order of arrival.
 ///
@@ -131,4 +131,4 @@ class RTML_API EventLog {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -6,7 +6,7 @@
 #include "rtml/core/time.hpp"
 #include "rtml/store/database.hpp"
 
-namespace rtml::store {
+namespace rtml {
 
 /// What is appended to an EventLog. Borrowed: valid during the call, or as long as the snapshot that it was read from.
 struct LogRecord {
@@ -14,7 +14,7 @@ struct LogRecord {
   std::uint64_t writer = 0;    ///< who numbers its records
   std::uint64_t sequence = 0;  ///< rises with each record of the writer, with or without gaps
   std::string_view key = {};   ///< for keep_latest_before; empty = none
-  Bytes bytes = {};
+  std::span<const std::byte> bytes = {};
 };
 
 /// A record where it is in the log.
@@ -23,4 +23,4 @@ struct LogEntry {
   LogRecord record;
 };
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -10,7 +10,7 @@
 #include "rtml/store/database.hpp"
 #include "rtml/store/log_record.hpp"
 
-namespace rtml::store {
+namespace rtml {
 
 /// The records [begin, end) of an EventLog as they were at one moment, while others append. Like a Database::Snapshot it belongs to one
 /// thread at a time, holds pages, and must not outlive the database.
@@ -34,9 +34,9 @@ class RTML_API LogSnapshot {
     std::uint64_t to_;
     std::uint64_t whole_from_;
     std::uint64_t log_end_;
-    std::uint64_t first_ = 0;  // offset of the block
-    Bytes left_;               // of its records
-    bool inside_ = false;      // a block was entered
+    std::uint64_t first_ = 0;          // offset of the block
+    std::span<const std::byte> left_;  // of its records
+    bool inside_ = false;              // a block was entered
   };
 
   std::uint64_t begin() const noexcept { return begin_; }
@@ -63,4 +63,4 @@ class RTML_API LogSnapshot {
   std::uint64_t log_end_ = 0;     // the log may go on behind the end
 };
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -7,7 +7,9 @@
 #include <cstring>
 #include <span>
 
-namespace rtml::store {
+namespace rtml::detail {
+
+using Bytes = std::span<const std::byte>;
 
 /// A number at `at`, in the byte order of the machine: LMDB's own numbers are no different, and its magic tells.
 template <class T>
@@ -31,7 +33,7 @@ class NumberKey {
   explicit NumberKey(std::uint64_t number) noexcept {
     for (std::size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<std::byte>(number >> (56U - 8U * i));
   }
-  operator std::span<const std::byte>() const noexcept { return bytes_; }  // NOLINT(google-explicit-constructor): it is one
+  operator Bytes() const noexcept { return bytes_; }  // NOLINT(google-explicit-constructor): it is one
 
   static std::uint64_t number(std::span<const std::byte, size> key) noexcept {
     std::uint64_t number = 0;
@@ -43,4 +45,4 @@ class NumberKey {
   std::array<std::byte, size> bytes_{};
 };
 
-}  // namespace rtml::store
+}  // namespace rtml::detail

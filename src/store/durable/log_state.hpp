@@ -17,7 +17,9 @@
 #include "log_block.hpp"
 #include "rtml/store/event_log.hpp"
 
-namespace rtml::store {
+namespace rtml {
+
+namespace detail {
 
 /// What the log's row "state" says.
 struct LogExtent {
@@ -34,6 +36,8 @@ struct LogExtent {
 /// Of a log that has no such row yet: empty. @throws FormatError.
 LogExtent read_extent(const Database::View& view, const Database::Table& meta);
 void write_extent(Database::Transaction& transaction, const Database::Table& meta, const LogExtent& extent);
+
+}  // namespace detail
 
 using CommitChange = std::function<void(Database::Transaction&, std::uint64_t)>;
 
@@ -67,15 +71,15 @@ struct EventLog::State {
 
   // One commit or step of compaction at a time.
   std::mutex commit_mutex;
-  LogExtent extent;                // as it is on the disk
-  std::vector<LogBlock*> writing;  // kept for their memory
+  detail::LogExtent extent;                // as it is on the disk
+  std::vector<detail::LogBlock*> writing;  // kept for their memory
   std::vector<WriterRow> writing_rows;
   std::mutex compaction_mutex;
 
   // What waits for a commit.
   mutable std::mutex mutex;
-  std::list<LogBlock> waiting;  // in order; the last may be open
-  std::list<LogBlock> spare;
+  std::list<detail::LogBlock> waiting;  // in order; the last may be open
+  std::list<detail::LogBlock> spare;
   bool open = false;
   std::size_t waiting_bytes = 0;
   std::uint64_t end = 0;
@@ -93,4 +97,4 @@ struct EventLog::State {
   std::thread committer;
 };
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -5,10 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "encoding.hpp"
 #include "rtml/core/error.hpp"
 
-namespace rtml::store {
+namespace rtml::detail {
 
 namespace {
 
@@ -73,4 +72,4 @@ LogEntry take_record(std::uint64_t first, Bytes& rest) {
   return entry;
 }
 
-}  // namespace rtml::store
+}  // namespace rtml::detail

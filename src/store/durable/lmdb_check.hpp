@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace rtml::store {
+namespace rtml::detail {
 
 /// Checks the structure of an LMDB data file, which LMDB itself trusts: every page that the newest state reaches is there, is of its kind,
 /// is reached once, and holds whole nodes in order; free pages are free. LMDB then finds its way in bounds, whatever the values hold.
@@ -11,4 +11,4 @@ namespace rtml::store {
 /// @throws FormatError that names the page; IoError.
 void check_lmdb_file(const std::string& path, std::uint64_t max_bytes);
 
-}  // namespace rtml::store
+}  // namespace rtml::detail

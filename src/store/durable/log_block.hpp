@@ -5,9 +5,10 @@
 #include <limits>
 #include <vector>
 
+#include "encoding.hpp"
 #include "rtml/store/log_record.hpp"
 
-namespace rtml::store {
+namespace rtml::detail {
 
 /// Records that lie in one row of the database, whose key is the offset of the first. docs/format.md has the layout.
 class LogBlock {
@@ -53,4 +54,4 @@ std::int64_t take_head(std::uint64_t first, Bytes& row);
 /// Takes the next record off `rest`. @throws FormatError.
 LogEntry take_record(std::uint64_t first, Bytes& rest);
 
-}  // namespace rtml::store
+}  // namespace rtml::detail

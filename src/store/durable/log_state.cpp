@@ -8,7 +8,12 @@
 #include "encoding.hpp"
 #include "rtml/core/error.hpp"
 
-namespace rtml::store {
+namespace rtml {
+
+using detail::Bytes;
+using detail::LogBlock;
+using detail::LogExtent;
+using detail::NumberKey;
 
 namespace {
 
@@ -20,15 +25,17 @@ Bytes state_key() { return std::as_bytes(std::span(std::string_view("state"))); 
 
 }  // namespace
 
+namespace detail {
+
 LogExtent read_extent(const Database::View& view, const Database::Table& meta) {
   const auto row = view.get(meta, state_key());
   if (!row) return {};
   if (row->size() != extent_size) raise(FormatError(fmt::format("event log: the state in \"{}\" has {} bytes", meta.name(), row->size())));
   const std::byte* at = row->data();
-  if (const auto found = number_at<std::uint32_t>(at); found != version)
+  if (const auto found = detail::number_at<std::uint32_t>(at); found != version)
     raise(FormatError(fmt::format("event log: \"{}\" has format version {}, this build reads {}", meta.name(), found, version)));
-  const LogExtent extent{number_at<std::uint64_t>(at + 4), number_at<std::uint64_t>(at + 12), number_at<std::uint64_t>(at + 20),
-                         number_at<std::int64_t>(at + 28)};
+  const LogExtent extent{detail::number_at<std::uint64_t>(at + 4), detail::number_at<std::uint64_t>(at + 12),
+                         detail::number_at<std::uint64_t>(at + 20), detail::number_at<std::int64_t>(at + 28)};
   if (extent.begin > extent.end || extent.compacted > extent.end)
     raise(FormatError(fmt::format("event log: the state in \"{}\" ends before it begins", meta.name())));
   return extent;
@@ -36,18 +43,20 @@ LogExtent read_extent(const Database::View& view, const Database::Table& meta) {
 
 void write_extent(Database::Transaction& transaction, const Database::Table& meta, const LogExtent& extent) {
   std::byte row[extent_size];
-  std::byte* at = put_number(row, version);
-  at = put_number(at, extent.begin);
-  at = put_number(at, extent.end);
-  at = put_number(at, extent.compacted);
-  put_number(at, extent.highest);
+  std::byte* at = detail::put_number(row, version);
+  at = detail::put_number(at, extent.begin);
+  at = detail::put_number(at, extent.end);
+  at = detail::put_number(at, extent.compacted);
+  detail::put_number(at, extent.highest);
   transaction.put(meta, state_key(), row);
 }
+
+}  // namespace detail
 
 EventLog::State::State(Database& in, std::string_view name, const Options& with)
     : database(in), blocks(in.table("log." + std::string(name))), meta(in.table("log." + std::string(name) + ".meta")), options(with) {
   const Database::Snapshot view = database.snapshot();
-  extent = read_extent(view, meta);
+  extent = detail::read_extent(view, meta);
   end = extent.end;
   durable_end = extent.end;
 
@@ -56,7 +65,7 @@ EventLog::State::State(Database& in, std::string_view name, const Options& with)
     if (rows.key().size() != NumberKey::size) continue;  // the state
     const Bytes row = rows.value();
     if (row.size() != writer_size) raise(FormatError(fmt::format("event log: a writer in \"{}\" has {} bytes", meta.name(), row.size())));
-    const Last last{number_at<std::uint64_t>(row.data()), number_at<std::uint64_t>(row.data() + 8)};
+    const Last last{detail::number_at<std::uint64_t>(row.data()), detail::number_at<std::uint64_t>(row.data() + 8)};
     writers.emplace(NumberKey::number(rows.key().first<NumberKey::size>()), Writer{last, false});
   }
   if (options.durability == Durability::interval) committer = std::thread([this] { commit_at_intervals(); });
@@ -161,7 +170,7 @@ void EventLog::State::commit(const CommitChange& change) {
 
   try {
     database.write([&](Database::Transaction& transaction) {
-      if (read_extent(transaction, meta) != extent)
+      if (detail::read_extent(transaction, meta) != extent)
         raise(Error(fmt::format("event log: another EventLog writes to \"{}\"", blocks.name())));
       for (LogBlock* block : writing) {
         next.highest = std::max(next.highest, block->latest());
@@ -169,10 +178,10 @@ void EventLog::State::commit(const CommitChange& change) {
       }
       for (const WriterRow& row : writing_rows) {
         std::byte bytes[writer_size];
-        put_number(put_number(bytes, row.last.sequence), row.last.offset);
+        detail::put_number(detail::put_number(bytes, row.last.sequence), row.last.offset);
         transaction.put(meta, NumberKey(row.writer), bytes);
       }
-      write_extent(transaction, meta, next);
+      detail::write_extent(transaction, meta, next);
       if (change) change(transaction, next.end);
     });
   } catch (...) {
@@ -220,4 +229,4 @@ void EventLog::State::commit_at_intervals() {
   }
 }
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -7,7 +7,9 @@
 #include "log_state.hpp"
 #include "rtml/core/error.hpp"
 
-namespace rtml::store {
+namespace rtml {
+
+using detail::LogBlock;
 
 namespace {
 
@@ -90,4 +92,4 @@ std::size_t EventLog::memory_bytes() const {
   return bytes;
 }
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -17,7 +17,9 @@
 #include "rtml/checkpoint/file_system.hpp"
 #include "rtml/core/error.hpp"
 
-namespace rtml::store {
+namespace rtml {
+
+using detail::Bytes;
 
 namespace {
 
@@ -127,7 +129,7 @@ Database::Database(std::string path, const Options& options) : path_(std::move(p
   const std::string file = path_ + "/data.mdb";
   std::error_code unknown;  // then it is made, or opening it says why not
   if (!std::filesystem::exists(std::filesystem::symlink_status(file, unknown))) make_data_file(path_, options);
-  check_lmdb_file(file, options.max_bytes);
+  detail::check_lmdb_file(file, options.max_bytes);
   environment_->env = open_env(path_, options);
 
   write([&](Transaction& transaction) { environment_->catalogue = open_table(transaction, catalogue_name, 0); });
@@ -228,7 +230,7 @@ void Database::Transaction::put(const Table& table, Bytes key, Bytes head, Bytes
     refuse("write table \"" + table.name_ + "\" of", database_->path_, code);
   auto* const at = static_cast<std::byte*>(space.mv_data);
   std::copy(tail.begin(), tail.end(), std::copy(head.begin(), head.end(), at));
-  put_number(at + size, checksum_of(key, {at, size}));
+  detail::put_number(at + size, checksum_of(key, {at, size}));
 }
 
 bool Database::Transaction::erase(const Table& table, Bytes key) {
@@ -280,10 +282,10 @@ bool Database::Cursor::next() { return move(MDB_NEXT); }
 Bytes Database::Cursor::value() const {
   if (stored_.size() >= checksum_size) {
     const Bytes value = stored_.first(stored_.size() - checksum_size);
-    if (checksum_of(key_, value) == number_at<std::uint64_t>(value.data() + value.size())) return value;
+    if (checksum_of(key_, value) == detail::number_at<std::uint64_t>(value.data() + value.size())) return value;
   }
   raise(FormatError(
       fmt::format("{}: row {} of table \"{}\" is damaged: its checksum differs", database_->path(), shown(key_), table_->name())));
 }
 
-}  // namespace rtml::store
+}  // namespace rtml

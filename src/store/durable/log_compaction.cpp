@@ -8,7 +8,12 @@
 #include "log_state.hpp"
 #include "rtml/core/error.hpp"
 
-namespace rtml::store {
+namespace rtml {
+
+using detail::Bytes;
+using detail::LogBlock;
+using detail::LogExtent;
+using detail::NumberKey;
 
 namespace {
 
@@ -82,7 +87,7 @@ void EventLog::drop_before(std::uint64_t offset) {
         }
         transaction.erase(state.blocks, NumberKey(firsts[i]));
       }
-      write_extent(transaction, state.meta, next);
+      detail::write_extent(transaction, state.meta, next);
     });
     state.extent = next;
   }
@@ -110,19 +115,19 @@ void EventLog::keep_latest_before(std::uint64_t offset) {
         const std::uint64_t first = offset_of(blocks);
         if (first >= offset) break;
         Bytes rest = blocks.value();
-        const std::int64_t highest = take_head(first, rest);
+        const std::int64_t highest = detail::take_head(first, rest);
         transaction.erase(state.blocks, NumberKey(first));
         while (!rest.empty()) {
-          const LogEntry entry = take_record(first, rest);
+          const LogEntry entry = detail::take_record(first, rest);
           if (entry.offset >= next.begin && is_kept(entry)) rewriting.add(entry, highest);
         }
       }
       rewriting.close();
       at = there ? offset_of(blocks) : offset;
-      write_extent(transaction, state.meta, next);
+      detail::write_extent(transaction, state.meta, next);
     });
     state.extent = next;
   }
 }
 
-}  // namespace rtml::store
+}  // namespace rtml

@@ -21,13 +21,12 @@
 #include "rtml/core/error.hpp"
 
 // The format is LMDB's data version 1 on 64-bit machines: structures MDB_page, MDB_node, MDB_db and MDB_meta of mdb.c (0.9).
-namespace rtml::store {
+namespace rtml::detail {
 
 namespace {
 
 static_assert(sizeof(std::size_t) == 8 && std::endian::native == std::endian::little, "rtml::durable needs a 64-bit little-endian machine");
 
-using Bytes = std::span<const std::byte>;
 using Page = std::uint64_t;
 
 constexpr std::uint32_t magic = 0xbeefc0deU;
@@ -335,4 +334,4 @@ void check_lmdb_file(const std::string& path, std::uint64_t max_bytes) {
   Check(path, file.bytes()).run(max_bytes);
 }
 
-}  // namespace rtml::store
+}  // namespace rtml::detail

@@ -7,7 +7,11 @@
 #include "log_state.hpp"
 #include "rtml/core/error.hpp"
 
-namespace rtml::store {
+namespace rtml {
+
+using detail::Bytes;
+using detail::LogExtent;
+using detail::NumberKey;
 
 namespace {
 
@@ -19,14 +23,14 @@ std::uint64_t first_of(const Database::Cursor& blocks) {
 
 std::int64_t highest_of(const Database::Cursor& blocks) {
   Bytes row = blocks.value();
-  return take_head(first_of(blocks), row);
+  return detail::take_head(first_of(blocks), row);
 }
 
 }  // namespace
 
 LogSnapshot EventLog::snapshot() const {
   LogSnapshot log(state_->database.snapshot(), state_->blocks);
-  const LogExtent extent = read_extent(log.view_, state_->meta);
+  const LogExtent extent = detail::read_extent(log.view_, state_->meta);
   log.begin_ = extent.begin;
   log.end_ = log.log_end_ = extent.end;
   log.whole_from_ = std::max(extent.begin, extent.compacted);
@@ -75,7 +79,7 @@ bool LogSnapshot::Reader::next(LogEntry& entry) {
       expect(to_);
       return false;
     }
-    entry = take_record(first_, left_);
+    entry = detail::take_record(first_, left_);
     if (entry.offset < next_) continue;  // before `from`, in its block
     expect(std::min(entry.offset, to_));
     next_ = entry.offset + 1;
@@ -101,8 +105,8 @@ bool LogSnapshot::Reader::enter() {
   if (first_ >= log_end_) raise(FormatError("event log: a block begins at offset " + to_text(first_) + ", behind the end"));
   if (first_ >= to_) return false;
   left_ = blocks_.value();
-  take_head(first_, left_);
+  detail::take_head(first_, left_);
   return true;
 }
 
-}  // namespace rtml::store
+}  // namespace rtml
