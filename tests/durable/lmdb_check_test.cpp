@@ -123,6 +123,7 @@ TEST_CASE("Whatever LMDB trusts is checked when a database is opened", "[databas
       {"is cut", [](F& f) { f.put<std::uint16_t>(f.node(f.leaf(f.table(0)), 0), 5000); }},
       {"leave gaps", [](F& f) { f.put<std::uint16_t>(f.node(f.leaf(f.table(0)), 0), 20); }},
       {"leave gaps", [](F& f) { f.put<std::uint16_t>(f.leaf(f.table(0)) + 14, f.get<std::uint16_t>(f.leaf(f.table(0)) + 14) - 2); }},
+      {"leave gaps", [](F& f) { f.put(f.pointer(f.leaf(f.table(0)), 1), f.get<std::uint16_t>(f.pointer(f.leaf(f.table(0)), 0))); }},
       {"are not in order",
        [](F& f) {
          const std::size_t leaf = f.leaf(f.table(0));
