@@ -51,7 +51,7 @@ struct EventLog::State {
     Last last;
   };
 
-  State(Database& database, std::string_view name, const Options& options);
+  State(Database& in, std::string_view name, const Options& with);
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State();
