@@ -3,14 +3,8 @@
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
 
 #include <algorithm>
-#include <atomic>
-#include <initializer_list>
-#include <limits>
-#include <set>
 #include <stdexcept>
 #include <string>
-#include <thread>
-#include <tuple>
 #include <vector>
 
 #include "durable/in_child.hpp"
@@ -25,8 +19,6 @@ using rtml::ConfigError;
 using rtml::Database;
 using rtml::Duration;
 using rtml::EventLog;
-using rtml::FormatError;
-using rtml::LogEntry;
 using rtml::LogRecord;
 using rtml::LogSnapshot;
 using rtml::Rng;
@@ -240,130 +232,6 @@ TEST_CASE("What a commit that failed would have written, the next one writes", "
   CHECK(log.append({.writer = 5, .sequence = 9}) == EventLog::Appended{Status::repeated, 0});
 }
 
-TEST_CASE("A snapshot stays as it was while others append and compact, and one of the past is what was", "[log]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.durability = Durability::none});
-  const auto entries = random_entries(6, 1000);
-  for (std::size_t i = 0; i < 600; ++i) log.append(entries[i].record());
-  CHECK(log.snapshot().end() == 0);  // readers see what is on the disk
-  log.flush();
-  const LogSnapshot snapshot = log.snapshot();
-  for (std::size_t i = 600; i < 1000; ++i) log.append(entries[i].record());
-  log.flush();
-  for (const std::uint64_t as_of : {0U, 1U, 599U, 600U, 1000U}) CHECK(all_of(log.snapshot(as_of).read()) == between(entries, 0, as_of));
-  CHECK_THROWS_WITH(log.snapshot(1001), "EventLog: as_of is 1001, must be in [0, 1000], what is there");
-  log.drop_before(400);
-  CHECK(all_of(log) == between(entries, 400, 1000));
-  CHECK_THROWS_AS(log.snapshot(399), ConfigError);
-  CHECK(all_of(log.snapshot(500).read()) == between(entries, 400, 500));
-  log.keep_latest_before(800);
-  CHECK_THROWS_AS(log.snapshot(799), ConfigError);
-  CHECK(all_of(log.snapshot(900).read()) == latest_before(between(entries, 400, 900), 800));
-  CHECK(all_of(snapshot.read()) == between(entries, 0, 600));
-}
-
-TEST_CASE("Compaction keeps the offsets of what it keeps, over restarts", "[log]") {
-  const std::uint64_t seed = GENERATE(range<std::uint64_t>(1, 13));
-  CAPTURE(seed);
-  const TemporaryFolder folder;
-  Rng rng(seed);
-  std::vector<OwnedEntry> model;
-  std::uint64_t next = 0;
-  std::uint64_t begin = 0;
-  for (int round = 0; round < 8; ++round) {
-    Database database(folder / "db");
-    EventLog log(database, "events", {.durability = Durability::none});
-    REQUIRE(log.durable_end() == next);
-    for (std::uint64_t i = rng.below(40'000 / (1 + 5 * seed)); i > 0; --i) {
-      model.push_back(random_entry(rng, next++, seed % 3 == 0 ? 20'000 : 300));
-      if (seed % 2 == 0) model.back().at = static_cast<std::int64_t>(rng.below(1000 * next));  // late by any time
-      log.append(model.back().record());
-      if (rng.below(200) == 0) log.flush();
-    }
-    log.flush();
-    const std::uint64_t offset = rng.below(next + 1);
-    if (rng.below(2) == 0) {
-      log.drop_before(offset);
-      begin = std::max(begin, offset);
-      model = between(model, begin, next);
-    } else {
-      log.keep_latest_before(offset);
-      model = latest_before(model, offset);
-    }
-    const LogSnapshot snapshot = log.snapshot();
-    CHECK(snapshot.begin() == begin);
-    REQUIRE(all_of(snapshot.read()) == model);
-    for (int i = 0; i < 20; ++i) {
-      const std::uint64_t from = rng.below(next + 2);
-      const std::uint64_t to = rng.below(next + 2);
-      REQUIRE(all_of(snapshot.read(from, to)) == between(model, from, to));
-      const Time at(Duration(static_cast<std::int64_t>(rng.below(1000 * next + 30'000)) - 8000));
-      const auto found = std::find_if(model.begin(), model.end(), [&](const OwnedEntry& e) { return e.record().at >= at; });
-      REQUIRE(snapshot.offset_at(at) == (found == model.end() ? next : found->offset));
-    }
-  }
-}
-
-TEST_CASE("Compaction after a drop inside a block leaves what was dropped where it is", "[log]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.durability = Durability::none});
-  std::vector<OwnedEntry> entries = random_entries(11, 100, 100);
-  for (OwnedEntry& entry : entries) {
-    entry.key = "key" + std::to_string(entry.offset);  // of its own
-    log.append(entry.record());
-  }
-  log.flush();
-  log.drop_before(30);
-  log.keep_latest_before(60);
-  CHECK(all_of(log) == between(entries, 30, 100));
-  const Database::Table& blocks = database.table("log.events");
-  CHECK(database.snapshot().cursor(blocks).next());
-  log.drop_before(100);
-  CHECK(all_of(log).empty());
-  CHECK_FALSE(database.snapshot().cursor(blocks).next());  // nothing takes room
-  CHECK(log.append(entries[0].record()).status == Status::repeated);
-  CHECK(log.append({.writer = 1, .sequence = 1}).offset == 100);
-}
-
-TEST_CASE("The first record at or after a time is found as a plain search finds it", "[log]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.durability = Durability::none});
-  CHECK(log.snapshot().offset_at(Time{}) == 0);
-  const auto entries = random_entries(7, 20'000, 100);
-  for (const OwnedEntry& entry : entries) log.append(entry.record());
-  log.flush();
-  const LogSnapshot all = log.snapshot();
-  const LogSnapshot past = log.snapshot(7000);
-  Rng rng(8);
-  for (int i = 0; i < 500; ++i) {
-    const Time at(Duration(static_cast<std::int64_t>(rng.below(20'050'000)) - 10'000));
-    const auto after = [&](const OwnedEntry& entry) { return entry.record().at >= at; };
-    const auto place = static_cast<std::uint64_t>(std::find_if(entries.begin(), entries.end(), after) - entries.begin());
-    CHECK(all.offset_at(at) == place);
-    CHECK(past.offset_at(at) == std::min<std::uint64_t>(place, 7000));
-  }
-}
-
-TEST_CASE("Dropping makes room in the file that is used again", "[log]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.durability = Durability::none});
-  const std::string bytes(1000, 'x');
-  std::uint64_t sequence = 0;
-  std::uint64_t bytes_after_two = 0;
-  for (int round = 0; round < 20; ++round) {
-    for (int i = 0; i < 5000; ++i) log.append({.sequence = ++sequence, .bytes = as_bytes(bytes)});
-    log.flush();
-    log.drop_before(log.end() - 1000);
-    if (round == 2) bytes_after_two = database.bytes();
-  }
-  CHECK(log.snapshot().begin() == 99'000);
-  CHECK(database.bytes() < bytes_after_two + bytes_after_two / 4);
-}
-
 TEST_CASE("What is too long, or of one writer too many, is refused and counted", "[log]") {
   const TemporaryFolder folder;
   Database database(folder / "db");
@@ -380,70 +248,6 @@ TEST_CASE("What is too long, or of one writer too many, is refused and counted",
   CHECK(log.counters().refused == 4);
   log.flush();
   CHECK(all_of(log).size() == 3);
-}
-
-TEST_CASE("Rows that no EventLog writes are refused by name", "[log][hostile]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  const Database::Table& blocks = database.table("log.events");
-  const Database::Table& meta = database.table("log.events.meta");
-  const auto numbers = [](std::initializer_list<std::uint64_t> values, std::string text = "") {
-    for (const std::uint64_t value : values)
-      for (unsigned i = 0; i < 8; ++i) text += static_cast<char>(value >> (8 * i));
-    return text;
-  };
-  const std::string version(1, '\1');
-  const std::string zeros(3, '\0');
-  const auto put = [&](const Database::Table& table, const std::string& key, const std::string& value) {
-    database.write([&](Database::Transaction& transaction) { transaction.put(table, as_bytes(key), as_bytes(value)); });
-  };
-  const auto open = [&] { return EventLog(database, "events").durable_end(); };
-  const auto read = [&] { return all_of(EventLog(database, "events")).size(); };
-
-  SECTION("state") {
-    put(meta, "state", version + zeros + numbers({0, 3, 0}));
-    CHECK_THROWS_WITH(open(), "event log: the state in \"log.events.meta\" has 28 bytes");
-    put(meta, "state", "\2" + zeros + numbers({0, 3, 0, 0}));
-    CHECK_THROWS_WITH(open(), "event log: \"log.events.meta\" has format version 2, this build reads 1");
-    put(meta, "state", version + zeros + numbers({4, 3, 0, 0}));
-    CHECK_THROWS_WITH(open(), "event log: the state in \"log.events.meta\" ends before it begins");
-    put(meta, "state", version + zeros + numbers({0, 3, 4, 0}));
-    CHECK_THROWS_AS(open(), FormatError);
-  }
-  SECTION("writer") {
-    put(meta, "writer 1", numbers({1}));
-    CHECK_THROWS_WITH(open(), "event log: a writer in \"log.events.meta\" has 8 bytes");
-  }
-  SECTION("blocks") {
-    put(meta, "state", version + zeros + numbers({0, 3, 0, 0}));
-    CHECK_THROWS_WITH(read(), "event log: the records from offset 0 to 2 are missing");
-    const std::string zero(8, '\0');
-    const std::string head = version + zeros + numbers({0});
-    const auto record = [&](char offset, char key, char bytes) {
-      return std::string(1, offset) + zeros + key + zeros + bytes + zeros + numbers({0, 0, 0}) + "abc";
-    };
-    put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3) + record(2, 3, 0));
-    CHECK(read() == 3);
-    put(blocks, zero, head + record(0, 1, 2) + record(2, 3, 0));
-    CHECK_THROWS_WITH(read(), "event log: the records from offset 1 to 1 are missing");
-    put(blocks, zero, head + record(0, 1, 2) + record(9, 3, 0));
-    CHECK_THROWS_WITH(read(), "event log: the records from offset 1 to 2 are missing");
-    for (const std::string& cut : {record(0, 4, 0), record(0, 2, 2), record(0, 0, 4), record(0, 1, 2).substr(0, 35), head.substr(0, 0)}) {
-      put(blocks, zero, head + cut);
-      CHECK_THROWS_WITH(read(), "event log: the block at offset 0 is truncated");
-    }
-    put(blocks, zero, head.substr(0, 11));
-    CHECK_THROWS_WITH(read(), "event log: the block at offset 0 is truncated");
-    put(blocks, zero, "\7" + head.substr(1) + record(0, 1, 2));
-    CHECK_THROWS_WITH(read(), "event log: the block at offset 0 has format version 7, this build reads 1");
-    put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3) + record(2, 3, 0));
-    put(blocks, std::string(7, '\0') + "\3", head + record(0, 1, 2));
-    CHECK(read() == 3);  // nobody asks for what is behind the end
-    put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3));
-    CHECK_THROWS_WITH(read(), "event log: a block begins at offset 3, behind the end");
-    put(blocks, zero + "x", head + record(0, 1, 2));
-    CHECK_THROWS_WITH(EventLog(database, "events").snapshot().offset_at(Time::max()), "event log: a block's key is no offset");
-  }
 }
 
 TEST_CASE("EventLog names what is wrong with its options", "[log][config]") {
@@ -491,109 +295,4 @@ TEST_CASE("The memory of a long record is given back", "[log]") {
   CHECK(log.memory_bytes() > 1'000'000);
   log.flush();
   CHECK(log.memory_bytes() < 200'000);
-}
-
-TEST_CASE("Many threads append to one log: each finds its records in its order, whoever commits", "[log][threads]") {
-  const auto durability = GENERATE(Durability::none, Durability::interval, Durability::each_batch);
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  constexpr std::uint64_t writers = 4;
-  const std::uint64_t records = durability == Durability::each_batch ? 100 : 4000;
-  std::vector<std::vector<std::uint64_t>> offsets(writers);
-  {
-    EventLog log(database, "events",
-                 {.durability = durability, .interval = std::chrono::milliseconds(2), .buffer_bytes = std::size_t{1} << 17U});
-    std::atomic<bool> wrong{false};
-    std::vector<std::thread> threads;
-    for (std::uint64_t writer = 0; writer < writers; ++writer)
-      threads.emplace_back([&, writer] {
-        for (std::uint64_t sequence = 1; sequence <= records; ++sequence) {
-          const std::string bytes = std::to_string(writer) + "/" + std::to_string(sequence);
-          const auto appended = log.append({.writer = writer, .sequence = sequence, .bytes = as_bytes(bytes)});
-          offsets[writer].push_back(appended.offset);
-          if (durability == Durability::each_batch && log.durable_end() <= appended.offset) wrong = true;
-        }
-      });
-    for (std::thread& thread : threads) thread.join();
-    CHECK_FALSE(wrong);
-  }
-  EventLog log(database, "events");
-  const auto entries = all_of(log);
-  REQUIRE(entries.size() == writers * records);
-  for (std::uint64_t writer = 0; writer < writers; ++writer)
-    for (std::uint64_t i = 0; i < records; ++i) {
-      const OwnedEntry& entry = entries[offsets[writer][i]];
-      REQUIRE(std::tuple(entry.writer, entry.sequence) == std::tuple(writer, i + 1));
-      REQUIRE(entry.bytes == std::to_string(writer) + "/" + std::to_string(i + 1));
-    }
-}
-
-TEST_CASE("Threads that wait for a commit share the next one", "[log][threads]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.durability = Durability::each_batch});
-  constexpr std::uint64_t writers = 8;
-  std::vector<std::thread> threads;
-  database.write([&](Database::Transaction&) {  // while it writes, nobody else does
-    for (std::uint64_t writer = 0; writer < writers; ++writer)
-      threads.emplace_back([&, writer] { log.append({.writer = writer, .sequence = 1}); });
-    while (log.end() < writers) std::this_thread::yield();
-    CHECK(log.durable_end() == 0);
-  });
-  for (std::thread& thread : threads) thread.join();
-  CHECK(log.durable_end() == writers);
-  CHECK(log.counters().commits <= 2);  // of whoever came first, and of all others
-}
-
-TEST_CASE("Who follows the tail sees every record once, and none that is not on the disk", "[log][threads]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.interval = std::chrono::milliseconds(1)});
-  const auto entries = random_entries(9, 5000, 100);
-  CHECK_FALSE(log.wait_durable(1, std::chrono::steady_clock::now()));
-  std::thread writer([&] {
-    for (const OwnedEntry& entry : entries) log.append(entry.record());
-  });
-  std::vector<OwnedEntry> seen;
-  while (seen.size() < entries.size()) {
-    REQUIRE(log.wait_durable(seen.size() + 1));
-    const LogSnapshot snapshot = log.snapshot();
-    for (const OwnedEntry& entry : all_of(snapshot.read(seen.size(), snapshot.end()))) seen.push_back(entry);
-  }
-  writer.join();
-  CHECK(seen == entries);
-}
-
-TEST_CASE("Compaction goes on beside those who append and read", "[log][threads]") {
-  const TemporaryFolder folder;
-  Database database(folder / "db");
-  EventLog log(database, "events", {.interval = std::chrono::milliseconds(1)});
-  const auto entries = random_entries(10, 6000, 300);
-  std::atomic<bool> done{false};
-  std::thread writer([&] {
-    for (const OwnedEntry& entry : entries) log.append(entry.record());
-    log.flush();
-    done = true;
-  });
-  std::thread reader([&] {
-    while (!done) {
-      const LogSnapshot snapshot = log.snapshot();
-      const auto read = all_of(snapshot.read());
-      for (const OwnedEntry& entry : read)
-        if (!(entry == entries[entry.offset])) throw std::logic_error("a reader saw what was never appended");
-    }
-  });
-  std::uint64_t dropped = 0;
-  std::thread dropper([&] {
-    while (!done) {
-      dropped = log.durable_end() / 4;
-      log.drop_before(dropped);
-    }
-  });
-  while (!done) log.keep_latest_before(log.durable_end() / 2);
-  writer.join();
-  reader.join();
-  dropper.join();
-  log.keep_latest_before(log.durable_end());
-  CHECK(all_of(log) == latest_before(between(entries, dropped, entries.size()), entries.size()));
 }

@@ -133,8 +133,8 @@ class RTML_API Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
-  /// Made when it is missing. Not to be called from within `write`; snapshots from before it do not know it. @throws ConfigError for a name that is empty or longer than 511 bytes,
-  /// and when there are `max_tables`.
+  /// Made when it is missing. Not to be called from within `write`; snapshots from before it do not know it.
+  /// @throws ConfigError for a name that is empty or longer than 511 bytes, and when there are `max_tables`; FormatError; IoError.
   const Table& table(std::string_view name);
 
   /// Calls `change` once, with nobody else writing, then commits. Not to be called from within itself. What `change` throws is passed

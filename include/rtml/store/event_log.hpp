@@ -33,7 +33,7 @@ class RTML_API EventLog {
   enum class Durability : std::uint8_t {
     none,           ///< what was appended since the last commit; the destructor makes one
     on_checkpoint,  ///< the same; `commit` is the checkpoint, and the destructor leaves what came after it to be replayed
-    interval,  ///< what was appended in one `interval` (or one commit, if that is longer) and the commit after it; a thread of the log commits
+    interval,  ///< what was appended in one `interval` (or commit, if that is longer) and the commit after it; a thread of the log commits
     each_batch,  ///< nothing whose `append` returned: it waits for its commit, which threads share
   };
 
