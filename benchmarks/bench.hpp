@@ -16,5 +16,6 @@ void add_stream(CLI::App& app);
 void add_loop(CLI::App& app);
 void add_sparse(CLI::App& app);
 void add_linear(CLI::App& app);
+void add_features(CLI::App& app);
 
 }  // namespace rtml_bench

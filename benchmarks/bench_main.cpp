@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   rtml_bench::add_loop(app);
   rtml_bench::add_sparse(app);
   rtml_bench::add_linear(app);
+  rtml_bench::add_features(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) return refuse("a subcommand is needed, one of " + subcommands_of(app));

@@ -1,20 +1,30 @@
-// What windows by entity cost: an event comes in, sixteen numbers come out, the event enters its windows. A million cards pay in a day;
+// What features cost: an event comes in, 64 features come out, the event enters its windows. A million cards pay in a day;
 // each window is over a day, or seven. Memory is all that the windows hold, over entities and windows.
 
 #include "windows_bench.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "rtml/core/archive.hpp"
 #include "rtml/core/hash.hpp"
 #include "rtml/core/rng.hpp"
-#include "rtml/transform/feature_set.hpp"
+#include "rtml/transform/feature_pipeline.hpp"
 #include "stopwatch.hpp"
+#ifdef RTML_BENCH_DURABLE
+#include "rtml/store/database.hpp"
+#include "rtml/store/event_log.hpp"
+#endif
 
 namespace rtml_bench {
 namespace {
@@ -25,26 +35,48 @@ struct CardPayment {
   std::uint64_t merchant = 0;
   std::uint32_t country = 0;
   double amount = 0.0;
+  std::array<float, 32> values{};
 };
 
 constexpr std::size_t windows_per_entity = 16;
+constexpr std::size_t numbers = 32;
+constexpr std::size_t categories = 12;
 
-rtml::FeatureSet<CardPayment> sixteen_windows(rtml::WindowKind day, rtml::WindowKind week) {
+template <std::size_t I>
+struct Number {
+  float operator()(const CardPayment& payment) const noexcept { return payment.values[I]; }
+};
+template <std::size_t I>
+struct Code {
+  std::uint64_t operator()(const CardPayment& payment) const noexcept { return (payment.merchant >> (5 * I)) % 32; }
+};
+
+template <std::size_t... N, std::size_t... C, class... Windows>
+rtml::FeatureSet<CardPayment> with_others(std::index_sequence<N...> /*numbers*/, std::index_sequence<C...> /*categories*/,
+                                          Windows... windows) {
+  using namespace rtml;
+  const auto named = [](const char* kind, std::size_t i) { return std::string(kind).append(std::to_string(i)); };
+  return feature_set<CardPayment>("features-v1", &CardPayment::at, (numeric(named("n", N), "v1", Number<N>{}) | log1p() | standardize())...,
+                                  category(named("c", C), "v1", Code<C>{})..., hour_of_day("hour"), day_of_week("day"),
+                                  hour_of_week("week"), month_of_year("month"), std::move(windows)...);
+}
+
+rtml::FeatureSet<CardPayment> sixty_four_features(rtml::WindowKind day, rtml::WindowKind week) {
   using namespace rtml;
   const auto card = &CardPayment::card;
   const auto amount = &CardPayment::amount;
   const Duration w1 = hours(24);
   const Duration w2 = days(7);
-  return feature_set<CardPayment>(
-      "windows-v1", &CardPayment::at, window("count_24h", card, w1, count(), day), window("sum_24h", card, w1, sum(amount), day),
-      window("mean_24h", card, w1, mean(amount), day), window("count_7d", card, w2, count(), week),
-      window("sum_7d", card, w2, sum(amount), week), window("mean_7d", card, w2, mean(amount), week),
-      window("min_24h", card, w1, rtml::min(amount), day), window("max_24h", card, w1, rtml::max(amount), day),
-      window("min_7d", card, w2, rtml::min(amount), week), window("max_7d", card, w2, rtml::max(amount), week),
-      window("variance_24h", card, w1, variance(amount), day), window("variance_7d", card, w2, variance(amount), week),
-      fading("fading_count", card, w1, count()), fading("fading_sum", card, w1, sum(amount)),
-      window("merchants_7d", card, w2, distinct(&CardPayment::merchant), week),
-      window("countries_7d", card, w2, distinct(&CardPayment::country), week));
+  return with_others(std::make_index_sequence<numbers>(), std::make_index_sequence<categories>(),
+                     window("count_24h", card, w1, count(), day), window("sum_24h", card, w1, sum(amount), day),
+                     window("mean_24h", card, w1, mean(amount), day), window("count_7d", card, w2, count(), week),
+                     window("sum_7d", card, w2, sum(amount), week), window("mean_7d", card, w2, mean(amount), week),
+                     window("min_24h", card, w1, rtml::min(amount), day), window("max_24h", card, w1, rtml::max(amount), day),
+                     window("min_7d", card, w2, rtml::min(amount), week), window("max_7d", card, w2, rtml::max(amount), week),
+                     window("variance_24h", card, w1, variance(amount), day), window("variance_7d", card, w2, variance(amount), week),
+                     fading("fading_count", card, w1, count()), fading("fading_sum", card, w1, sum(amount)),
+                     window("merchants_7d", card, w2, distinct(&CardPayment::merchant), week),
+                     window("countries_7d", card, w2, distinct(&CardPayment::country), week));
 }
 
 /// Keys by Zipf's law by rejection: exact, O(1), for any number of keys. Source: W. Hormann, G. Derflinger, "Rejection-inversion to
@@ -85,8 +117,11 @@ class PaymentStream {
   CardPayment next() {
     now_ += step_;
     const std::uint64_t card = zipf_ ? law_(rng_) : rng_.below(keys_);
-    return {rtml::Time(rtml::Duration(now_)), card, rng_.below(50) == 0 ? rng_.below(100'000) : rtml::hash_integer(card, rng_.below(20)),
-            static_cast<std::uint32_t>(rng_.below(10) == 0 ? rng_.below(200) : card % 200), std::exp(rng_.normal()) * 30.0};
+    CardPayment made{rtml::Time(rtml::Duration(now_)), card,
+                     rng_.below(50) == 0 ? rng_.below(100'000) : rtml::hash_integer(card, rng_.below(20)),
+                     static_cast<std::uint32_t>(rng_.below(10) == 0 ? rng_.below(200) : card % 200), std::exp(rng_.normal()) * 30.0};
+    for (float& value : made.values) value = static_cast<float>(rng_.below(1U << 20U)) * 0.01F;
+    return made;
   }
 
  private:
@@ -101,7 +136,8 @@ class PaymentStream {
 }  // namespace
 
 WindowsFigures measure_windows(const WindowsBench& bench) {
-  const auto set = bench.exact ? sixteen_windows(rtml::exact(), rtml::exact()) : sixteen_windows(rtml::sawtooth(), rtml::sawtooth());
+  const auto set =
+      bench.exact ? sixty_four_features(rtml::exact(), rtml::exact()) : sixty_four_features(rtml::sawtooth(), rtml::sawtooth());
   auto windows = set.make_windows({.max_entities = 4 * bench.entities, .lateness = rtml::minutes(10)});
   const rtml::Fitted fitted = set.make_fitted();
   PaymentStream stream(bench);
@@ -111,7 +147,9 @@ WindowsFigures measure_windows(const WindowsBench& bench) {
     set.feed(payment, windows);
   }
   std::vector<float> dense(set.dense_size());
-  rtml::FeatureOutput out{dense, {}, {}};
+  std::vector<rtml::SparseFeature> sparse(set.sparse_capacity());
+  std::vector<float> fit_inputs(set.fit_size());
+  rtml::FeatureOutput out{dense, sparse, fit_inputs};
   Latencies latencies(bench.calls);
   for (std::size_t i = 0; i < bench.calls; ++i) {
     const CardPayment payment = stream.next();
@@ -129,6 +167,81 @@ WindowsFigures measure_windows(const WindowsBench& bench) {
   const double cards = static_cast<double>(held) / static_cast<double>(keys_a_card);
   return {latencies.quantile(0.5), latencies.quantile(0.99), latencies.quantile(0.999),
           static_cast<double>(windows.memory_bytes()) / cards / static_cast<double>(windows_per_entity), held};
+}
+
+namespace {
+
+std::uint64_t digest_of(const rtml::Features& x) {
+  const auto bytes = [](auto span) { return std::string_view(reinterpret_cast<const char*>(span.data()), span.size_bytes()); };
+  return rtml::hash_bytes(bytes(x.sparse), rtml::hash_bytes(bytes(x.dense)));
+}
+
+/// Calls use(event) for each of the bytes that were kept.
+template <class Use>
+void each_kept(const std::vector<std::byte>& kept, Use use) {
+  for (std::size_t at = 0; at < kept.size(); at += sizeof(CardPayment)) {
+    CardPayment payment;
+    std::memcpy(static_cast<void*>(&payment), kept.data() + at, sizeof(payment));
+    use(payment);
+  }
+}
+
+#ifdef RTML_BENCH_DURABLE
+std::vector<std::byte> through_log(const std::vector<std::byte>& kept, const std::string& folder) {
+  {
+    rtml::Database database(folder);
+    rtml::EventLog log(database, "events", {.durability = rtml::EventLog::Durability::on_checkpoint});
+    std::uint64_t sequence = 0;
+    each_kept(kept, [&](const CardPayment& payment) {
+      log.append({.at = payment.at, .writer = 1, .sequence = ++sequence, .bytes = std::as_bytes(std::span(&payment, 1))});
+    });
+    log.flush();
+  }
+  rtml::Database database(folder);
+  rtml::EventLog log(database, "events", {});
+  std::vector<std::byte> read;
+  const auto snapshot = log.snapshot();
+  rtml::LogEntry entry;
+  for (auto reader = snapshot.read(0, snapshot.end()); reader.next(entry);) read.insert(read.end(), entry.bytes.begin(), entry.bytes.end());
+  return read;
+}
+#else
+std::vector<std::byte> through_log(const std::vector<std::byte>& kept, const std::string& /*folder*/) { return kept; }
+#endif
+
+}  // namespace
+
+std::uint64_t count_replay_mismatches(std::size_t events, const std::string& folder) {
+  const auto pipeline = [] {
+    return rtml::FeaturePipeline<CardPayment>(sixty_four_features(rtml::exact(), rtml::sawtooth()), {.lateness = rtml::minutes(10)});
+  };
+  std::vector<std::byte> kept;
+  std::vector<std::uint64_t> served;
+  auto serving = pipeline();
+  PaymentStream stream({.entities = 20'000, .events = events});
+  rtml::Rng rng(2);
+  for (std::size_t i = 0; i < events; ++i) {
+    CardPayment payment = stream.next();
+    if (rng.below(10) == 0) payment.at -= rtml::Duration(static_cast<std::int64_t>(rng.below(900'000'000)));  // some too late
+    const auto bytes = std::as_bytes(std::span(&payment, 1));
+    kept.insert(kept.end(), bytes.begin(), bytes.end());
+    served.push_back(digest_of(serving(payment)));
+    serving.observe(payment);
+    if (i == events / 2) {
+      auto restarted = pipeline();
+      rtml::load(restarted, rtml::save(serving));
+      serving = std::move(restarted);
+    }
+  }
+  auto replaying = pipeline();
+  std::uint64_t mismatches = 0;
+  std::size_t at = 0;
+  each_kept(through_log(kept, folder), [&](const CardPayment& payment) {
+    mismatches += at >= served.size() || digest_of(replaying(payment)) != served[at] ? 1U : 0U;
+    replaying.observe(payment);
+    ++at;
+  });
+  return mismatches + (served.size() - std::min(at, served.size()));
 }
 
 }  // namespace rtml_bench

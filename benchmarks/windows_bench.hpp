@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace rtml_bench {
 
-/// Sixteen windows of one key: 6 sums or counts, 4 least or greatest, 2 variances, 2 that fade, 2 that count what is different.
+/// 64 features: 32 numbers (log1p, standardize), 12 categories, 4 parts of the date, and sixteen windows of one key: 6 sums, counts or means, 4
+/// least or greatest, 2 variances, 2 that fade, 2 that count what is different.
 struct WindowsBench {
   std::size_t entities = 1'000'000;
   std::size_t events = 10'000'000;  ///< fed before measuring, by the same law
@@ -25,5 +27,9 @@ struct WindowsFigures {
 };
 
 WindowsFigures measure_windows(const WindowsBench& bench);
+
+/// Vectors served of so many events, some late, through a restart in the middle, against those that a fresh feature set makes of the same events
+/// read back as bytes: how many differ in any bit. With `folder` the bytes go through an event log on that disk.
+std::uint64_t count_replay_mismatches(std::size_t events, const std::string& folder);
 
 }  // namespace rtml_bench

@@ -110,10 +110,10 @@ class EntityWindows {
   /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These fetch ahead: the first at any time, early; the
   /// others when the entity's lock is held, some time before `read`.
   void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
-  void prefetch_entity(std::size_t key, std::uint64_t entity) const noexcept {
+  [[gnu::always_inline]] void prefetch_entity(std::size_t key, std::uint64_t entity) const noexcept {
     if (const detail::Entity* found = shards_[shard_of(entity)].find(entity, key)) __builtin_prefetch(found);
   }
-  void prefetch_cells(std::size_t key, std::uint64_t entity) const noexcept {
+  [[gnu::always_inline]] void prefetch_cells(std::size_t key, std::uint64_t entity) const noexcept {
     const detail::EntityShard& shard = shards_[shard_of(entity)];
     const detail::Entity* found = shard.find(entity, key);
     if (found == nullptr) return;

@@ -85,7 +85,7 @@ bool visit_newest(const WindowShape::Key& key, const std::uint64_t* block, unsig
 }
 
 /// Fetches what reading and feeding an entity will look at.
-inline void prefetch(const Entity& entity, const WindowShape::Key& key) noexcept {
+[[gnu::always_inline]] inline void prefetch(const Entity& entity, const WindowShape::Key& key) noexcept {
   constexpr std::size_t line = 64 / sizeof(std::uint64_t);
   constexpr std::size_t most = 16 * line;
   if (entity.head != nullptr)

@@ -64,8 +64,10 @@ class alignas(64) EntityShard {
     watermark = Watermark(Duration(shape.largest_step));
   }
 
+  // A call that only prefetches has no effect that GCC knows of, and would be left out: so these are always inlined.
+
   /// The neighbours in the list by last use: touch() changes them.
-  void prefetch_neighbours(const Entity& used) const noexcept {
+  [[gnu::always_inline]] void prefetch_neighbours(const Entity& used) const noexcept {
     if (used.newer != none) __builtin_prefetch(&entity(used.newer));
     if (used.older != none) __builtin_prefetch(&entity(used.older));
   }
