@@ -437,6 +437,6 @@ TEST_CASE("A wrong definition says what is wrong", "[transform][features][config
   CHECK_THROWS_WITH(feature_set_from<Payment>("late", {window("w", &Payment::card, 1h, count())}),
                     "FeatureSet: feature is \"w\", must be in a set with a time accessor: it depends on the event's time");
   std::vector<AnyFeature<Payment>> many;
-  for (int i = 1; i <= 17; ++i) many.push_back(window("w" + to_text(i), &Payment::card, hours(i), count()));
+  for (int i = 1; i <= 17; ++i) many.push_back(window("w" + to_text(i), &Payment::card, hours(24), count(), sawtooth(minutes(i))));
   CHECK_THROWS_AS(feature_set_from<Payment>("many", &Payment::at, many), ConfigError);
 }
