@@ -46,11 +46,16 @@ int main() {
 
   for (const Column& column : pipeline.schema().columns()) fmt::print("{:<15} {}\n", column.name, column.definition);
 
+  FeaturePipeline<Order> again(pipeline.feature_set());  // as a nightly job would, of the logged events
+  monitor::SkewMeter skew(pipeline.schema(), 0.5);
   for (int i = 0; i < 200; ++i) {  // what was ordered before
     const Order before{std::chrono::sys_days(2026y / 12 / 1) + i * 2h, "", "la piazza", 52.52, 13.40, 52.51, 13.42, 10.0 + i % 40};
-    static_cast<void>(pipeline(before));
-    pipeline.observe(before);
-    pipeline.label(pipeline.fit_inputs(), i % 4 == 0 ? 1.0F : 0.0F);  // it came late
+    if (skew.samples(hash_bytes(before.kitchen))) skew.compare(pipeline(before), again(before));
+    for (auto* each : {&pipeline, &again}) {
+      static_cast<void>((*each)(before));
+      each->observe(before);
+      each->label(each->fit_inputs(), i % 4 == 0 ? 1.0F : 0.0F);  // it came late
+    }
   }
   const Order order{
       std::chrono::sys_days(2026y / 12 / 20) + 18h, "Ring twice, dog in garden", "la piazza", 52.5200, 13.4050, 52.4870, 13.4250, 24.0};
@@ -58,5 +63,6 @@ int main() {
   fmt::print("\n{} numbers:", x.dense.size());
   for (const float value : x.dense) fmt::print(" {:.3f}", value);
   fmt::print("\n{} hashed features, of which {} are words and pairs of words\n", x.sparse.size(), 5 + 4);
-  return x.sparse.size() == 2 + 9 + 23 + 22 + 1 ? 0 : 1;
+  fmt::print("{} vectors made again, {} differ\n", skew.vectors(), skew.mismatches());
+  return skew.mismatches() == 0 && x.sparse.size() == 2 + 9 + 23 + 22 + 1 ? 0 : 1;
 }

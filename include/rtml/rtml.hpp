@@ -83,6 +83,7 @@
 #include "rtml/monitor/render.hpp"
 #include "rtml/monitor/report.hpp"
 #include "rtml/monitor/series.hpp"
+#include "rtml/monitor/skew_meter.hpp"
 #include "rtml/replay/class_balanced_buffer.hpp"
 #include "rtml/replay/example_arena.hpp"
 #include "rtml/replay/rehearsal.hpp"
