@@ -109,7 +109,7 @@ class EntityWindows {
 
   /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These fetch ahead: the first at any time, early; the
   /// others when the entity's lock is held, some time before `read`.
-  void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
+  [[gnu::always_inline]] void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
   [[gnu::always_inline]] void prefetch_entity(std::size_t key, std::uint64_t entity) const noexcept {
     if (const detail::Entity* found = shards_[shard_of(entity)].find(entity, key)) __builtin_prefetch(found);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -72,8 +73,11 @@ class alignas(64) EntityShard {
     if (used.older != none) __builtin_prefetch(&entity(used.older));
   }
 
-  void prefetch(std::uint64_t hash) const noexcept {
-    if (slots_ != nullptr) __builtin_prefetch(&slots_[hash & slot_mask_]);
+  /// Needs no lock: it may fetch a line that is no longer the right one, and no more.
+  [[gnu::always_inline]] void prefetch(std::uint64_t hash) const noexcept {
+    const auto table = reinterpret_cast<std::uintptr_t>(published_slots_.load(std::memory_order_relaxed));
+    const std::uintptr_t slot = table + (hash & published_mask_.load(std::memory_order_relaxed)) * sizeof(Slot);
+    __builtin_prefetch(reinterpret_cast<const void*>(slot));  // NOLINT(performance-no-int-to-ptr): never dereferenced
   }
 
   Entity* find(std::uint64_t hash, std::size_t key) const noexcept {
@@ -161,6 +165,8 @@ class alignas(64) EntityShard {
     if (larger == nullptr) return false;
     slots_ = larger;
     slot_mask_ = wanted - 1;
+    published_slots_.store(slots_, std::memory_order_relaxed);
+    published_mask_.store(slot_mask_, std::memory_order_relaxed);
     for (std::uint32_t i = oldest_; i != none; i = entity(i).newer) insert_slot(entity(i));
     return true;
   }
@@ -218,6 +224,8 @@ class alignas(64) EntityShard {
 
   Slot* slots_ = nullptr;
   std::uint64_t slot_mask_ = 0;
+  std::atomic<const Slot*> published_slots_{nullptr};  // the same, for who prefetches without the lock
+  std::atomic<std::uint64_t> published_mask_{0};
   std::unique_ptr<Entity*[]> chunks_;
   std::uint32_t chunk_count_ = 0;
   std::uint32_t used_ = 0;      // places that entities ever had
