@@ -21,23 +21,24 @@ static_assert(Mergeable<FittedTables> && Checkpointable<FittedTables> && Sized<F
 
 namespace {
 
-struct Visit {
+struct ShopVisit {
   std::string shop;
   int city = 0;
   std::string text = {};
 };
 
-Visit visit(Rng& rng) {
-  Visit drawn{std::string("shop").append(std::to_string(rng.below(12))), static_cast<int>(rng.below(4))};
+ShopVisit shop_visit(Rng& rng) {
+  ShopVisit drawn{std::string("shop").append(std::to_string(rng.below(12))), static_cast<int>(rng.below(4))};
   for (std::size_t n = rng.below(6); n > 0; --n) drawn.text += std::string("w").append(std::to_string(rng.below(9))) + " ";
   return drawn;
 }
 
 auto encoded() {
-  return feature_set<Visit>(
-      "visits", category("seen", &Visit::shop) | count_encoding(20), category("rate", &Visit::shop) | target_encoding(5.0F, 20),
-      cross("both", category("shop", &Visit::shop), category("city", &Visit::city)) | target_encoding(2.0F, 20) | missing_indicator(),
-      words("text", &Visit::text, 8) | tf_idf(20));
+  return feature_set<ShopVisit>("visits", category("seen", &ShopVisit::shop) | count_encoding(20),
+                                category("rate", &ShopVisit::shop) | target_encoding(5.0F, 20),
+                                cross("both", category("shop", &ShopVisit::shop), category("city", &ShopVisit::city)) |
+                                    target_encoding(2.0F, 20) | missing_indicator(),
+                                words("text", &ShopVisit::text, 8) | tf_idf(20));
 }
 
 /// Labels of a value and their number.
@@ -53,21 +54,21 @@ double smoothed(const Labels& own, const Labels& all, double smoothing) {
 }  // namespace
 
 TEST_CASE("Encodings are of what was seen and labelled before, never of the event itself", "[transform][encoding][property]") {
-  FeaturePipeline<Visit> pipeline(encoded());
+  FeaturePipeline<ShopVisit> pipeline(encoded());
   Rng rng(3);
   std::map<std::string, double> seen;
   std::map<std::string, Labels> of_shop;
   std::map<std::string, Labels> of_both;
   Labels all;
   struct Waiting {
-    Visit visit;
+    ShopVisit visit;
     std::vector<float> inputs;
     float y;
     float weight;
   };
   std::vector<Waiting> waiting;
   for (int i = 0; i < 3000; ++i) {
-    const Visit event = visit(rng);
+    const ShopVisit event = shop_visit(rng);
     const std::string both = event.shop + "|" + std::to_string(event.city);
     const Features x = pipeline(event);
     REQUIRE(x.dense[0] == static_cast<float>(seen[event.shop]));
@@ -99,12 +100,12 @@ TEST_CASE("Encodings are of what was seen and labelled before, never of the even
 }
 
 TEST_CASE("tf-idf weighs a word by how many texts had it before", "[transform][encoding][text][property]") {
-  FeaturePipeline<Visit> pipeline(encoded());
+  FeaturePipeline<ShopVisit> pipeline(encoded());
   Rng rng(4);
   std::map<std::uint32_t, double> with;
   double texts = 0.0;
   for (int i = 0; i < 2000; ++i) {
-    const Visit event = visit(rng);
+    const ShopVisit event = shop_visit(rng);
     std::set<std::uint32_t> words;
     for (const SparseFeature& word : pipeline(event).sparse) {
       REQUIRE(word.value == Approx(1.0 + std::log((1.0 + texts) / (1.0 + with[word.index]))).epsilon(1e-5));
@@ -121,9 +122,9 @@ TEST_CASE("tf-idf weighs a word by how many texts had it before", "[transform][e
 }
 
 TEST_CASE("A word that is in every text weighs 1, a new one more", "[transform][encoding][text][reference]") {
-  FeaturePipeline<Visit> pipeline(feature_set<Visit>("texts", words("text", &Visit::text) | ngrams(1, 1) | tf_idf()));
+  FeaturePipeline<ShopVisit> pipeline(feature_set<ShopVisit>("texts", words("text", &ShopVisit::text) | ngrams(1, 1) | tf_idf()));
   for (int i = 0; i < 9; ++i) {
-    const Visit event{"", 0, i < 4 ? "the cat" : "the dog"};
+    const ShopVisit event{"", 0, i < 4 ? "the cat" : "the dog"};
     pipeline(event);
     pipeline.observe(event);
   }
@@ -135,15 +136,15 @@ TEST_CASE("A word that is in every text weighs 1, a new one more", "[transform][
 }
 
 TEST_CASE("Tables merge in any order, and save, load and continue is continue", "[transform][encoding][merge]") {
-  const auto drawn = [](std::uint64_t seed, int n, FeaturePipeline<Visit>& pipeline, Fitted& fitted) {
+  const auto drawn = [](std::uint64_t seed, int n, FeaturePipeline<ShopVisit>& pipeline, Fitted& fitted) {
     Rng rng(seed);
     for (int i = 0; i < n; ++i) {
-      pipeline(visit(rng));
+      pipeline(shop_visit(rng));
       fitted.observe(pipeline.fit_inputs());
       fitted.label(pipeline.fit_inputs(), rng.uniform() < 0.3 ? 1.0F : 0.0F);
     }
   };
-  FeaturePipeline<Visit> pipeline(encoded());
+  FeaturePipeline<ShopVisit> pipeline(encoded());
   Fitted a = pipeline.fitted();
   Fitted b = a;
   drawn(1, 300, pipeline, a);
@@ -185,9 +186,9 @@ TEST_CASE("What no cell is, or no label, is counted nowhere", "[transform][encod
 }
 
 TEST_CASE("Encodings allocate nothing for an event, and a changed one is another feature", "[transform][encoding]") {
-  FeaturePipeline<Visit> pipeline(encoded());
+  FeaturePipeline<ShopVisit> pipeline(encoded());
   Rng rng(5);
-  const Visit event = visit(rng);
+  const ShopVisit event = shop_visit(rng);
   pipeline(event);
   pipeline.observe(event);
   const testing::AllocationCounter counter;
@@ -199,8 +200,8 @@ TEST_CASE("Encodings allocate nothing for an event, and a changed one is another
   const auto allocated = counter.count();
   CHECK(allocated == 0);
 
-  const auto fingerprint = [](auto feature) { return feature_set<Visit>("v", feature).schema().fingerprint(); };
-  const auto shop = category("shop", &Visit::shop);
+  const auto fingerprint = [](auto feature) { return feature_set<ShopVisit>("v", feature).schema().fingerprint(); };
+  const auto shop = category("shop", &ShopVisit::shop);
   const std::set<std::uint64_t> all = {
       fingerprint(shop),
       fingerprint(shop | count_encoding()),
@@ -208,9 +209,9 @@ TEST_CASE("Encodings allocate nothing for an event, and a changed one is another
       fingerprint(shop | target_encoding()),
       fingerprint(shop | target_encoding(1.0F)),
       fingerprint(shop | target_encoding(20.0F, 8)),
-      fingerprint(words("shop", &Visit::shop)),
-      fingerprint(words("shop", &Visit::shop) | tf_idf()),
-      fingerprint(words("shop", &Visit::shop) | tf_idf(8)),
+      fingerprint(words("shop", &ShopVisit::shop)),
+      fingerprint(words("shop", &ShopVisit::shop) | tf_idf()),
+      fingerprint(words("shop", &ShopVisit::shop) | tf_idf(8)),
   };
   CHECK(all.size() == 9);
   CHECK_THROWS_WITH(count_encoding(25), "count_encoding: bits is 25, must be in [1, 24]");
