@@ -202,7 +202,8 @@ std::vector<std::byte> through_log(const std::vector<std::byte>& kept, const std
   std::vector<std::byte> read;
   const auto snapshot = log.snapshot();
   rtml::LogEntry entry;
-  for (auto reader = snapshot.read(0, snapshot.end()); reader.next(entry);) read.insert(read.end(), entry.record.bytes.begin(), entry.record.bytes.end());
+  for (auto reader = snapshot.read(0, snapshot.end()); reader.next(entry);)
+    read.insert(read.end(), entry.record.bytes.begin(), entry.record.bytes.end());
   return read;
 }
 #else

@@ -32,7 +32,7 @@ struct Cursor {
   const float* knots;
   float* table_input;
   const FittedTables* tables;
-  std::size_t table;  // the next of them
+  std::size_t table;     // the next of them
   const float* windows;  // [columns of all windows]
   Time at;
 };
