@@ -108,11 +108,11 @@ TEST_CASE("Each label is joined with what was known of its entities at its time"
   }
 }
 
-TEST_CASE("Labels about which nothing is known stay, and say so", "[store]") {
+TEST_CASE("Labels about which without_rows is known stay, and say so", "[store]") {
   const Market market(1, 5);
   const AsOfIndex cards(market.cards);
-  const History nothing(shop_of_rows());
-  const AsOfIndex shops(nothing);
+  const History without_rows(shop_of_rows());
+  const AsOfIndex shops(without_rows);
   EntityKeys strangers;
   for (int i = 0; i < 5; ++i) strangers.append(market.cards.view().key(1000 + i));
   const JoinSource sources[] = {{&cards, &strangers, {"spend"}}, {&shops, &market.shop_keys, {}}};

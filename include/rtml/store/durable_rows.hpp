@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
-#include <vector>
 
 #include "rtml/core/export.hpp"
 #include "rtml/store/database.hpp"
@@ -45,10 +45,8 @@ class RTML_API DurableRows {
   std::size_t rewrite();
 
  private:
-  using Key = std::vector<std::byte>;
-
   void restore(const Database::View& rows);
-  std::size_t put_changed(Database::Transaction& transaction, std::uint64_t since, std::vector<Key>* kept);
+  std::size_t put_changed(Database::Transaction& transaction, std::uint64_t since, std::set<std::string>* kept);
 
   Database* database_;
   OnlineStore* store_;

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "rtml/core/error.hpp"
 #include "store/durable/encoding.hpp"
@@ -76,7 +78,7 @@ void DurableRows::restore(const Database::View& rows) {
   }
 }
 
-std::size_t DurableRows::put_changed(Database::Transaction& transaction, std::uint64_t since, std::vector<Key>* kept) {
+std::size_t DurableRows::put_changed(Database::Transaction& transaction, std::uint64_t since, std::set<std::string>* kept) {
   written_ = store_->version(view_);
   // Rows are copied under a lock of the store, and written without it.
   std::vector<std::byte> keys;
@@ -103,7 +105,7 @@ std::size_t DurableRows::put_changed(Database::Transaction& transaction, std::ui
   for (const Entity& entity : entities) {
     const Bytes key = Bytes(keys).subspan(entity.key, entity.key_size);
     transaction.put(*table_, key, Bytes(values).subspan(entity.value, entity.value_size));
-    if (kept != nullptr) kept->emplace_back(key.begin(), key.end());
+    if (kept != nullptr) kept->emplace(reinterpret_cast<const char*>(key.data()), key.size());
   }
   return entities.size();
 }
@@ -120,16 +122,15 @@ std::size_t DurableRows::save() {
 std::size_t DurableRows::rewrite() {
   std::size_t count = 0;
   database_->write([&](Database::Transaction& transaction) {
-    std::vector<Key> kept;
+    std::set<std::string> kept;
     count = put_changed(transaction, 0, &kept);
-    std::sort(kept.begin(), kept.end());
-    std::vector<Key> gone;
+    std::vector<std::string> gone;
     auto cursor = transaction.cursor(*table_);
     while (cursor.next()) {
-      Key key(cursor.key().begin(), cursor.key().end());
-      if (!std::binary_search(kept.begin(), kept.end(), key)) gone.push_back(std::move(key));
+      std::string key(reinterpret_cast<const char*>(cursor.key().data()), cursor.key().size());
+      if (!kept.contains(key)) gone.push_back(std::move(key));
     }
-    for (const Key& key : gone) transaction.erase(*table_, key);
+    for (const std::string& key : gone) transaction.erase(*table_, bytes_of(key));
   });
   committed();
   return count;
