@@ -2,13 +2,11 @@
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "checkpoint/checkpoint_samples.hpp"
 #include "rtml/core/error.hpp"
 #include "support/catch.hpp"
+#include "support/in_child.hpp"
 
 using rtml::ConfigError;
 using rtml::FormatError;
@@ -31,6 +30,8 @@ using rtml::checkpoint::testing::read_file;
 using rtml::checkpoint::testing::sample_sections;
 using rtml::checkpoint::testing::TemporaryFolder;
 using rtml::checkpoint::testing::write_file;
+
+using rtml::testing::in_child;
 
 namespace {
 
@@ -94,24 +95,6 @@ std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> names = system_files().list(folder);
   std::sort(names.begin(), names.end());
   return names;
-}
-
-/// Runs `body` in a forked child and returns its exit code; what it throws is 99.
-int in_child(const std::function<int()>& body) {
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    int code = 99;
-    try {
-      code = body();
-    } catch (...) {
-      code = 99;
-    }
-    ::_exit(code);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
 const std::string first = "checkpoint-00000000000000000001.rtml";

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "durable/in_child.hpp"
+#include "support/in_child.hpp"
 #include "durable/log_samples.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/rng.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "durable/in_child.hpp"
+#include "support/in_child.hpp"
 #include "durable/log_samples.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/rng.hpp"

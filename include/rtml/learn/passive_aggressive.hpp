@@ -15,7 +15,8 @@ namespace rtml {
 /// Quantile, whose median keeps absolute errors small. L1 and L2 act at the rate C. 4 bytes a weight.
 ///
 /// Under linear slack (PA-I) a step is that of Sgd's flow at the constant rate C, so that over hashed features a weight of 2 is the example
-/// twice (nearly so where labels have a scale, which counts an example once). Under squared slack (PA-II) a weight multiplies C, and 2 is a little less than twice.
+/// twice (nearly so where labels have a scale, which counts an example once). Under squared slack (PA-II) a weight multiplies C, and 2 is a
+/// little less than twice.
 ///
 /// Source: K. Crammer, O. Dekel, J. Keshet, S. Shalev-Shwartz, Y. Singer, "Online passive-aggressive algorithms", JMLR 7 (2006), sections 3
 /// (classification) and 5 (regression).

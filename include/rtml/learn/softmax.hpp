@@ -187,7 +187,7 @@ class Softmax {
   void update(const Features& x, std::size_t label, float weight) noexcept {
     each_margin(x, [&](std::size_t c, std::size_t k, float margin) { margins_[c * experts + k] = margin; });
     gradient_ = margins_;
-    for (std::size_t k = 0; k < experts; ++k) {
+    for (std::size_t k = 0; k < lanes; ++k) {
       normalise(std::span<float>(gradient_).subspan(k), experts);
       gradient_[label * experts + k] -= 1.0F;
     }
