@@ -15,12 +15,12 @@
 #include <thread>
 #include <vector>
 
-#include "support/in_child.hpp"
 #include "durable/log_samples.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/rng.hpp"
 #include "rtml/store/event_log.hpp"
 #include "support/catch.hpp"
+#include "support/in_child.hpp"
 
 using namespace rtml::testing;
 using rtml::Database;

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "support/in_child.hpp"
 #include "durable/log_samples.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/rng.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
+#include "support/in_child.hpp"
 
 using namespace rtml::testing;
 using rtml::ConfigError;
