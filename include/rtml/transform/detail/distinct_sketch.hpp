@@ -34,7 +34,9 @@ inline std::uint64_t* block_of(std::uint64_t sketch) noexcept { return reinterpr
 inline std::size_t class_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block >> 32U); }
 inline std::size_t size_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block & 0xffffffffU); }
 inline DistinctEntry* entries_of(std::uint64_t* block) noexcept { return reinterpret_cast<DistinctEntry*>(block + 1); }
+inline const DistinctEntry* entries_of(const std::uint64_t* block) noexcept { return reinterpret_cast<const DistinctEntry*>(block + 1); }
 inline std::uint8_t* registers_of(std::uint64_t* block) noexcept { return reinterpret_cast<std::uint8_t*>(block + 1); }
+inline const std::uint8_t* registers_of(const std::uint64_t* block) noexcept { return reinterpret_cast<const std::uint8_t*>(block + 1); }
 inline void set_head(std::uint64_t* block, std::size_t size_class, std::size_t size) noexcept {
   *block = static_cast<std::uint64_t>(size_class) << 32U | size;
 }
@@ -137,41 +139,62 @@ inline void release_distinct(std::uint64_t& word, std::size_t first_class, Block
   word = 0;
 }
 
-/// The union of sketches, on the stack while a window is read. While none was dense it knows which registers it has.
+/// The union of sketches, on the stack while a window is read. While none was dense it knows what its registers come to.
 class DistinctUnion {
  public:
+  void clear() noexcept {
+    registers_.fill(0);
+    used_ = 0;
+    harmonic_ = 0;
+    dense_ = false;
+  }
+
   void add(DistinctEntry entry) noexcept {
-    std::uint8_t& rank = registers_[entry >> 6U];
-    if (rank == 0) used_[size_++] = static_cast<DistinctEntry>(entry >> 6U);
-    rank = std::max(rank, static_cast<std::uint8_t>(entry & 63U));
+    std::uint8_t& held = registers_[entry >> 6U];
+    const std::uint8_t rank = std::max(held, static_cast<std::uint8_t>(entry & 63U));
+    harmonic_ += power_of(rank) - power_of(held);
+    used_ += held == 0 && rank != 0 ? 1U : 0U;
+    held = rank;
   }
 
   void add_sketch(std::uint64_t word) noexcept {
-    if (word != 0 && !sketch::is_inline(word) && sketch::class_of(sketch::block_of(word)) == distinct_dense) {
-      raise_all(registers_.data(), sketch::registers_of(sketch::block_of(word)));
+    if (word == 0 || sketch::is_inline(word)) {  // whatever there is: an entry of 0 adds nothing, and costs less than to ask
+      add(static_cast<DistinctEntry>(word >> 16U));
+      add(static_cast<DistinctEntry>(word >> 32U));
+      add(static_cast<DistinctEntry>(word >> 48U));
+      return;
+    }
+    const std::uint64_t* const block = sketch::block_of(word);
+    if (sketch::class_of(block) == distinct_dense) {
+      raise_all(registers_.data(), sketch::registers_of(block));
       dense_ = true;
       return;
     }
-    each_distinct(word, [&](DistinctEntry entry) noexcept { add(entry); });
+    const DistinctEntry* const entries = sketch::entries_of(block);
+    for (std::size_t i = 0; i < sketch::size_of(block); ++i) add(entries[i]);
   }
 
   double estimate() const noexcept {
-    if (dense_ || size_ > distinct_registers / 4) return stats::detail::hyper_log_log_estimate(registers_.data(), registers_.size());
-    double harmonic = 0.0;
-    for (std::size_t i = 0; i < size_; ++i) harmonic += stats::detail::power_of_half(registers_[used_[i]]);
+    if (dense_ || used_ > distinct_registers / 4) return stats::detail::hyper_log_log_estimate(registers_.data(), registers_.size());
     constexpr auto all = static_cast<double>(distinct_registers);
-    return stats::detail::hyper_log_log_estimate(all, all - static_cast<double>(size_), harmonic);
+    return stats::detail::hyper_log_log_estimate(all, all - static_cast<double>(used_), static_cast<double>(harmonic_) * unit);
   }
 
  private:
+  static constexpr unsigned highest_rank = 65 - distinct_precision;
+  static constexpr double unit = stats::detail::power_of_half(highest_rank);
+
+  /// 2^-rank in units, 0 of an empty register: whole numbers know no order.
+  static std::uint64_t power_of(std::uint8_t rank) noexcept { return std::uint64_t{rank != 0} << (highest_rank - rank); }
+
   /// They do not overlap: a compiler that knows it compares 16 at once.
   static void raise_all(std::uint8_t* __restrict registers, const std::uint8_t* __restrict others) noexcept {
     for (std::size_t i = 0; i < distinct_registers; ++i) registers[i] = registers[i] < others[i] ? others[i] : registers[i];
   }
 
   std::array<std::uint8_t, distinct_registers> registers_{};
-  std::array<DistinctEntry, distinct_registers> used_;  // [size]
-  std::size_t size_ = 0;
+  std::size_t used_ = 0;        // registers
+  std::uint64_t harmonic_ = 0;  // sum over them; wraps beyond a quarter of them, where it is not asked for
   bool dense_ = false;
 };
 

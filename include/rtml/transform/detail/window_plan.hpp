@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -46,11 +47,15 @@ struct WindowPlan {
       WindowAnswer answer{.function = window.function, .place = window.place, .columns = window.columns};
       if (window.fading) {
         add_fading(window, answer);
+        continue;
+      }
+      shape.keeps_cells = true;
+      shape.retention = std::max(shape.retention, window.span.count() + lateness);
+      if (window.function == WindowFunction::distinct) {
+        add_distinct(window, answer);
       } else {
-        shape.keeps_cells = true;
         bind(window, answer);
-        add_to_span(window, answer);
-        shape.retention = std::max(shape.retention, window.span.count() + lateness);
+        reader.answers.add(window.span.count(), window.hopping, answer);
       }
     }
     require("EntityWindows", "numbers of one key", shape.layout.words, shape.layout.words <= WindowReader::most_words,
@@ -58,6 +63,14 @@ struct WindowPlan {
   }
 
  private:
+  void add_distinct(const WindowColumn& window, const WindowAnswer& answer) {
+    const std::uint32_t offset = shape.layout.slot(SlotKind::distinct, window.value);
+    auto& all = reader.distinct_answers;
+    auto found = std::find_if(all.begin(), all.end(), [&](const DistinctAnswers& answers) { return answers.offset == offset; });
+    if (found == all.end()) found = all.insert(found, {static_cast<std::uint32_t>(window.value), offset, {}});
+    found->spans.add(window.span.count(), window.hopping, answer);
+  }
+
   void add_fading(const WindowColumn& window, WindowAnswer& answer) {
     const bool counts = window.function == WindowFunction::count;
     const WindowShape::Fading fading{counts ? none : static_cast<std::uint32_t>(window.value), window.span.count()};
@@ -82,22 +95,9 @@ struct WindowPlan {
         break;
       case WindowFunction::lowest: answer.first = slot(SlotKind::lowest); break;
       case WindowFunction::highest: answer.first = slot(SlotKind::highest); break;
-      case WindowFunction::distinct:
-        answer.first = slot(SlotKind::distinct);
-        answer.usable = static_cast<std::uint32_t>(window.value);
-        break;
+      case WindowFunction::distinct: break;  // read apart
       case WindowFunction::last: answer.first = static_cast<std::uint32_t>(window.value); break;
     }
-  }
-
-  void add_to_span(const WindowColumn& window, const WindowAnswer& answer) {
-    std::size_t s = 0;
-    while (s < shape.spans.size() && !(shape.spans[s].length == window.span.count() && shape.spans[s].hopping == window.hopping)) ++s;
-    if (s == shape.spans.size()) {
-      shape.spans.push_back({window.span.count(), window.hopping});
-      reader.answers.emplace_back();
-    }
-    reader.answers[s].push_back(answer);
   }
 };
 

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "rtml/core/finite.hpp"
@@ -30,18 +32,54 @@ struct WindowAnswer {
   std::size_t columns = 1;
 };
 
-/// The windows of one key, grouped by the events that they are about.
+/// Windows about the same events: [from, to), where to is the time of the question, or for `hopping` that rounded down to a hop.
+struct SpanAnswers {
+  std::int64_t length = 0;  // microseconds
+  bool hopping = false;
+  std::vector<WindowAnswer> wanted;
+};
+
+/// Spans of one end are nested: the shorter first, each adds to what the one before came to, and no cell is added up twice.
+class SpanList {
+ public:
+  void add(std::int64_t length, bool hopping, const WindowAnswer& answer) {
+    const auto before = [](const SpanAnswers& a, const SpanAnswers& b) {
+      return std::pair(a.hopping, a.length) < std::pair(b.hopping, b.length);
+    };
+    SpanAnswers made{length, hopping, {}};
+    auto place = std::lower_bound(spans_.begin(), spans_.end(), made, before);
+    if (place == spans_.end() || before(made, *place)) place = spans_.insert(place, std::move(made));
+    place->wanted.push_back(answer);
+  }
+
+  auto begin() const noexcept { return spans_.begin(); }
+  auto end() const noexcept { return spans_.end(); }
+
+ private:
+  std::vector<SpanAnswers> spans_;
+};
+
+/// What is counted of one value.
+struct DistinctAnswers {
+  std::uint32_t value = 0;   // in an event
+  std::uint32_t offset = 0;  // in a partial aggregate
+  SpanList spans;
+};
+
+/// The windows of one key.
 struct WindowReader {
   static constexpr std::size_t most_words = 4096;  // of a partial aggregate
 
-  std::vector<std::vector<WindowAnswer>> answers;  // [spans of the key]
+  SpanList answers;
+  std::vector<DistinctAnswers> distinct_answers;
   std::vector<WindowAnswer> fading_answers;
 
   /// Writes the key's windows as of `now` into their places; `entity` may be nullptr: then there are no events. Only reads.
   void read(const WindowShape::Key& key, const Entity* entity, std::int64_t now, std::span<float> out) const noexcept {
     if (entity != nullptr && !entity->fed) entity = nullptr;
     read_fading(key, entity, now, out);
-    for (std::size_t s = 0; s < key.spans.size(); ++s) read_span(key, key.spans[s], answers[s], entity, now, out);
+    read_spans(key, entity, now, out);
+    for (const DistinctAnswers& wanted : distinct_answers) read_distinct(key, wanted, entity, now, out);
   }
 
  private:
@@ -53,9 +91,9 @@ struct WindowReader {
     return static_cast<float>(value > limit ? limit : (value < -limit ? -limit : value));
   }
 
-  /// The events that a window is about: cells of [from, to), and of tiles the newest instant where that lies inside.
+  /// The cells of [from, to), and of tiles the newest instant where that lies inside.
   struct Range {
-    Range(const WindowShape::Key& of_key, const WindowShape::Span& span, const Entity* of, std::int64_t now) noexcept
+    Range(const WindowShape::Key& of_key, const SpanAnswers& span, const Entity* of, std::int64_t now) noexcept
         : key(of_key), entity(of), from(now - span.length), to(now) {
       if (!key.tiles()) return;
       // A tile that is open at `now` also holds what came after it, when something did.
@@ -63,12 +101,11 @@ struct WindowReader {
       from = span.hopping ? to - span.length : key.cell_of(from);
     }
 
-    bool with_head() const noexcept { return key.tiles() && entity->newest >= from && entity->newest < to; }
-
+    /// Those that are before `end`.
     template <class Visit>
-    void visit(Visit& visitor) const noexcept {
-      visit_cells(key, *entity, from, to, visitor);
-      if (with_head()) visitor.partial(entity->head);
+    void visit_before(std::int64_t end, Visit& visitor) const noexcept {
+      visit_cells(key, *entity, from, end, visitor);
+      if (key.tiles() && entity->newest >= from && entity->newest < end) visitor.partial(entity->head);
     }
 
     const WindowShape::Key& key;
@@ -101,24 +138,52 @@ struct WindowReader {
     DistinctUnion all;
   };
 
-  static void read_span(const WindowShape::Key& key, const WindowShape::Span& span, const std::vector<WindowAnswer>& wanted,
-                        const Entity* entity, std::int64_t now, std::span<float> out) noexcept {
-    std::array<std::uint64_t, most_words> sum;  // only as many as the key has
-    key.layout.clear(sum.data());
-    const Range range(key, span, entity, now);
-    if (entity != nullptr) {
-      SumUp visitor{key, sum.data()};
-      range.visit(visitor);
-    }
-    for (const WindowAnswer& answer : wanted) {
-      if (answer.function == WindowFunction::last) {
-        read_last(range, answer, out);
-      } else if (answer.function == WindowFunction::distinct) {
-        out[answer.place] = sum[0] == 0 ? 0.0F : count_distinct(range, answer);
-      } else {
-        out[answer.place] = of(answer, sum.data(), now, range);
+  /// Calls next(span, range, end) for each span: what lies in [range.from, end) was in none before it of the same end; and begin() where
+  /// another end begins.
+  template <class Begin, class Next>
+  static void each_span(const SpanList& spans, const WindowShape::Key& key, const Entity* entity, std::int64_t now, const Begin& begin,
+                        const Next& next) noexcept {
+    const SpanAnswers* before = nullptr;
+    std::int64_t end = now;
+    for (const SpanAnswers& span : spans) {
+      const Range range(key, span, entity, now);
+      if (before == nullptr || span.hopping != before->hopping) {
+        begin();
+        end = range.to;
       }
+      next(span, range, end);
+      end = range.from;
+      before = &span;
     }
+  }
+
+  void read_spans(const WindowShape::Key& key, const Entity* entity, std::int64_t now, std::span<float> out) const noexcept {
+    std::array<std::uint64_t, most_words> sum;  // only as many as the key has
+    SumUp visitor{key, sum.data()};
+    each_span(
+        answers, key, entity, now, [&]() noexcept { key.layout.clear(sum.data()); },
+        [&](const SpanAnswers& span, const Range& range, std::int64_t end) noexcept {
+          if (entity != nullptr) range.visit_before(end, visitor);
+          for (const WindowAnswer& answer : span.wanted) {
+            if (answer.function == WindowFunction::last) {
+              read_last(range, answer, out);
+            } else {
+              out[answer.place] = of(answer, sum.data(), now, range);
+            }
+          }
+        });
+  }
+
+  static void read_distinct(const WindowShape::Key& key, const DistinctAnswers& distinct, const Entity* entity, std::int64_t now,
+                            std::span<float> out) noexcept {
+    Unite visitor{key, distinct.value, distinct.offset, DistinctUnion()};
+    each_span(
+        distinct.spans, key, entity, now, [&]() noexcept { visitor.all.clear(); },
+        [&](const SpanAnswers& span, const Range& range, std::int64_t end) noexcept {
+          if (entity != nullptr) range.visit_before(end, visitor);
+          const auto count = static_cast<float>(visitor.all.estimate());
+          for (const WindowAnswer& answer : span.wanted) out[answer.place] = count;
+        });
   }
 
   static float of(const WindowAnswer& answer, const std::uint64_t* sum, std::int64_t now, const Range& range) noexcept {
@@ -141,12 +206,6 @@ struct WindowReader {
       }
       default: return missing;
     }
-  }
-
-  static float count_distinct(const Range& range, const WindowAnswer& answer) noexcept {
-    Unite visitor{range.key, answer.usable, answer.first, DistinctUnion()};
-    range.visit(visitor);
-    return static_cast<float>(visitor.all.estimate());
   }
 
   static void read_last(const Range& range, const WindowAnswer& answer, std::span<float> out) noexcept {

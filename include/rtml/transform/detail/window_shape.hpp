@@ -26,18 +26,11 @@ struct WindowShape {
     friend bool operator==(const Fading&, const Fading&) = default;
   };
 
-  /// The events that some windows are about: [from, to), where to is the time of the question, or for `hopping` that rounded down to a hop.
-  struct Span {
-    std::int64_t length = 0;  // microseconds
-    bool hopping = false;
-  };
-
   struct Key {
     std::int64_t hop = 0;      // microseconds; 0: a cell is one event, else a tile
     bool keeps_cells = false;  // false: all windows fade
     std::size_t values = 0;
     PartialLayout layout;
-    std::vector<Span> spans;
     std::vector<Fading> fadings;
     std::int64_t retention = 0;    // longest span + lateness
     std::uint32_t cell_words = 0;  // {time, the event's values or the tile's partial aggregate}
