@@ -12,7 +12,7 @@
 namespace rtml {
 
 /// Allocates big tables on huge pages, where the system has them: random reads then miss the address translation cache hardly ever. Below
-/// 4 MiB as std::allocator does.
+/// 2 MiB as std::allocator does.
 template <class T>
 struct HugePageAllocator {
   using value_type = T;
@@ -25,22 +25,27 @@ struct HugePageAllocator {
 
   /// @throws std::bad_alloc
   T* allocate(std::size_t n) {
-    if (n * sizeof(T) < 2 * page) return std::allocator<T>().allocate(n);
+    if (n * sizeof(T) < page) return std::allocator<T>().allocate(n);
     void* memory = ::operator new(n * sizeof(T), std::align_val_t(page));
     advise(memory, n);
     return static_cast<T*>(memory);
   }
 
   /// nullptr when there is no memory.
-  T* try_allocate(std::size_t n) noexcept requires std::is_trivial_v<T> {
-    if (n * sizeof(T) < 2 * page) return static_cast<T*>(::operator new(n * sizeof(T), std::nothrow));
+  T* try_allocate(std::size_t n) noexcept {
+    if (n * sizeof(T) < page) {
+      if constexpr (alignof(T) > __STDCPP_DEFAULT_NEW_ALIGNMENT__)
+        return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(alignof(T)), std::nothrow));
+      else
+        return static_cast<T*>(::operator new(n * sizeof(T), std::nothrow));
+    }
     void* memory = ::operator new(n * sizeof(T), std::align_val_t(page), std::nothrow);
     advise(memory, n);
     return static_cast<T*>(memory);
   }
 
   void deallocate(T* memory, std::size_t n) noexcept {
-    if (n * sizeof(T) < 2 * page) {
+    if (n * sizeof(T) < page) {
       std::allocator<T>().deallocate(memory, n);
     } else {
       ::operator delete(memory, std::align_val_t(page));

@@ -63,16 +63,6 @@ class BlockPool {
     ++its.spare;
   }
 
-  /// Memory for objects of T that need no destructor; nullptr when there is none (counted). Never given back.
-  template <class T>
-  T* take_array(std::size_t count) noexcept {
-    static_assert(std::is_trivially_destructible_v<T> && sizeof(T) % sizeof(std::uint64_t) == 0);
-    const std::size_t words = count * sizeof(T) / sizeof(std::uint64_t) + alignof(T) / sizeof(std::uint64_t);
-    void* at = cut(words);
-    std::size_t room = words * sizeof(std::uint64_t);
-    return at == nullptr ? nullptr : new (std::align(alignof(T), count * sizeof(T), at, room)) T[count];
-  }
-
   /// True when the next `count` calls of take(size) will succeed.
   bool reserve(std::size_t size, std::size_t count) noexcept {
     while (classes_[size].spare < count) {

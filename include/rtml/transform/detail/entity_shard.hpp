@@ -7,6 +7,7 @@
 #include <memory>
 #include <new>
 
+#include "rtml/core/huge_pages.hpp"
 #include "rtml/core/spin_lock.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/transform/detail/cell_tree.hpp"
@@ -15,7 +16,8 @@
 
 namespace rtml::detail {
 
-/// The entities whose hash falls here: a hash table, a list by last use, and the blocks of their cells. Whoever calls holds `lock`.
+/// The entities whose hash falls here, in a hash table and a list by last use, and the blocks of their cells. Whoever calls holds `lock`.
+/// They lie in the table itself: a way by a slot or an index would be one cache miss more.
 class alignas(64) EntityShard {
  public:
   struct Counters {
@@ -37,7 +39,9 @@ class alignas(64) EntityShard {
   EntityShard() = default;
   EntityShard(const EntityShard&) = delete;
   EntityShard& operator=(const EntityShard&) = delete;
-  ~EntityShard() = default;
+  ~EntityShard() {
+    if (table_ != nullptr) memory().deallocate(table_, mask_ + 1);
+  }
 
   SpinLock lock;
   Counters counters;
@@ -56,11 +60,8 @@ class alignas(64) EntityShard {
             .failed = counters.failed.value() + blocks.failed.value()};
   }
 
-  /// Sets aside the list of chunks; the rest grows with the entities. @pre called once, before use
+  /// @pre called once, before use
   void prepare(const WindowShape& shape) {
-    chunk_count_ = (shape.max_entities + chunk_size - 1) / chunk_size;
-    chunks_ = std::make_unique<Entity*[]>(chunk_count_);
-    counters.bytes.add(chunk_count_ * sizeof(Entity*));
     blocks.prepare(shape.block_words);
     watermark = Watermark(Duration(shape.largest_step));
   }
@@ -69,167 +70,155 @@ class alignas(64) EntityShard {
 
   /// The neighbours in the list by last use: touch() changes them.
   [[gnu::always_inline]] void prefetch_neighbours(const Entity& used) const noexcept {
-    if (used.newer != none) __builtin_prefetch(&entity(used.newer));
-    if (used.older != none) __builtin_prefetch(&entity(used.older));
+    if (used.newer != none) __builtin_prefetch(&table_[used.newer]);
+    if (used.older != none) __builtin_prefetch(&table_[used.older]);
   }
 
   /// Needs no lock: it may fetch a line that is no longer the right one, and no more.
   [[gnu::always_inline]] void prefetch(std::uint64_t hash) const noexcept {
-    const auto table = reinterpret_cast<std::uintptr_t>(published_slots_.load(std::memory_order_relaxed));
-    const std::uintptr_t slot = table + (hash & published_mask_.load(std::memory_order_relaxed)) * sizeof(Slot);
-    __builtin_prefetch(reinterpret_cast<const void*>(slot));  // NOLINT(performance-no-int-to-ptr): never dereferenced
+    const auto table = reinterpret_cast<std::uintptr_t>(published_table_.load(std::memory_order_relaxed));
+    const std::uintptr_t home = table + (hash & published_mask_.load(std::memory_order_relaxed)) * sizeof(Entity);
+    __builtin_prefetch(reinterpret_cast<const void*>(home));  // NOLINT(performance-no-int-to-ptr): never dereferenced
   }
 
   Entity* find(std::uint64_t hash, std::size_t key) const noexcept {
-    if (slots_ == nullptr) return nullptr;
-    for (std::uint64_t at = hash & slot_mask_; slots_[at].entity != none; at = (at + 1) & slot_mask_)
-      if (slots_[at].hash == hash && slots_[at].key == key) return &entity(slots_[at].entity);
+    if (table_ == nullptr) return nullptr;
+    for (std::uint64_t at = hash & mask_; !table_[at].free(); at = (at + 1) & mask_)
+      if (table_[at].hash == hash && table_[at].key == key) return &table_[at];
     return nullptr;
   }
 
-  /// The entity, made if need be in the place of the one that was not used for longest; nullptr when there is no memory.
+  /// The entity, made if need be in the place of the one that was not used for longest; nullptr when there is no memory. Others may have
+  /// moved then.
   Entity* find_or_make(std::uint64_t hash, std::size_t key, const WindowShape& shape) noexcept {
     if (Entity* found = find(hash, key)) return found;
     if (counters.entities.value() >= shape.max_entities) {
-      let_go(entity(oldest_), shape);
+      let_go(oldest_, shape);
       counters.evicted.add(1);
     }
-    if (!reserve_slot() || !reserve_entity()) return nullptr;
+    if (!reserve()) return nullptr;
     std::uint64_t* head = nullptr;
     if (shape.keys[key].head_words > 0) {
       head = blocks.take(shape.keys[key].head_class());
       if (head == nullptr) return nullptr;
       shape.keys[key].clear_head(head);
     }
-    const std::uint32_t index = spare_ != none ? spare_ : used_;
-    Entity& made = entity(index);
-    if (index == used_) {
-      ++used_;
-    } else {
-      spare_ = made.older;
-    }
+    const std::uint32_t at = free_place(hash);
+    Entity& made = table_[at];
     made = Entity{};
     made.hash = hash;
     made.head = head;
-    made.index = index;
     made.key = static_cast<std::uint16_t>(key);
-    insert_slot(made);
-    link_newest(index);
+    link_newest(at);
     counters.entities.add(1);
     return &made;
   }
 
   /// Lets go of those that were not used for longest and got nothing since `time`: two at most, so that no event pays for many.
   void expire(std::int64_t time, const WindowShape& shape) noexcept {
-    for (int i = 0; i < 2 && oldest_ != none && entity(oldest_).newest < time; ++i) {
-      let_go(entity(oldest_), shape);
+    for (int i = 0; i < 2 && oldest_ != none && table_[oldest_].newest < time; ++i) {
+      let_go(oldest_, shape);
       counters.expired.add(1);
     }
   }
 
-  void touch(Entity& used) noexcept {
-    if (newest_ == used.index) return;
-    unlink(used.index);
-    link_newest(used.index);
+  void touch(const Entity& used) noexcept {
+    const auto at = static_cast<std::uint32_t>(&used - table_);
+    if (newest_ == at) return;
+    unlink(at);
+    link_newest(at);
   }
 
   template <class Visit>
   void oldest_first(const Visit& visit) const {
-    for (std::uint32_t i = oldest_; i != none; i = entity(i).newer) visit(entity(i));
+    for (std::uint32_t at = oldest_; at != none; at = table_[at].newer) visit(table_[at]);
   }
 
  private:
-  static constexpr std::uint32_t chunk_size = 256;
+  static HugePageAllocator<Entity> memory() noexcept { return {}; }
 
-  struct Slot {
-    std::uint64_t hash = 0;
-    std::uint32_t entity = none;
-    std::uint32_t key = 0;
-  };
-
-  Entity& entity(std::uint32_t index) const noexcept { return chunks_[index / chunk_size][index % chunk_size]; }
-
-  bool reserve_entity() noexcept {
-    if (spare_ != none) return true;
-    Entity*& chunk = chunks_[used_ / chunk_size];
-    if (chunk == nullptr) chunk = blocks.take_array<Entity>(chunk_size);
-    return chunk != nullptr;
-  }
-
-  /// Keeps at least a quarter of the slots free.
-  bool reserve_slot() noexcept {
-    const std::uint64_t slots = slots_ == nullptr ? 0 : slot_mask_ + 1;
-    if ((counters.entities.value() + 1) * 4 <= slots * 3) return true;
-    const std::uint64_t wanted = std::max<std::uint64_t>(16, slots * 2);
-    Slot* const larger = blocks.take_array<Slot>(wanted);  // the smaller ones are lost: as many bytes in all
-    if (larger == nullptr) return false;
-    slots_ = larger;
-    slot_mask_ = wanted - 1;
-    published_slots_.store(slots_, std::memory_order_relaxed);
-    published_mask_.store(slot_mask_, std::memory_order_relaxed);
-    for (std::uint32_t i = oldest_; i != none; i = entity(i).newer) insert_slot(entity(i));
+  /// Keeps at least a quarter of the places free.
+  bool reserve() noexcept {
+    const std::uint64_t places = table_ == nullptr ? 0 : mask_ + 1;
+    if ((counters.entities.value() + 1) * 4 <= places * 3) return true;
+    const std::uint64_t wanted = std::max<std::uint64_t>(16, places * 2);
+    Entity* const larger = wanted > none ? nullptr : memory().try_allocate(wanted);
+    if (larger == nullptr) {
+      counters.failed.add(1);
+      return false;
+    }
+    Entity* const smaller = table_;
+    const std::uint32_t first = oldest_;
+    table_ = std::uninitialized_value_construct_n(larger, wanted) - wanted;
+    mask_ = wanted - 1;
+    published_table_.store(table_, std::memory_order_relaxed);
+    published_mask_.store(mask_, std::memory_order_relaxed);
+    oldest_ = newest_ = none;
+    for (std::uint32_t from = first; from != none; from = smaller[from].newer) {
+      const std::uint32_t at = free_place(smaller[from].hash);
+      table_[at] = smaller[from];
+      link_newest(at);
+    }
+    if (smaller != nullptr) memory().deallocate(smaller, places);
+    counters.bytes.add((wanted - places) * sizeof(Entity));
     return true;
   }
 
-  void insert_slot(const Entity& held) noexcept {
-    std::uint64_t at = held.hash & slot_mask_;
-    while (slots_[at].entity != none) at = (at + 1) & slot_mask_;
-    slots_[at] = {held.hash, held.index, held.key};
+  std::uint32_t free_place(std::uint64_t hash) const noexcept {
+    std::uint64_t at = hash & mask_;
+    while (!table_[at].free()) at = (at + 1) & mask_;
+    return static_cast<std::uint32_t>(at);
   }
 
-  std::uint64_t place_of(const Entity& wanted) const noexcept {
-    std::uint64_t at = wanted.hash & slot_mask_;
-    while (slots_[at].entity != wanted.index) at = (at + 1) & slot_mask_;
-    return at;
-  }
-
-  void let_go(Entity& gone, const WindowShape& shape) noexcept {
+  void let_go(std::uint32_t at, const WindowShape& shape) noexcept {
+    Entity& gone = table_[at];
     const WindowShape::Key& key = shape.keys[gone.key];
-    erase_slot(place_of(gone));
-    unlink(gone.index);
+    unlink(at);
     CellTree(gone, key, blocks).clear();
     if (gone.head != nullptr) {
       if (key.tiles()) key.layout.release(gone.head, blocks);
       blocks.give(gone.head, key.head_class());
     }
-    gone.older = spare_;
-    spare_ = gone.index;
+    erase(at);
     counters.entities.subtract(1);
   }
 
   /// Closes the gap, so that probing needs no tombstones. Source: D. Knuth, TAOCP 3, 6.4, algorithm R.
-  void erase_slot(std::uint64_t gap) noexcept {
-    for (std::uint64_t at = (gap + 1) & slot_mask_; slots_[at].entity != none; at = (at + 1) & slot_mask_) {
-      const std::uint64_t home = slots_[at].hash & slot_mask_;
-      if (((at - home) & slot_mask_) < ((at - gap) & slot_mask_)) continue;
-      slots_[gap] = slots_[at];
+  void erase(std::uint64_t gap) noexcept {
+    for (std::uint64_t at = (gap + 1) & mask_; !table_[at].free(); at = (at + 1) & mask_) {
+      const std::uint64_t home = table_[at].hash & mask_;
+      if (((at - home) & mask_) < ((at - gap) & mask_)) continue;
+      move(static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(gap));
       gap = at;
     }
-    slots_[gap] = {};
+    table_[gap] = Entity{};
   }
 
-  void unlink(std::uint32_t index) noexcept {
-    const Entity& gone = entity(index);
-    (gone.newer == none ? newest_ : entity(gone.newer).older) = gone.older;
-    (gone.older == none ? oldest_ : entity(gone.older).newer) = gone.newer;
+  /// Its neighbours in the list follow it.
+  void move(std::uint32_t from, std::uint32_t to) noexcept {
+    const Entity& moved = table_[to] = table_[from];
+    (moved.newer == none ? newest_ : table_[moved.newer].older) = to;
+    (moved.older == none ? oldest_ : table_[moved.older].newer) = to;
   }
 
-  void link_newest(std::uint32_t index) noexcept {
-    Entity& used = entity(index);
+  void unlink(std::uint32_t at) noexcept {
+    const Entity& gone = table_[at];
+    (gone.newer == none ? newest_ : table_[gone.newer].older) = gone.older;
+    (gone.older == none ? oldest_ : table_[gone.older].newer) = gone.newer;
+  }
+
+  void link_newest(std::uint32_t at) noexcept {
+    Entity& used = table_[at];
     used.newer = none;
     used.older = newest_;
-    (newest_ == none ? oldest_ : entity(newest_).newer) = index;
-    newest_ = index;
+    (newest_ == none ? oldest_ : table_[newest_].newer) = at;
+    newest_ = at;
   }
 
-  Slot* slots_ = nullptr;
-  std::uint64_t slot_mask_ = 0;
-  std::atomic<const Slot*> published_slots_{nullptr};  // the same, for who prefetches without the lock
+  Entity* table_ = nullptr;
+  std::uint64_t mask_ = 0;
+  std::atomic<const Entity*> published_table_{nullptr};  // the same, for who prefetches without the lock
   std::atomic<std::uint64_t> published_mask_{0};
-  std::unique_ptr<Entity*[]> chunks_;
-  std::uint32_t chunk_count_ = 0;
-  std::uint32_t used_ = 0;      // places that entities ever had
-  std::uint32_t spare_ = none;  // places of those that went: a list, by `older`
   std::uint32_t newest_ = none;
   std::uint32_t oldest_ = none;
 };

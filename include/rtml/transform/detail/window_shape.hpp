@@ -93,18 +93,22 @@ struct WindowShape {
 
 /// One entity of one key. One cache line.
 struct alignas(64) Entity {
+  static constexpr std::uint16_t no_key = 0xffffU;
+
   std::uint64_t hash = 0;
   std::uint64_t* root = nullptr;  // of its cells
   std::uint64_t* head = nullptr;  // of tiles: the partial aggregate of the newest instant; then sums that fade
   std::int64_t newest = 0;        // time of the newest event
   std::uint32_t cells = 0;
-  std::uint16_t key = 0;
+  std::uint16_t key = no_key;
   std::uint8_t height = 0;     // of the root: 0 is a leaf
   std::uint8_t leaf_log2 = 0;  // how many cells a root that is a leaf has room for
-  std::uint32_t index = none;  // in the shard
-  std::uint32_t newer = none;  // by last use
+  std::uint32_t newer = none;  // by last use, places in the shard's table
   std::uint32_t older = none;
   bool fed = false;  // false: just made, without an event
+
+  /// A place in the table without an entity.
+  bool free() const noexcept { return key == no_key; }
 };
 
 }  // namespace rtml::detail
