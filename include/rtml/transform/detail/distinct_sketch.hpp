@@ -20,6 +20,7 @@ inline constexpr unsigned distinct_precision = 10;
 inline constexpr std::size_t distinct_registers = std::size_t{1} << distinct_precision;
 inline constexpr std::array<std::uint32_t, 6> distinct_block_words = {4, 8, 16, 32, 64, 1 + distinct_registers / 8};
 inline constexpr std::size_t distinct_dense = distinct_block_words.size() - 1;
+inline constexpr std::size_t distinct_sparse = 2;  // the largest of entries: uniting more takes longer than uniting all registers
 
 using DistinctEntry = std::uint16_t;  // register << 6 | rank, which is at least 1
 
@@ -62,7 +63,7 @@ inline std::size_t put(DistinctEntry* entries, std::size_t size, DistinctEntry e
 /// A larger block with the same entries; nullptr when there is no memory.
 inline std::uint64_t* grown(std::uint64_t* block, std::size_t first_class, BlockPool& pool) noexcept {
   const std::size_t size = size_of(block);
-  const std::size_t next = class_of(block) + 1;
+  const std::size_t next = class_of(block) == distinct_sparse ? distinct_dense : class_of(block) + 1;
   std::uint64_t* const larger = pool.take(first_class + next);
   if (larger == nullptr) return nullptr;
   set_head(larger, next, size);
