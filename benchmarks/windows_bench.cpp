@@ -138,7 +138,7 @@ class PaymentStream {
 WindowsFigures measure_windows(const WindowsBench& bench) {
   const auto set =
       bench.exact ? sixty_four_features(rtml::exact(), rtml::exact()) : sixty_four_features(rtml::sawtooth(), rtml::sawtooth());
-  auto windows = set.make_windows({.max_entities = 4 * bench.entities, .lateness = rtml::minutes(10)});
+  auto windows = set.with({.max_entities = 4 * bench.entities, .lateness = rtml::minutes(10)}).make_windows();
   const rtml::Fitted fitted = set.make_fitted();
   PaymentStream stream(bench);
   for (std::size_t i = 0; i < bench.events; ++i) {
@@ -214,7 +214,7 @@ std::vector<std::byte> through_log(const std::vector<std::byte>& kept, const std
 
 std::uint64_t count_replay_mismatches(std::size_t events, const std::string& folder) {
   const auto pipeline = [] {
-    return rtml::FeaturePipeline<CardPayment>(sixty_four_features(rtml::exact(), rtml::sawtooth()), {.lateness = rtml::minutes(10)});
+    return rtml::FeaturePipeline<CardPayment>(sixty_four_features(rtml::exact(), rtml::sawtooth()).with({.lateness = rtml::minutes(10)}));
   };
   std::vector<std::byte> kept;
   std::vector<std::uint64_t> served;

@@ -45,7 +45,7 @@ class Loop {
       : features_(std::move(features)),
         engine_(std::make_unique<detail::Engine>(
             detail::Engine::FeatureDefinition{features_.name(), features_.schema(), features_.sparse_capacity(), features_.make_fitted(),
-                                              features_.make_windows(options.windows)},
+                                              features_.make_windows()},
             std::move(learner), std::move(options))) {}
 
   /// Reads the event's features as of its own time, scores them, keeps both under `id` until the label comes, then lets the event enter the

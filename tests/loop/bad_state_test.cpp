@@ -23,7 +23,8 @@ rtml::FeatureSet<Trade> few_features() {
   using namespace rtml;
   using namespace std::chrono_literals;
   return feature_set<Trade>("few", &Trade::at, numeric("spread", &Trade::spread) | standardize(), category("trader", &Trade::trader),
-                            window("trades", field("trader", &Trade::trader), 1min, count()));
+                            window("trades", field("trader", &Trade::trader), 1min, count()))
+      .with({.max_entities = 8, .max_events_per_entity = 2, .shards = 1});
 }
 
 // Not a binary one: the histograms of its metrics alone are a hundred kilobytes.
@@ -36,7 +37,6 @@ LoopOptions small_options(const TemporaryFolder& folder) {
   options.pending = 4;
   options.label_queue = 4;
   options.history = 1;
-  options.windows = {.max_entities = 8, .max_events_per_entity = 2, .shards = 1};
   options.drift = {.reference = 20, .window = 20, .bins = 2, .categories = 2};
   options.metric_window = 10;
   options.checkpoint_every = 0;

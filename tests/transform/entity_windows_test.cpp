@@ -98,8 +98,8 @@ Payment paid(std::int64_t second, double amount, std::uint64_t card = 1) {
 FeaturePipeline<Payment> one_window(Duration span, const EntityWindows::Options& options = EntityWindows::Options{}) {
   return FeaturePipeline<Payment>(feature_set<Payment>("w", &Payment::at, window("count", &Payment::card, span, count()),
                                                        window("sum", &Payment::card, span, sum(&Payment::amount)),
-                                                       window("mean", &Payment::card, span, mean(&Payment::amount))),
-                                  options);
+                                                       window("mean", &Payment::card, span, mean(&Payment::amount)))
+                                      .with(options));
 }
 
 }  // namespace
@@ -108,7 +108,7 @@ TEST_CASE("Windows are what adding up the whole log gives, with ties and late ev
   const auto seed = GENERATE(range(1U, 13U));
   const std::uint64_t late = seed % 3 * 40;
   const Duration lateness = seconds(seed % 2 == 0 ? 1000 : 30);
-  FeaturePipeline<Payment> pipeline(windows_only(), {.lateness = lateness});
+  FeaturePipeline<Payment> pipeline(windows_only().with({.lateness = lateness}));
   PlainWindows plain(lateness);
   std::size_t wrong = 0;
   for (const Payment& payment : payments(seed, 1500, late)) {
@@ -138,10 +138,10 @@ TEST_CASE("Windows are what adding up the whole log gives, with ties and late ev
 TEST_CASE("No window of an event changes with what happens at its time or later", "[transform][windows][property]") {
   const auto seed = GENERATE(range(1U, 6U));
   const auto stream = payments(seed, 400, 500);
-  FeaturePipeline<Payment> all(windows_only(), {.lateness = hours(24)});
+  FeaturePipeline<Payment> all(windows_only().with({.lateness = hours(24)}));
   for (const Payment& payment : stream) all.observe(payment);
   for (std::size_t probe = 0; probe < stream.size(); probe += 13) {
-    FeaturePipeline<Payment> past(windows_only(), {.lateness = hours(24)});
+    FeaturePipeline<Payment> past(windows_only().with({.lateness = hours(24)}));
     for (const Payment& payment : stream)
       if (payment.at < stream[probe].at) past.observe(payment);
     REQUIRE(bits_of(dense_of(all, stream[probe])) == bits_of(dense_of(past, stream[probe])));
@@ -300,21 +300,21 @@ TEST_CASE("Features of one key and value share one state, whatever their spans a
 
 TEST_CASE("EntityWindows names the option that is out of range", "[transform][windows][config]") {
   const auto set = windows_only();
-  CHECK_THROWS_WITH(set.make_windows({.max_entities = 0}), "EntityWindows: max_entities is 0, must be in [1, 2^31]");
-  CHECK_THROWS_WITH(set.make_windows({.max_events_per_entity = 0}), "EntityWindows: max_events_per_entity is 0, must be in [1, 2^20]");
-  CHECK_THROWS_AS(set.make_windows({.max_events_per_entity = (1U << 20U) + 1}), ConfigError);
-  CHECK_THROWS_AS(set.make_windows({.lateness = -1s}), ConfigError);
-  CHECK_THROWS_WITH(set.make_windows({.shards = 48}), "EntityWindows: shards is 48, must be a power of two up to 64");
-  CHECK_THROWS_AS(set.make_windows({.shards = 128}), ConfigError);
+  CHECK_THROWS_WITH(set.with({.max_entities = 0}), "EntityWindows: max_entities is 0, must be in [1, 2^31]");
+  CHECK_THROWS_WITH(set.with({.max_events_per_entity = 0}), "EntityWindows: max_events_per_entity is 0, must be in [1, 2^20]");
+  CHECK_THROWS_AS(set.with({.max_events_per_entity = (1U << 20U) + 1}), ConfigError);
+  CHECK_THROWS_AS(set.with({.lateness = -1s}), ConfigError);
+  CHECK_THROWS_WITH(set.with({.shards = 48}), "EntityWindows: shards is 48, must be a power of two up to 64");
+  CHECK_THROWS_AS(set.with({.shards = 128}), ConfigError);
 }
 
 TEST_CASE("Windows saved, restored and continued are windows continued, bit for bit; and so is a copy", "[transform][windows][archive]") {
   const auto seed = GENERATE(range(1U, 6U));
   const EntityWindows::Options options{.max_events_per_entity = seed % 2 == 0 ? 40U : 1024U, .lateness = 30s, .shards = 4};
-  FeaturePipeline<Payment> pipeline(windows_only(), options);
+  FeaturePipeline<Payment> pipeline(windows_only().with(options));
   const auto stream = payments(seed, 2000, 60);
   for (std::size_t i = 0; i < 1000; ++i) pipeline.observe(stream[i]);
-  FeaturePipeline<Payment> restored(windows_only(), options);
+  FeaturePipeline<Payment> restored(windows_only().with(options));
   for (std::size_t i = 500; i < 600; ++i) restored.observe(stream[i]);  // what was there before is gone
   load(restored, save(pipeline));
   CHECK(save(restored) == save(pipeline));
@@ -370,14 +370,18 @@ TEST_CASE("Windows restored into smaller bounds let go of the oldest, and count 
   auto pipeline = one_window(1h);
   for (int i = 0; i < 10; ++i) pipeline.observe(paid(100 + i, 1 << i, 1));
   for (std::uint64_t card = 2; card < 6; ++card) pipeline.observe(paid(100, 1.0, card));
-  auto smaller = one_window(1h, {.max_entities = 2, .max_events_per_entity = 4, .shards = 1});
+  auto smaller = one_window(1h, {.max_entities = 2, .shards = 1});
   load(smaller, save(pipeline));
   CHECK(smaller.windows().counters().entities == 2);
   CHECK(smaller.windows().counters().evicted == 3);
-  auto fewer = one_window(1h, {.max_events_per_entity = 4});
-  load(fewer, save(pipeline));
-  CHECK(dense_of(fewer, paid(200, 0.0))[1] == 960.0F);
-  CHECK(fewer.windows().counters().truncated == 6);
+  const auto fewer = pipeline.feature_set().with({.max_events_per_entity = 4});
+  auto windows = fewer.make_windows();
+  load(windows, save(pipeline.windows()));
+  std::vector<float> dense(3);
+  FeatureOutput out{dense, {}, {}};
+  fewer.compute(paid(200, 0.0), pipeline.fitted(), windows, out);
+  CHECK(dense[1] == 960.0F);
+  CHECK(windows.counters().truncated == 6);
 }
 
 TEST_CASE("Windows read no truncated bytes, and whatever else they read they survive", "[transform][windows][archive]") {
@@ -386,7 +390,7 @@ TEST_CASE("Windows read no truncated bytes, and whatever else they read they sur
   for (const Payment& payment : payments(3, 12, 20)) pipeline.observe(payment);
   const auto bytes = save(pipeline.windows());
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    auto restored = pipeline.feature_set().make_windows(options);
+    auto restored = pipeline.feature_set().with(options).make_windows();
     CHECK_THROWS_AS(load(restored, std::span(bytes).first(size)), FormatError);
   }
   std::vector<float> dense(3);
@@ -394,7 +398,7 @@ TEST_CASE("Windows read no truncated bytes, and whatever else they read they sur
   for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     auto flipped = bytes;
     flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
-    auto restored = pipeline.feature_set().make_windows(options);
+    auto restored = pipeline.feature_set().with(options).make_windows();
     try {
       load(restored, flipped);
     } catch (const FormatError&) {
@@ -426,7 +430,7 @@ TEST_CASE("Windows refuse events that no stream can have fed", "[transform][wind
 TEST_CASE("Four threads that lock, compute and feed lose nothing, while another takes consistent cuts", "[transform][windows][threads]") {
   const auto set = feature_set<Payment>("t", &Payment::at, window("card", &Payment::card, 1h, count()),
                                         window("merchant", &Payment::merchant, 1h, sum(&Payment::amount)));
-  auto windows = set.make_windows({.max_events_per_entity = 100'000});
+  auto windows = set.with({.max_events_per_entity = 100'000}).make_windows();
   const Fitted fitted = set.make_fitted();
   constexpr std::string_view merchants[] = {"a", "b", "c"};
   constexpr std::size_t each = 3000;

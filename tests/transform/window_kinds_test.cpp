@@ -126,7 +126,7 @@ TEST_CASE("Every function of every kind of window is what the whole log gives, w
   const auto seed = GENERATE(range(1U, 10U));
   const std::uint64_t late = seed % 3 * 120;
   const Duration lateness = seconds(seed % 2 == 0 ? 1000 : 60);
-  FeaturePipeline<Payment> pipeline(all_windows(), {.lateness = lateness});
+  FeaturePipeline<Payment> pipeline(all_windows().with({.lateness = lateness}));
   PlainLog log(lateness);
   std::size_t wrong = 0;
   for (const Payment& payment : payments(seed, 700, late)) {
@@ -143,7 +143,7 @@ TEST_CASE("Every function of every kind of window is what the whole log gives, w
 TEST_CASE("Windows of thousands of events are what the whole log gives, however late events come", "[transform][windows][property]") {
   const auto seed = GENERATE(range(1U, 5U));
   const std::uint64_t late = seed % 2 == 0 ? 0 : 20'000;
-  FeaturePipeline<Payment> pipeline(all_windows(), {.max_events_per_entity = 1U << 20U, .lateness = hours(1)});
+  FeaturePipeline<Payment> pipeline(all_windows().with({.max_events_per_entity = 1U << 20U, .lateness = hours(1)}));
   PlainLog log(hours(1));
   std::size_t wrong = 0;
   std::size_t i = 0;
@@ -198,10 +198,10 @@ TEST_CASE("Tiles are aligned before 1970 as after it", "[transform][windows]") {
 }
 
 TEST_CASE("Too many tiles: the oldest goes, out of every window that held it", "[transform][windows]") {
-  FeaturePipeline<Payment> pipeline(
-      feature_set<Payment>("bound", &Payment::at, window("tiles", &Payment::card, 1000s, count(), sawtooth(10s)),
-                           window("events", &Payment::card, 1000s, count())),
-      {.max_events_per_entity = 40});
+  FeaturePipeline<Payment> pipeline(feature_set<Payment>("bound", &Payment::at,
+                                                         window("tiles", &Payment::card, 1000s, count(), sawtooth(10s)),
+                                                         window("events", &Payment::card, 1000s, count()))
+                                        .with({.max_events_per_entity = 40}));
   for (int i = 0; i < 90; ++i) {
     pipeline.observe(at_second(10 * i + 5));
     const auto most = [&](int bound) { return static_cast<float>(std::min(i + 1, bound)); };
@@ -240,12 +240,12 @@ TEST_CASE("All kinds saved, restored and continued are what goes on, bit for bit
           "[transform][windows][archive]") {
   const auto seed = GENERATE(range(1U, 5U));
   const EntityWindows::Options options{.max_events_per_entity = seed % 2 == 0 ? 50U : 4096U, .lateness = 200s, .shards = 4};
-  FeaturePipeline<Payment> pipeline(all_windows(), options);
+  FeaturePipeline<Payment> pipeline(all_windows().with(options));
   auto stream = payments(seed, 3000, 150);
   const auto more = long_stream(seed, 2000, 300);
   stream.insert(stream.begin(), more.begin(), more.end());
   for (std::size_t i = 0; i < 2500; ++i) pipeline.observe(stream[i]);
-  FeaturePipeline<Payment> restored(all_windows(), options);
+  FeaturePipeline<Payment> restored(all_windows().with(options));
   load(restored, save(pipeline));
   CHECK(save(restored) == save(pipeline));
   FeaturePipeline<Payment> copy = pipeline;
@@ -268,8 +268,8 @@ TEST_CASE("Partitions merged are one that was fed with everything", "[transform]
   const bool by_entity = seed % 2 == 0;
   const EntityWindows::Options options{.lateness = hours(1)};
   const auto set = all_windows();
-  std::vector<EntityWindows> parts(3, set.make_windows(options));
-  auto whole = set.make_windows(options);
+  std::vector<EntityWindows> parts(3, set.with(options).make_windows());
+  auto whole = set.with(options).make_windows();
   PlainLog log(hours(1));
   const auto stream = payments(seed, 1500, 300);
   for (const Payment& payment : stream) {
@@ -295,7 +295,7 @@ TEST_CASE("Partitions merged are one that was fed with everything", "[transform]
       wrong += wrong_columns(log, probe, dense);
     }
   CHECK(wrong == 0);
-  auto others = feature_set<Payment>("o", &Payment::at, window("n", &Payment::card, 1h, count())).make_windows(options);
+  auto others = feature_set<Payment>("o", &Payment::at, window("n", &Payment::card, 1h, count())).with(options).make_windows();
   CHECK_THROWS_AS(parts[0].merge(others), SchemaError);
 }
 
@@ -320,7 +320,7 @@ TEST_CASE("What is refused is handed to the host, and one wrong clock stops nobo
   std::vector<RefusedEvent> refused;
   const EntityWindows::Options options{
       .lateness = 60s, .max_skew = 3600s, .shards = 1, .on_refused = [&](const RefusedEvent& event) { refused.push_back(event); }};
-  FeaturePipeline<Payment> pipeline(feature_set<Payment>("r", &Payment::at, window("n", &Payment::card, 1h, count())), options);
+  FeaturePipeline<Payment> pipeline(feature_set<Payment>("r", &Payment::at, window("n", &Payment::card, 1h, count())).with(options));
   for (int i = 0; i < 20; ++i) pipeline.observe(at_second(10'000 + i, 1.0, static_cast<std::uint64_t>(i % 4)));
   pipeline.observe(at_second(900'000'000, 1.0, 1));  // a clock that is wrong
   REQUIRE(refused.size() == 1);
@@ -343,7 +343,7 @@ TEST_CASE("What is refused is handed to the host, and one wrong clock stops nobo
 
 TEST_CASE("An entity that got nothing for its time to live has no events, and goes", "[transform][windows]") {
   const EntityWindows::Options options{.time_to_live = 600s, .shards = 1};
-  FeaturePipeline<Payment> pipeline(feature_set<Payment>("t", &Payment::at, window("n", &Payment::card, 1h, count())), options);
+  FeaturePipeline<Payment> pipeline(feature_set<Payment>("t", &Payment::at, window("n", &Payment::card, 1h, count())).with(options));
   for (std::uint64_t card = 0; card < 10; ++card) pipeline.observe(at_second(1000, 1.0, card));
   CHECK(dense_of(pipeline, at_second(1600, 1.0, 3))[0] == 1.0F);
   CHECK(dense_of(pipeline, at_second(1601, 1.0, 3))[0] == 0.0F);
@@ -357,7 +357,7 @@ TEST_CASE("An entity that got nothing for its time to live has no events, and go
 }
 
 TEST_CASE("After warm-up windows of all kinds allocate nothing", "[transform][windows]") {
-  FeaturePipeline<Payment> pipeline(all_windows(), {.max_entities = 64, .max_events_per_entity = 200, .lateness = 100s, .shards = 1});
+  FeaturePipeline<Payment> pipeline(all_windows().with({.max_entities = 64, .max_events_per_entity = 200, .lateness = 100s, .shards = 1}));
   auto stream = payments(1, 30'000, 90);
   for (std::size_t i = 0; i < stream.size(); ++i) stream[i].card = i % 101;  // entities come and go
   for (std::size_t i = 0; i < 20'000; ++i) pipeline.observe(stream[i]);
@@ -413,14 +413,14 @@ TEST_CASE("A set that gained windows of every kind goes on with what the old one
 TEST_CASE("Windows of all kinds keep the laws of archives, and what they read of damaged bytes they survive",
           "[transform][windows][archive]") {
   const EntityWindows::Options options{.max_entities = 20, .max_events_per_entity = 40, .shards = 1};
-  FeaturePipeline<Payment> pipeline(all_windows(), options);
+  FeaturePipeline<Payment> pipeline(all_windows().with(options));
   for (const Payment& payment : payments(3, 60, 30)) pipeline.observe(payment);
   for (const Payment& payment : long_stream(3, 60, 30)) pipeline.observe(payment);
   const auto set = pipeline.feature_set();
   const auto probes = payments(4, 6, 20);
   std::vector<float> dense(set.dense_size());
   FeatureOutput out{dense, {}, {}};
-  rtml::testing::check_archive(pipeline.windows(), set.make_windows(options), [&](EntityWindows& read) {
+  rtml::testing::check_archive(pipeline.windows(), set.with(options).make_windows(), [&](EntityWindows& read) {
     for (const Payment& payment : probes) {
       set.compute(payment, pipeline.fitted(), read, out);
       if (!is_usable(Features{dense, {}})) throw Error("a window that makes an example unusable");
@@ -442,8 +442,8 @@ TEST_CASE("A window that is none is refused by name", "[transform][windows][conf
   CHECK_THROWS_WITH(sawtooth(-1s), "sawtooth: hop (us) is -1000000, must be in (0, 36500 days]");
   CHECK_THROWS_WITH(fading("f", card, 0s, count()), "fading: half_life (us) is 0, must be in (0, 36500 days]");
   const auto set = all_windows();
-  CHECK_THROWS_WITH(set.make_windows({.time_to_live = 0s}), "EntityWindows: time_to_live (us) is 0, must be in (0, 36500 days]");
-  CHECK_THROWS_WITH(set.make_windows({.max_skew = 0s}), "EntityWindows: max_skew (us) is 0, must be in (0, 36500 days]");
+  CHECK_THROWS_WITH(set.with({.time_to_live = 0s}), "EntityWindows: time_to_live (us) is 0, must be in (0, 36500 days]");
+  CHECK_THROWS_WITH(set.with({.max_skew = 0s}), "EntityWindows: max_skew (us) is 0, must be in (0, 36500 days]");
 }
 
 TEST_CASE("The kind of a window and its hop are part of what it is", "[transform][windows]") {

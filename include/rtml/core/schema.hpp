@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -25,14 +26,20 @@ struct Column {
   std::string definition = {};  ///< canonical: source, operations and constants, e.g. "numeric(amount)|log1p"; empty for raw input
   Kind kind = Kind::numeric;
   std::uint32_t categories = 0;  ///< of a nominal column; 0 = not known beforehand
+  /// What it gave for each event that the host pinned the features by, as text. Shows that a body that no definition sees is what it was, and
+  /// is no part of the definition: pinning more events makes no other column.
+  std::vector<std::string> golden = {};
 
-  friend bool operator==(const Column&, const Column&) = default;
+  friend bool operator==(const Column& a, const Column& b) {
+    return a.name == b.name && a.definition == b.definition && a.kind == b.kind && a.categories == b.categories;
+  }
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("Column", 1);
+    const std::uint32_t version = ar.header("Column", 2);
     ar(self.name, self.definition, self.kind, self.categories);
     ar.check(self.kind <= Kind::hashed, "kind");
+    if (version >= 2) ar(self.golden);
   }
 };
 
@@ -73,8 +80,8 @@ class Schema {
   /// Equal for equal columns in equal order, whatever the process or machine.
   std::uint64_t fingerprint() const noexcept { return fingerprint_; }
 
-  /// What of `expected` this schema has not, naming the first column that differs; nullopt when it has all of it, in the same order
-  /// and perhaps more (`extends`), or when they are equal.
+  /// What of `expected` this schema has not, naming the first column that differs in definition, or in what it gives for a golden event that
+  /// both have; nullopt when it has all of it, in the same order and perhaps more (`extends`), or when they are equal.
   std::optional<std::string> missing_from(const Schema& expected) const {
     const Column* before = nullptr;
     for (const Column& column : expected.columns_) {
@@ -82,6 +89,10 @@ class Schema {
       if (mine == nullptr) return "column \"" + column.name + "\" is missing";
       if (*mine != column) return "column \"" + column.name + "\" is " + describe(*mine) + ", was " + describe(column);
       if (before != nullptr && mine < before) return "column \"" + column.name + "\" is before \"" + before->name + "\", was behind it";
+      for (std::size_t i = 0; i < std::min(mine->golden.size(), column.golden.size()); ++i)
+        if (mine->golden[i] != column.golden[i])
+          return "column \"" + column.name + "\" gives " + mine->golden[i] + " for golden event " + to_text(i) + ", gave " +
+                 column.golden[i] + ": what it reads changed, and its definition did not";
       before = mine;
     }
     return std::nullopt;
@@ -100,16 +111,27 @@ class Schema {
 
   /// @throws SchemaError "WHO learned from other features: column ..." unless this equals `expected`.
   void require_equal(const Schema& expected, std::string_view who) const {
-    if (fingerprint_ == expected.fingerprint_) return;
-    raise(SchemaError(std::string(who) +
-                      " learned from other features: " + difference(expected).value_or("same columns, other fingerprint")));
+    if (const auto other = difference(expected)) raise(SchemaError(std::string(who) + " learned from other features: " + *other));
+  }
+
+  /// A line a column, "NAME: KIND DEFINITION", in their order, and below each a line for each golden event.
+  std::string description() const {
+    std::string text;
+    for (const Column& column : columns_) {
+      text += column.name + ": " + describe(column) + "\n";
+      for (std::size_t i = 0; i < column.golden.size(); ++i) text += "  golden " + to_text(i) + ": " + column.golden[i] + "\n";
+    }
+    return text;
   }
 
   friend bool operator==(const Schema& a, const Schema& b) { return a.columns_ == b.columns_; }
 
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = sizeof(*this) + columns_.capacity() * sizeof(Column) + dense_.capacity() * sizeof(std::uint32_t);
-    for (const Column& column : columns_) bytes += column.name.capacity() + column.definition.capacity();
+    for (const Column& column : columns_) {
+      bytes += column.name.capacity() + column.definition.capacity() + column.golden.capacity() * sizeof(std::string);
+      for (const std::string& output : column.golden) bytes += output.capacity();
+    }
     return bytes;
   }
 

@@ -13,7 +13,6 @@
 #include "rtml/loop/loop_event.hpp"
 #include "rtml/replay/rehearsal.hpp"
 #include "rtml/train/retrain.hpp"
-#include "rtml/transform/entity_windows.hpp"
 
 namespace rtml {
 
@@ -37,7 +36,6 @@ struct LoopOptions {
   Duration label_ttl{0};            ///< event time after which a label is too late: `labels_expired`; 0 = as long as it is kept
   std::size_t label_queue = 1U << 16U;  ///< labels that wait for work(); full: label() says false: `labels_dropped`
   std::size_t history = 100'000;        ///< labelled rows kept for retraining, where a policy needs them; the oldest make room
-  EntityWindows::Options windows = {};
 
   std::uint64_t publish_every = 64;          ///< labels learned before readers see the model, at most; work() publishes when it ends too
   std::uint64_t evaluate_every = 32;         ///< labels between two looks at triggers that compare signals

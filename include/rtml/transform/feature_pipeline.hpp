@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,11 +20,10 @@ namespace rtml {
 template <class Event>
 class FeaturePipeline {
  public:
-  explicit FeaturePipeline(FeatureSet<Event> features) : FeaturePipeline(std::move(features), EntityWindows::Options{}) {}
-  FeaturePipeline(FeatureSet<Event> features, const EntityWindows::Options& options)
+  explicit FeaturePipeline(FeatureSet<Event> features)
       : features_(std::move(features)),
         fitted_(features_.make_fitted()),
-        windows_(features_.make_windows(options)),
+        windows_(features_.make_windows()),
         dense_(features_.dense_size()),
         sparse_(features_.sparse_capacity()),
         fit_inputs_(features_.fit_size()) {}
@@ -58,9 +58,20 @@ class FeaturePipeline {
            (dense_.capacity() + fit_inputs_.capacity()) * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature);
   }
 
+  /// Restores into one of the same features, or of some that were added to since: those begin anew.
+  /// @throws SchemaError that names the first column that differs
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("FeaturePipeline", 1);
+    const std::uint32_t version = ar.header("FeaturePipeline", 2);
+    ar.check(version == 2, "format version (1 was never released)");
+    if constexpr (Ar::reading) {
+      Schema saved;
+      ar(saved);
+      if (const auto missing = self.schema().missing_from(saved))
+        raise(SchemaError("FeaturePipeline: the state is of other features: " + *missing));
+    } else {
+      ar(self.schema());
+    }
     ar(self.fitted_, self.windows_);
   }
 

@@ -60,11 +60,6 @@ constexpr WindowKind sawtooth() noexcept { return {WindowKind::Tail::sawtooth, D
 
 namespace detail {
 
-inline std::string duration_text(Duration span) {
-  const auto count = span.count();
-  return count % 1'000'000 == 0 ? to_text(count / 1'000'000) + "s" : to_text(count) + "us";
-}
-
 inline std::string in_brackets(const std::string& label) { return label.empty() ? "" : "(" + label + ")"; }
 
 /// A function of the events alone.
@@ -130,7 +125,7 @@ class WindowSource {
     place_ = binding.window(key, column);
     const char* const tail = kind_.tail() == WindowKind::Tail::hopping ? ",hopping" : ",sawtooth";
     return (fading_ ? "fading(" : "window(") + key_text + "," + duration_text(span_) + "," + function +
-           (hop > Duration(0) ? tail + ("(" + duration_text(hop) + ")") : "") + ")" + binding.time_suffix(name);
+           (hop > Duration(0) ? tail + ("(" + duration_text(hop) + ")") : "") + ")" + binding.window_rules() + binding.time_suffix(name);
   }
 
   const float* read(const Cursor& cursor) const noexcept { return cursor.windows + place_; }

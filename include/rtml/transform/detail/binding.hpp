@@ -15,6 +15,7 @@
 #include "rtml/core/error.hpp"
 #include "rtml/core/hash.hpp"
 #include "rtml/core/schema.hpp"
+#include "rtml/transform/detail/window_rules.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/field.hpp"
 #include "rtml/transform/fitted_tables.hpp"
@@ -51,9 +52,11 @@ struct BoundKey {
 template <class Event>
 class Binding {
  public:
-  explicit Binding(bool has_time, std::string time_version) : has_time_(has_time), time_version_(std::move(time_version)) {}
+  Binding(bool has_time, std::string time_version, const EntityWindows::Options& options)
+      : has_time_(has_time), time_version_(std::move(time_version)), window_rules_(detail::window_rules(options)) {}
 
   std::vector<Column> columns;
+  std::vector<std::size_t> feature_ends;  // behind each feature's last column
   std::vector<std::uint64_t> fit_slots;
   std::vector<std::uint64_t> rank_slots;
   std::vector<FittedTables::Table> tables;
@@ -77,6 +80,9 @@ class Binding {
     require("FeatureSet", "feature", feature, has_time_, "in a set with a time accessor: it depends on the event's time");
     return time_version_.empty() ? "" : "@" + time_version_;
   }
+
+  /// What the definition of a window adds: the options that decide what it holds are part of it.
+  const std::string& window_rules() const noexcept { return window_rules_; }
 
   /// Of windows over events (hop 0) or tiles of that hop; `fading`: of sums that fade, which are kept beside either.
   template <class A>
@@ -156,6 +162,7 @@ class Binding {
 
   bool has_time_;
   std::string time_version_;
+  std::string window_rules_;
 };
 
 }  // namespace rtml::detail
@@ -164,7 +171,7 @@ namespace rtml {
 
 /// A feature's definition: knows its columns (`bind`) and computes them of any event that its fields can read.
 template <class F, class Event>
-concept FeatureOf = std::copyable<F> &&
+concept FeatureOf = std::copy_constructible<F> &&
     requires(F& feature, const F& view, detail::Binding<Event>& binding, const Event& event, detail::Cursor& cursor) {
   { F::reads_time } -> std::convertible_to<bool>;
   feature.bind(binding);
