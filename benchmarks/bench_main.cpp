@@ -17,7 +17,7 @@ int refuse(const std::string& what) {
 
 std::string subcommands_of(const CLI::App& app) {
   std::string names;
-  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App*) { return true; }))
+  for (const CLI::App* subcommand : app.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); }))
     names += (names.empty() ? "" : ", ") + subcommand->get_name();
   return names;
 }

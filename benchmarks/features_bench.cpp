@@ -2,15 +2,21 @@
 // was served can be made again of the events alone.
 
 #include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "bench.hpp"
+#include "rtml/core/error.hpp"
+#include "stopwatch.hpp"
 #include "store_bench.hpp"
 #include "windows_bench.hpp"
 #ifdef RTML_BENCH_DURABLE
@@ -57,6 +63,39 @@ class Scratch {
   std::filesystem::path path_;
 };
 
+#ifdef RTML_BENCH_DURABLE
+/// This program anew, so that nothing of one process's memory reaches another. Whether it ended well.
+bool in_process(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "rtml-bench");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::vector<char*> pointers;
+    for (std::string& argument : arguments) pointers.push_back(argument.data());
+    pointers.push_back(nullptr);
+    ::execv("/proc/self/exe", pointers.data());
+    ::_exit(1);
+  }
+  int status = 1;
+  return child > 0 && ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/// One process serves and is killed, another goes on, a third makes everything again of the log.
+void measure_replay(const std::string& folder, std::size_t events, Json& report) {
+  const std::string serve = std::to_string(events);
+  in_process({"features-step", "--folder", folder, "--serve", serve, "--killed-at", std::to_string(events / 8 * 5)});
+  const auto begin = Clock::now();
+  const bool served = in_process({"features-step", "--folder", folder, "--serve", serve});
+  const auto between = Clock::now();
+  if (!served || !in_process({"features-step", "--folder", folder})) rtml::raise(rtml::Error("a process of the replay failed"));
+  ReplayFigures found;
+  std::ifstream(folder + "/replayed") >> found.vectors >> found.mismatches;
+  report["replayed"] = found.vectors;
+  report["replay_mismatches"] = found.mismatches;
+  report["resume_seconds"] = nanoseconds(between - begin) * 1e-9;
+  report["replay_seconds"] = nanoseconds(Clock::now() - between) * 1e-9;
+}
+#endif
+
 void run(const Options& options) {
   const Scratch scratch(options.folder);
   Json report = figures_of(options, 0.0, false);
@@ -71,11 +110,11 @@ void run(const Options& options) {
         {{"durability", level.how}, {"append_per_second", level.records_per_second}, {"p50_ns", level.p50_ns}, {"p99_ns", level.p99_ns}});
   report["log_append_per_second"] = log.appends.front().records_per_second;
   report["log_replayed_per_second"] = log.replayed_per_second;
+  measure_replay(scratch.sub("replay"), options.replayed, report);
 #else
   report["log_append_per_second"] = nullptr;  // built without LMDB
+  report["replay_mismatches"] = nullptr;
 #endif
-  report["replayed"] = options.replayed;
-  report["replay_mismatches"] = count_replay_mismatches(options.replayed, scratch.sub("replay"));
 
   if (options.json) {
     fmt::print("{}\n", report.dump(2));
@@ -98,7 +137,9 @@ void run(const Options& options) {
     for (const Json& level : report["log"])
       fmt::print("log, {:<40}{:>12.0f} records/s, append p50 {:.0f} ns, p99 {:.0f} ns\n", level["durability"].get<std::string>(),
                  number(level, "append_per_second"), number(level, "p50_ns"), number(level, "p99_ns"));
-  fmt::print("{} vectors made again of their events: {} differ\n", options.replayed, report["replay_mismatches"].get<std::uint64_t>());
+  if (report.contains("replayed"))
+    fmt::print("{} vectors made again of their events by another process in {:.1f} s: {} differ\n", report["replayed"].get<std::uint64_t>(),
+               number(report, "replay_seconds"), report["replay_mismatches"].get<std::uint64_t>());
 }
 
 }  // namespace
@@ -115,6 +156,24 @@ void add_features(CLI::App& app) {
   command->add_option("--folder", options->folder, "on the disk that the log is to be measured on; the system's temporary one without");
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { run(*options); });
+
+#ifdef RTML_BENCH_DURABLE
+  struct Step {
+    std::string folder;
+    std::size_t serve = 0;
+    std::optional<std::size_t> killed_at;
+  };
+  auto step = std::make_shared<Step>();
+  CLI::App* process = app.add_subcommand("features-step", "a process of its own within `features`")->group("");
+  process->add_option("--folder", step->folder, "of the event log")->required();
+  process->add_option("--serve", step->serve, "so many events; without, what is in the log is made again");
+  process->add_option("--killed-at", step->killed_at, "at this one");
+  process->callback([step] {
+    if (step->serve > 0) return serve_payments(step->folder, step->serve, step->killed_at);
+    const ReplayFigures found = replay_payments(step->folder);
+    std::ofstream(step->folder + "/replayed") << found.vectors << " " << found.mismatches;
+  });
+#endif
 }
 
 }  // namespace rtml_bench

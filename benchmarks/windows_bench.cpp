@@ -3,6 +3,8 @@
 
 #include "windows_bench.hpp"
 
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -10,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -169,6 +172,7 @@ WindowsFigures measure_windows(const WindowsBench& bench) {
           static_cast<double>(windows.memory_bytes()) / cards / static_cast<double>(windows_per_entity), held};
 }
 
+#ifdef RTML_BENCH_DURABLE
 namespace {
 
 std::uint64_t digest_of(const rtml::Features& x) {
@@ -176,73 +180,76 @@ std::uint64_t digest_of(const rtml::Features& x) {
   return rtml::hash_bytes(bytes(x.sparse), rtml::hash_bytes(bytes(x.dense)));
 }
 
-/// Calls use(event) for each of the bytes that were kept.
-template <class Use>
-void each_kept(const std::vector<std::byte>& kept, Use use) {
-  for (std::size_t at = 0; at < kept.size(); at += sizeof(CardPayment)) {
-    CardPayment payment;
-    std::memcpy(static_cast<void*>(&payment), kept.data() + at, sizeof(payment));
-    use(payment);
-  }
+/// What the log keeps: the event as it came, and what was made of it.
+struct ServedPayment {
+  CardPayment payment;
+  std::uint64_t digest = 0;
+};
+
+rtml::FeaturePipeline<CardPayment> replayed_pipeline() {
+  return rtml::FeaturePipeline<CardPayment>(sixty_four_features(rtml::exact(), rtml::sawtooth()).with({.lateness = rtml::minutes(10)}));
 }
 
-#ifdef RTML_BENCH_DURABLE
-std::vector<std::byte> through_log(const std::vector<std::byte>& kept, const std::string& folder) {
-  {
-    rtml::Database database(folder);
-    rtml::EventLog log(database, "events", {.durability = rtml::EventLog::Durability::on_checkpoint});
-    std::uint64_t sequence = 0;
-    each_kept(kept, [&](const CardPayment& payment) {
-      log.append({.at = payment.at, .writer = 1, .sequence = ++sequence, .bytes = std::as_bytes(std::span(&payment, 1))});
-    });
-    log.flush();
+/// Makes the vectors of these records again.
+ReplayFigures make_again(rtml::LogSnapshot::Reader reader, rtml::FeaturePipeline<CardPayment>& pipeline) {
+  ReplayFigures figures;
+  for (rtml::LogEntry entry; reader.next(entry); ++figures.vectors) {
+    ServedPayment served;
+    std::memcpy(static_cast<void*>(&served), entry.record.bytes.data(), std::min(sizeof(served), entry.record.bytes.size()));
+    figures.mismatches += digest_of(pipeline(served.payment)) == served.digest ? 0U : 1U;
+    pipeline.observe(served.payment);
   }
-  rtml::Database database(folder);
-  rtml::EventLog log(database, "events", {});
-  std::vector<std::byte> read;
-  const auto snapshot = log.snapshot();
-  rtml::LogEntry entry;
-  for (auto reader = snapshot.read(0, snapshot.end()); reader.next(entry);)
-    read.insert(read.end(), entry.record.bytes.begin(), entry.record.bytes.end());
-  return read;
+  return figures;
 }
-#else
-std::vector<std::byte> through_log(const std::vector<std::byte>& kept, const std::string& /*folder*/) { return kept; }
-#endif
+
+std::span<const std::byte> checkpoint_key() { return std::as_bytes(std::span("newest")); }
 
 }  // namespace
 
-std::uint64_t count_replay_mismatches(std::size_t events, const std::string& folder) {
-  const auto pipeline = [] {
-    return rtml::FeaturePipeline<CardPayment>(sixty_four_features(rtml::exact(), rtml::sawtooth()).with({.lateness = rtml::minutes(10)}));
-  };
-  std::vector<std::byte> kept;
-  std::vector<std::uint64_t> served;
-  auto serving = pipeline();
-  PaymentStream stream({.entities = 20'000, .events = events});
-  rtml::Rng rng(2);
-  for (std::size_t i = 0; i < events; ++i) {
-    CardPayment payment = stream.next();
-    if (rng.below(10) == 0) payment.at -= rtml::Duration(static_cast<std::int64_t>(rng.below(900'000'000)));  // some too late
-    const auto bytes = std::as_bytes(std::span(&payment, 1));
-    kept.insert(kept.end(), bytes.begin(), bytes.end());
-    served.push_back(digest_of(serving(payment)));
-    serving.observe(payment);
-    if (i == events / 2) {
-      auto restarted = pipeline();
-      rtml::load(restarted, rtml::save(serving));
-      serving = std::move(restarted);
+void serve_payments(const std::string& folder, std::size_t events, std::optional<std::size_t> killed_at) {
+  rtml::Database database(folder);
+  const rtml::Database::Table& checkpoints = database.table("checkpoint");
+  rtml::EventLog log(database, "events", {.durability = rtml::EventLog::Durability::on_checkpoint});
+  auto pipeline = replayed_pipeline();
+  std::uint64_t checkpoint_end = 0;
+  {
+    const auto rows = database.snapshot();
+    if (const auto kept = rows.get(checkpoints, checkpoint_key())) {
+      rtml::Reader reader(*kept);
+      reader(checkpoint_end, pipeline);
     }
   }
-  auto replaying = pipeline();
-  std::uint64_t mismatches = 0;
-  std::size_t at = 0;
-  each_kept(through_log(kept, folder), [&](const CardPayment& payment) {
-    mismatches += at >= served.size() || digest_of(replaying(payment)) != served[at] ? 1U : 0U;
-    replaying.observe(payment);
-    ++at;
-  });
-  return mismatches + (served.size() - std::min(at, served.size()));
+  const auto snapshot = log.snapshot();
+  make_again(snapshot.read(checkpoint_end, snapshot.end()), pipeline);
+  const auto last = log.last(1);
+  const std::uint64_t begin = last ? last->sequence + 1 : 0;
+  PaymentStream stream({.entities = 20'000, .events = events});
+  rtml::Rng rng(2);
+  for (std::uint64_t i = 0; i < events; ++i) {
+    ServedPayment served{stream.next()};
+    if (rng.below(10) == 0) served.payment.at -= rtml::Duration(static_cast<std::int64_t>(rng.below(900'000'000)));  // some too late
+    if (i < begin) continue;
+    served.digest = digest_of(pipeline(served.payment));
+    pipeline.observe(served.payment);
+    log.append({.at = served.payment.at, .writer = 1, .sequence = i, .bytes = std::as_bytes(std::span(&served, 1))});
+    if (i == events / 2)
+      log.commit([&](rtml::Database::Transaction& transaction, std::uint64_t end) {
+        rtml::Writer writer;
+        writer(end, pipeline);
+        transaction.put(checkpoints, checkpoint_key(), writer.bytes());
+      });
+    if (i == killed_at) ::raise(SIGKILL);
+  }
+  log.flush();
 }
+
+ReplayFigures replay_payments(const std::string& folder) {
+  rtml::Database database(folder);
+  const rtml::EventLog log(database, "events");
+  auto pipeline = replayed_pipeline();
+  const auto snapshot = log.snapshot();
+  return make_again(snapshot.read(), pipeline);
+}
+#endif
 
 }  // namespace rtml_bench

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace rtml_bench {
@@ -28,8 +29,16 @@ struct WindowsFigures {
 
 WindowsFigures measure_windows(const WindowsBench& bench);
 
-/// Vectors served of so many events, some late, through a restart in the middle, against those that a fresh feature set makes of the same events
-/// read back as bytes: how many differ in any bit. With `folder` the bytes go through an event log on that disk.
-std::uint64_t count_replay_mismatches(std::size_t events, const std::string& folder);
+/// Serves so many payments, some late, and logs each with a digest of its vector; goes on where a process before it ended. With `killed_at` it
+/// kills itself there, well behind its checkpoint.
+void serve_payments(const std::string& folder, std::size_t events, std::optional<std::size_t> killed_at);
+
+/// Vectors that were made again of the events in the log, and how many of them differ in any bit from what was served.
+struct ReplayFigures {
+  std::uint64_t vectors = 0;
+  std::uint64_t mismatches = 0;
+};
+
+ReplayFigures replay_payments(const std::string& folder);
 
 }  // namespace rtml_bench
