@@ -166,6 +166,7 @@ TEST_CASE("Whatever LMDB trusts is checked when a database is opened", "[databas
          f.put<std::uint16_t>(node + 6, 7);
          f.put<std::uint16_t>(node, static_cast<std::uint16_t>(f.get<std::uint16_t>(node) + 1));
        }},
+      {"says that commit 0 freed pages", [](F& f) { f.put<std::uint64_t>(f.node(f.leaf(F::free_tree(f.newest())), 0) + 8, 0); }},
       {"has an empty key",
        [](F& f) {
          const std::size_t node = f.node(f.leaf(f.table(0)), 0);

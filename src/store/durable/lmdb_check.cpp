@@ -299,7 +299,9 @@ class Check {
     }
     if (kind == Kind::free) {
       free_lists_.emplace_back(value, static_cast<std::size_t>(node.number));
-      last_free_key_ = std::max(last_free_key_, number_at<std::uint64_t>(node.key.data()));
+      const auto freed_by = number_at<std::uint64_t>(node.key.data());
+      if (freed_by == 0) refuse("page {} says that commit 0 freed pages", page);  // LMDB would take it for none, and give them out twice
+      last_free_key_ = std::max(last_free_key_, freed_by);
     }
   }
 
