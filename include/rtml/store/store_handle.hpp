@@ -4,9 +4,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "rtml/core/time.hpp"
 #include "rtml/store/detail/read_plan.hpp"
@@ -17,7 +19,8 @@
 namespace rtml {
 
 /// Some columns of a view of an OnlineStore, found by name once; from then on reading knows no names, allocates nothing and never throws. Made
-/// by OnlineStore::resolve; valid until the store goes or is assigned to or loaded; any number of threads at once.
+/// by OnlineStore::resolve; any number of threads at once. Of the store's rows it sees whatever is there, after a load too; it keeps its view's
+/// rows from going with the store.
 ///
 /// Every read says `at` which time it asks for: the request's own. It answers what HistoryHandle::as_of answers for that time, as far as the
 /// rows are kept: a row whose event time or availability lies after `at` is not there yet, a row older than the time to live is stale.
@@ -73,7 +76,8 @@ class StoreHandle {
 
   static constexpr std::size_t group = 16;  // keys whose rows are fetched together: 8 lines each are what a core has under way
 
-  StoreHandle(const detail::ViewTable* table, std::span<const std::string> columns) : table_(table), plan_(table->view(), columns) {}
+  StoreHandle(std::shared_ptr<const detail::ViewTable> table, std::span<const std::string> columns)
+      : table_(std::move(table)), plan_(table_->view(), columns) {}
 
   ValueStatus read(detail::RowShard& shard, const EntityKey& key, Time at, T* out, ValueStatus* status) const noexcept {
     const auto [cells, row_status] = table_->row_at(shard, shard.find(key.hash(), key.bytes()), at);
@@ -89,7 +93,7 @@ class StoreHandle {
     }
   }
 
-  const detail::ViewTable* table_;
+  std::shared_ptr<const detail::ViewTable> table_;
   detail::ReadPlan<T> plan_;
 };
 

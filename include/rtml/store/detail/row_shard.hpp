@@ -183,6 +183,19 @@ class alignas(64) RowShard {
     counters.entities.subtract(1);
   }
 
+  /// Takes out all of them; their memory stays for others.
+  void clear() noexcept {
+    if (slots_ != nullptr) counters.bytes.subtract((slot_mask_ + 1) * sizeof(Slot));
+    counters.entities.subtract(counters.entities.value());
+    delete[] std::exchange(slots_, nullptr);
+    slot_mask_ = 0;
+    published_slots_.store(nullptr, std::memory_order_relaxed);
+    published_mask_.store(0, std::memory_order_relaxed);
+    made_ = 0;
+    free_ = none;
+    hand_ = 0;
+  }
+
   /// Every entity, from the one that the clock comes to first.
   template <class Visit>
   void visit(const Visit& visit) const {

@@ -50,6 +50,19 @@ class ViewTable {
   }
   ViewTable& operator=(const ViewTable&) = delete;
 
+  /// Exchanges the rows and bounds with another table of this view: who refers to a table finds the other's rows in it.
+  void swap(ViewTable& other) noexcept {
+    std::swap(bounds_, other.bounds_);
+    std::swap(shard_shift_, other.shard_shift_);
+    std::swap(arena_, other.arena_);
+    std::swap(shards_, other.shards_);
+    version_.store(other.version_.exchange(version()));
+  }
+
+  void clear() noexcept {
+    for (RowShard& shard : shards()) shard.clear();
+  }
+
   const FeatureView& view() const noexcept { return view_; }
   const ViewBounds& bounds() const noexcept { return bounds_; }
   std::span<RowShard> shards() const noexcept { return {shards_.get(), bounds_.shards}; }
