@@ -252,6 +252,13 @@ TEST_CASE("Rows that no EventLog writes are refused by name", "[log][hostile]") 
     CHECK(read() == 3);  // nobody asks for what is behind the end
     put(blocks, zero, head + record(0, 1, 2) + record(1, 0, 3));
     CHECK_THROWS_WITH(read(), "event log: a block begins at offset 3, behind the end");
+    put(blocks, std::string(7, '\0') + "\3", head);
+    put(meta, "state", version + zeros + numbers({0, 3, 3, 0}));  // compacted: there may be gaps
+    for (const std::string& turned :
+         {record(0, 1, 2) + record(2, 3, 0) + record(1, 1, 2), record(0, 0, 3) + record(2, 0, 3) + record(1, 0, 3)}) {
+      put(blocks, zero, head + turned);
+      CHECK_THROWS_WITH(EventLog(database, "events").keep_latest_before(3), "event log: the record at offset 1 is out of order");
+    }
     put(blocks, zero + "x", head + record(0, 1, 2));
     CHECK_THROWS_WITH(EventLog(database, "events").snapshot().offset_at(rtml::Time::max()), "event log: a block's key is no offset");
   }

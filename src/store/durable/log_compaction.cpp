@@ -56,6 +56,10 @@ class Rewriting {
   std::int64_t highest_ = LogExtent::no_time;
 };
 
+[[noreturn]] void refuse_order(std::uint64_t offset) {
+  raise(FormatError("event log: the record at offset " + to_text(offset) + " is out of order"));
+}
+
 std::uint64_t offset_of(const Database::Cursor& blocks) {
   if (blocks.key().size() != NumberKey::size) raise(FormatError("event log: a block's key is no offset"));
   return NumberKey::number(blocks.key().first<NumberKey::size>());
@@ -99,7 +103,10 @@ void EventLog::keep_latest_before(std::uint64_t offset) {
   require("EventLog", "offset", offset, offset <= durable_end(), "<= " + to_text(durable_end()) + ", what is durable");
   const Newest newest = newest_of_each_key(snapshot(), offset);
   const auto is_kept = [&](const LogEntry& entry) {
-    return entry.offset >= offset || entry.record.key.empty() || newest.at(std::string(entry.record.key)) == entry.offset;
+    if (entry.offset >= offset || entry.record.key.empty()) return true;
+    const auto found = newest.find(std::string(entry.record.key));
+    if (found == newest.end()) refuse_order(entry.offset);
+    return found->second == entry.offset;
   };
 
   for (std::uint64_t at = snapshot().begin(); at < offset;) {
@@ -110,6 +117,7 @@ void EventLog::keep_latest_before(std::uint64_t offset) {
     Database::Cursor blocks = before.cursor(state.blocks);
     state.database.write([&](Database::Transaction& transaction) {
       Rewriting rewriting(transaction, state.blocks);
+      std::uint64_t expected = 0;
       bool there = blocks.seek_last(NumberKey(at)) || blocks.seek(NumberKey(at));
       for (std::size_t i = 0; i < blocks_a_step && there; ++i, there = blocks.next()) {
         const std::uint64_t first = offset_of(blocks);
@@ -119,6 +127,8 @@ void EventLog::keep_latest_before(std::uint64_t offset) {
         transaction.erase(state.blocks, NumberKey(first));
         while (!rest.empty()) {
           const LogEntry entry = detail::take_record(first, rest);
+          if (entry.offset < expected) refuse_order(entry.offset);
+          expected = entry.offset + 1;
           if (entry.offset >= next.begin && is_kept(entry)) rewriting.add(entry, highest);
         }
       }
