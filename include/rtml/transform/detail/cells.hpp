@@ -87,7 +87,7 @@ bool visit_newest(const WindowShape::Key& key, const std::uint64_t* block, unsig
 /// Fetches what reading and feeding an entity will look at.
 [[gnu::always_inline]] inline void prefetch(const Entity& entity, const WindowShape::Key& key) noexcept {
   constexpr std::size_t line = 64 / sizeof(std::uint64_t);
-  constexpr std::size_t most = 16 * line;
+  constexpr std::size_t most = 24 * line;
   if (entity.head != nullptr)
     for (std::size_t at = 0; at < std::min<std::size_t>(key.head_words, most); at += line) __builtin_prefetch(entity.head + at);
   if (entity.root == nullptr) return;
