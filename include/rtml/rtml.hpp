@@ -23,6 +23,7 @@
 #include "rtml/core/kernels.hpp"
 #include "rtml/core/math.hpp"
 #include "rtml/core/outcome.hpp"
+#include "rtml/core/partitioned_watermark.hpp"
 #include "rtml/core/rng.hpp"
 #include "rtml/core/row.hpp"
 #include "rtml/core/schema.hpp"
@@ -144,4 +145,5 @@
 #include "rtml/transform/operations.hpp"
 #include "rtml/transform/text.hpp"
 #include "rtml/transform/window.hpp"
+#include "rtml/transform/window_kind.hpp"
 #include "rtml/version.hpp"

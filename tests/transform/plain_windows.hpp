@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,12 +64,68 @@ struct PlainRange {
       if (!event.merchant.empty()) seen.update(hash_bytes(event.merchant));
     return static_cast<float>(seen.estimate());
   }
+  /// The least amount that at least `percent` % of them do not exceed.
+  float quantile(std::uint64_t percent) const {
+    auto values = amounts();
+    if (values.empty()) return missing;
+    std::sort(values.begin(), values.end());
+    return static_cast<float>(values[rank_of(percent, values.size()) - 1]);
+  }
+  /// The same from buckets of floats that share their leading bits, as many as leave 256 buckets at most.
+  float bucket_quantile(std::uint64_t percent) const {
+    std::vector<float> values;
+    for (const double value : amounts()) values.push_back(static_cast<float>(value));
+    if (values.empty()) return missing;
+    std::sort(values.begin(), values.end());
+    const float chosen = values[rank_of(percent, values.size()) - 1];
+    std::uint32_t width = 1;  // floats of a bucket
+    const auto bucket_of = [&](float value) {
+      const std::int64_t steps = std::bit_cast<std::uint32_t>(std::abs(value)) & 0x7fffffffU;  // floats between it and 0
+      return value < 0.0F ? -(steps + width - 1) / width : steps / width;
+    };
+    for (;; width *= 2) {
+      std::size_t buckets = 1;
+      for (std::size_t i = 1; i < values.size(); ++i) buckets += bucket_of(values[i]) != bucket_of(values[i - 1]) ? 1U : 0U;
+      if (buckets <= 256) break;
+    }
+    if (width == 1 || chosen == 0.0F) return chosen;
+    const bool below = chosen < 0.0F;
+    const std::int64_t bucket = bucket_of(chosen);
+    const auto nearest = static_cast<std::uint32_t>(below ? (-bucket - 1) * width + 1 : bucket * width);  // to 0
+    const auto a = static_cast<double>(std::bit_cast<float>(nearest));
+    const auto b = static_cast<double>(std::bit_cast<float>(nearest + width - 1));
+    return static_cast<float>((below ? -1.0 : 1.0) * 2.0 * a * b / (a + b));
+  }
+  struct Top {
+    std::uint32_t key;
+    float share;
+  };
+  /// The most frequent merchants, at most k of them.
+  std::vector<Top> top_merchants(std::size_t k) const {
+    std::map<std::uint32_t, std::size_t> times;
+    for (const Payment& event : events)
+      if (!event.merchant.empty()) ++times[static_cast<std::uint32_t>(hash_bytes(event.merchant) >> 32U)];
+    std::vector<std::pair<std::uint32_t, std::size_t>> all(times.begin(), times.end());
+    std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+    std::vector<Top> top;
+    for (std::size_t i = 0; i < std::min(k, all.size()); ++i)
+      top.push_back({all[i].first, static_cast<float>(static_cast<double>(all[i].second) / static_cast<double>(events.size()))});
+    return top;
+  }
+  float top_share(std::size_t k) const {
+    if (events.empty()) return missing;
+    double share = 0.0;
+    for (const Top& each : top_merchants(k)) share += std::round(static_cast<double>(each.share) * static_cast<double>(events.size()));
+    return static_cast<float>(share / static_cast<double>(events.size()));
+  }
   float last(std::size_t n) const {
     const auto values = amounts();
     return n <= values.size() ? static_cast<float>(values[values.size() - n]) : missing;
   }
 
  private:
+  static std::size_t rank_of(std::uint64_t percent, std::size_t n) { return std::max<std::size_t>(1, (percent * n + 99) / 100); }
+
   static constexpr float missing = std::numeric_limits<float>::quiet_NaN();
 
   static double total(const std::vector<double>& values) {

@@ -27,7 +27,8 @@ namespace rtml {
 ///
 /// Exact windows keep the entity's events, hopping and sawtooth windows its tiles: what the events of one hop come to. Either lie in a tree
 /// of partial aggregates, so that a window of n events or tiles costs O(log n) to read and to feed, in order or late, and nothing is added
-/// up again. All windows of one key and hop share it. What fades is two numbers.
+/// up again; but quantiles and most frequent values of exact windows are read from the events, in O(n). All windows of one key and hop share
+/// the tree. What fades is two numbers.
 ///
 /// A window of an event at time t ends before t: it holds never the event itself, none of the same time, none later, even when events come
 /// late: those are answered as of their own time, put into their place and counted.

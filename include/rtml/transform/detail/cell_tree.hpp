@@ -81,7 +81,8 @@ class CellTree {
   }
 
  private:
-  static constexpr std::true_type with_sketches{};
+  static constexpr std::true_type in_tile{};
+  static constexpr InNode in_node{};
 
   struct Split {
     std::uint64_t* right = nullptr;  // block that holds what had no room
@@ -120,11 +121,13 @@ class CellTree {
     return true;
   }
 
-  void absorb(std::uint64_t* partial, const CellInput& input) noexcept {
+  /// `Where`: std::true_type for a tile, or InNode.
+  template <class Where>
+  void absorb(std::uint64_t* partial, const CellInput& input, Where where) noexcept {
     if (input.partial) {
-      key_.layout.merge(partial, input.words, &pool_, with_sketches);
+      key_.layout.merge(partial, input.words, &pool_, where);
     } else {
-      key_.layout.add(partial, input.time, input.words, &pool_, with_sketches);
+      key_.layout.add(partial, input.time, input.words, &pool_, where);
     }
   }
 
@@ -134,11 +137,11 @@ class CellTree {
     for (std::size_t i = 0; i < count_of(block); ++i) {
       const std::uint64_t* const each = entry(block, height, i);
       if (height > 0) {
-        key_.layout.merge(partial, each + 2, &pool_, with_sketches);
+        key_.layout.merge(partial, each + 2, &pool_, in_node);
       } else if (key_.tiles()) {
-        key_.layout.merge(partial, each + 1, &pool_, with_sketches);
+        key_.layout.merge(partial, each + 1, &pool_, in_node);
       } else {
-        key_.layout.add(partial, time_at(each), each + 1, &pool_, with_sketches);
+        key_.layout.add(partial, time_at(each), each + 1, &pool_, in_node);
       }
     }
   }
@@ -151,7 +154,7 @@ class CellTree {
     *cell = static_cast<std::uint64_t>(input.cell);
     if (key_.tiles()) {
       key_.layout.clear(cell + 1);
-      absorb(cell + 1, input);
+      absorb(cell + 1, input, in_tile);
     } else {
       std::memcpy(cell + 1, input.words, key_.values * sizeof(std::uint64_t));
     }
@@ -193,7 +196,7 @@ class CellTree {
       std::size_t place = count_of(block);
       while (place > 0 && time_at(entry(block, 0, place - 1)) > input.cell) --place;
       if (key_.tiles() && place > 0 && time_at(entry(block, 0, place - 1)) == input.cell) {
-        absorb(entry(block, 0, place - 1) + 1, input);
+        absorb(entry(block, 0, place - 1) + 1, input, in_tile);
         return split;
       }
       write_cell(make_room(block, 0, place, split), input);
@@ -205,7 +208,7 @@ class CellTree {
     child[0] = static_cast<std::uint64_t>(std::min(time_at(child), input.cell));
     const Split below = insert(child_of(child), height - 1, input);
     if (below.right == nullptr) {
-      absorb(child + 2, input);
+      absorb(child + 2, input, in_node);
       return split;
     }
     if (below.moved) sum_up_again(child, height - 1);

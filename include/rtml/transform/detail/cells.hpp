@@ -18,6 +18,16 @@ inline const std::uint64_t* entry_of(const std::uint64_t* block, std::size_t i, 
   return block + 1 + i * width;
 }
 
+/// False where the visitor says that it cannot use the partial aggregate of a whole subtree: it wants what lies below.
+template <class Visit>
+bool is_enough(const Visit& visit, const std::uint64_t* partial) noexcept {
+  if constexpr (requires { visit.is_enough(partial); }) {
+    return visit.is_enough(partial);
+  } else {
+    return true;
+  }
+}
+
 /// Calls visit.cell(time, words) for cells and visit.partial(words) for whole subtrees in [from, to). `last`: no cell below is later.
 template <class Visit>
 void visit_cells(const WindowShape::Key& key, const std::uint64_t* block, unsigned height, bool first, std::int64_t from, std::int64_t to,
@@ -39,7 +49,7 @@ void visit_cells(const WindowShape::Key& key, const std::uint64_t* block, unsign
     if (time_at(child) >= to) return;
     if (end < from) continue;
     const bool edge = first && i == 0;
-    if (time_at(child) >= from && end < to && !edge) {
+    if (time_at(child) >= from && end < to && !edge && is_enough(visit, child + 2)) {
       visit.partial(child + 2);
     } else {
       visit_cells(key, child_of(child), height - 1, edge, from, to, end, visit);

@@ -6,18 +6,28 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <type_traits>
+#include <vector>
 
 #include "rtml/core/finite.hpp"
 #include "rtml/transform/detail/block_pool.hpp"
 #include "rtml/transform/detail/distinct_sketch.hpp"
+#include "rtml/transform/detail/quantile_tally.hpp"
+#include "rtml/transform/detail/top_tally.hpp"
 #include "rtml/transform/detail/wide.hpp"
 
 namespace rtml::detail {
 
 // What some events come to, as words: how many they are, then what the slots say. Merging two is exact, associative and commutative: it
-// matters neither in which order events came nor how they were grouped.
+// matters neither in which order events came nor how they were grouped (but for `top` of more than 256 values).
 
-enum class SlotKind : std::uint8_t { newest, usable, sum, squares, lowest, highest, distinct };
+enum class SlotKind : std::uint8_t { newest, usable, sum, squares, lowest, highest, distinct, quantiles, top };
+
+/// One word that may lead to a block.
+constexpr bool is_sketch(SlotKind kind) noexcept { return kind >= SlotKind::distinct; }
+
+/// In place of std::true_type where a partial aggregate is that of a node.
+struct InNode : std::true_type {};
 
 struct Slot {
   SlotKind kind = SlotKind::newest;
@@ -54,8 +64,8 @@ inline void lower_word(std::uint64_t& word, std::int64_t value) noexcept {
 struct PartialLayout {
   std::vector<Slot> slots;
   std::uint32_t words = 1;
-  std::size_t first_distinct_class = 0;  // of the pool's blocks
-  bool has_distinct = false;
+  std::size_t first_sketch_class = 0;  // of the pool's blocks
+  bool has_sketches = false;
 
   /// The offset of a slot, made if need be.
   std::uint32_t slot(SlotKind kind, std::size_t value) {
@@ -63,7 +73,7 @@ struct PartialLayout {
       if (slot.kind == kind && slot.value == value) return slot.offset;
     slots.push_back({kind, static_cast<std::uint16_t>(value), words});
     words += words_of(kind);
-    has_distinct = has_distinct || kind == SlotKind::distinct;
+    has_sketches = has_sketches || is_sketch(kind);
     return slots.back().offset;
   }
 
@@ -77,9 +87,9 @@ struct PartialLayout {
   }
 
   /// `values`: [values of the key] a double's bits, or a hash, 0 = missing.
-  /// `Sketches`: std::true_type, or std::false_type to leave them out.
+  /// `Sketches`: std::true_type or InNode, or std::false_type to leave them out.
   template <class Sketches>
-  void add(std::uint64_t* partial, std::int64_t time, const std::uint64_t* values, BlockPool* pool, Sketches /*with*/) const noexcept {
+  void add(std::uint64_t* partial, std::int64_t time, const std::uint64_t* values, BlockPool* pool, Sketches with) const noexcept {
     ++partial[0];
     for (const Slot& slot : slots) {
       std::uint64_t* const word = partial + slot.offset;
@@ -88,9 +98,8 @@ struct PartialLayout {
         continue;
       }
       const std::uint64_t value = values[slot.value];
-      if (slot.kind == SlotKind::distinct) {
-        if constexpr (Sketches::value)
-          if (value != 0) add_distinct(*word, distinct_entry(value), first_distinct_class, *pool);
+      if (is_sketch(slot.kind)) {
+        if constexpr (Sketches::value) add_to_sketch(slot.kind, *word, value, *pool, with);
         continue;
       }
       const auto number = std::bit_cast<double>(value);
@@ -106,7 +115,7 @@ struct PartialLayout {
   }
 
   template <class Sketches>
-  void merge(std::uint64_t* partial, const std::uint64_t* other, BlockPool* pool, Sketches /*with*/) const noexcept {
+  void merge(std::uint64_t* partial, const std::uint64_t* other, BlockPool* pool, Sketches with) const noexcept {
     partial[0] += other[0];
     for (const Slot& slot : slots) {
       std::uint64_t* const word = partial + slot.offset;
@@ -117,7 +126,9 @@ struct PartialLayout {
         case SlotKind::squares: add_wide<square_words>(word, from); break;
         case SlotKind::lowest: lower_word(*word, static_cast<std::int64_t>(*from)); break;
         case SlotKind::distinct:
-          if constexpr (Sketches::value) merge_distinct(*word, *from, first_distinct_class, *pool);
+        case SlotKind::quantiles:
+        case SlotKind::top:
+          if constexpr (Sketches::value) merge_sketch(slot.kind, *word, *from, *pool, with);
           break;
         default: raise_word(*word, static_cast<std::int64_t>(*from));
       }
@@ -126,9 +137,36 @@ struct PartialLayout {
 
   /// Gives its sketches back.
   void release(std::uint64_t* partial, BlockPool& pool) const noexcept {
-    if (!has_distinct) return;
-    for (const Slot& slot : slots)
-      if (slot.kind == SlotKind::distinct) release_distinct(partial[slot.offset], first_distinct_class, pool);
+    if (!has_sketches) return;
+    for (const Slot& slot : slots) {
+      if (slot.kind == SlotKind::distinct) {
+        release_distinct(partial[slot.offset], first_sketch_class, pool);
+      } else if (is_sketch(slot.kind)) {
+        release_tally(partial[slot.offset], first_sketch_class, pool);
+      }
+    }
+  }
+
+ private:
+  template <class Sketches>
+  void add_to_sketch(SlotKind kind, std::uint64_t& word, std::uint64_t value, BlockPool& pool, Sketches /*with*/) const noexcept {
+    if (kind == SlotKind::quantiles) {
+      const auto number = std::bit_cast<double>(value);
+      if (is_usable(number)) add_quantile(word, number, first_sketch_class, pool);
+    } else if (value != 0 && kind == SlotKind::distinct) {
+      add_distinct(word, distinct_entry(value), first_sketch_class, pool);
+    } else if (value != 0) {
+      add_top(word, value, first_sketch_class, pool, std::is_same<Sketches, InNode>());
+    }
+  }
+
+  template <class Sketches>
+  void merge_sketch(SlotKind kind, std::uint64_t& word, std::uint64_t other, BlockPool& pool, Sketches /*with*/) const noexcept {
+    switch (kind) {
+      case SlotKind::distinct: merge_distinct(word, other, first_sketch_class, pool); break;
+      case SlotKind::quantiles: merge_quantiles(word, other, first_sketch_class, pool); break;
+      default: merge_top(word, other, first_sketch_class, pool, std::is_same<Sketches, InNode>());
+    }
   }
 };
 

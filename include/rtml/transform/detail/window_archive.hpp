@@ -72,13 +72,19 @@ std::vector<WindowShape::Key> read_keys(Ar& ar, std::span<const WindowKey> keys,
 }
 
 // An entity as words: its head, then its cells, oldest first. Where a partial aggregate has a sketch, the number of its entries stands for
-// it, and they follow the partial aggregate, four a word.
+// it, and they follow the partial aggregate: of HyperLogLogs four a word; of tallies one, their level in the high half of the number.
 
 inline void append_partial(const PartialLayout& layout, const std::uint64_t* partial, std::vector<std::uint64_t>& words) {
   const std::size_t begin = words.size();
   words.insert(words.end(), partial, partial + layout.words);
   for (const Slot& slot : layout.slots) {
-    if (slot.kind != SlotKind::distinct) continue;
+    if (!is_sketch(slot.kind)) continue;
+    if (slot.kind != SlotKind::distinct) {
+      const TallyView tally = view_tally(partial[slot.offset]);
+      words.insert(words.end(), tally.entries.begin(), tally.entries.end());
+      words[begin + slot.offset] = static_cast<std::uint64_t>(tally.level) << 32U | tally.entries.size();
+      continue;
+    }
     std::size_t entries = 0;
     each_distinct(partial[slot.offset], [&](DistinctEntry entry) {
       if (entries % 4 == 0) words.push_back(0);
@@ -165,6 +171,8 @@ class EntityWords {
                                        [&](const Slot& each) { return each.kind == slot.kind && each.value == slot.value; });
       if (slot.kind == SlotKind::distinct) {
         if (!next_sketch(from[slot.offset], cell_[mine.offset])) return false;
+      } else if (is_sketch(slot.kind)) {
+        if (!next_tally(slot.kind, from[slot.offset], cell_[mine.offset])) return false;
       } else {
         std::copy_n(from.data() + slot.offset, words_of(slot.kind), cell_.data() + mine.offset);
         if (!plausible(mine)) return false;
@@ -185,10 +193,36 @@ class EntityWords {
       const unsigned rank = entry & 63U;
       if (rank == 0 || rank > 65 - distinct_precision || (i > 0 && (entry >> 6U) <= (before >> 6U))) return false;
       before = entry;
-      add_distinct(sketch, entry, key_.layout.first_distinct_class, pool_);
+      add_distinct(sketch, entry, key_.layout.first_sketch_class, pool_);
     }
     left_ = left_.subspan((entries + 3) / 4);
     return true;
+  }
+
+  bool next_tally(SlotKind kind, std::uint64_t head, std::uint64_t& word) noexcept {
+    const std::uint64_t size = head & 0xffffffffU;
+    Tally tally;
+    tally.level = static_cast<unsigned>(head >> 32U);
+    if (size > tally_most || left_.size() < size) return false;
+    const bool quantiles = kind == SlotKind::quantiles;
+    if (tally.level > (quantiles ? quantile_levels : 0U)) return false;
+    if (quantiles && tally.level > 0 && size < tally_most / 2) return false;  // fewer bits would have gone
+    for (std::size_t i = 0; i < size; ++i) {
+      const TallyEntry entry = left_[i];
+      if ((entry & 1U) == 0 || times_of(entry) == 0 || (i > 0 && key_of(entry) <= key_of(left_[i - 1]))) return false;
+      if (quantiles && !is_quantile_key(key_of(entry), tally.level)) return false;
+    }
+    tally.add(left_.first(static_cast<std::size_t>(size)));
+    if (tally.total() > cell_[0]) return false;
+    store_tally(word, tally, key_.layout.first_sketch_class, pool_);
+    left_ = left_.subspan(static_cast<std::size_t>(size));
+    return true;
+  }
+
+  /// Of a usable number.
+  static bool is_quantile_key(std::uint32_t key, unsigned level) noexcept {
+    constexpr auto most = static_cast<double>(largest_magnitude);
+    return key >= quantile_key(-most) >> level && key <= quantile_key(most) >> level;
   }
 
   bool plausible(const Slot& slot) const noexcept {

@@ -21,7 +21,9 @@ struct WindowColumn {
   bool fading = false;      ///< a sum or count of all the past, which fades
   bool hopping = false;     ///< ends where its newest whole tile ends
   std::size_t value = 0;    ///< which of the key's
-  std::size_t columns = 1;  ///< more for `last` only
+  std::size_t columns = 1;  ///< more for `last`, and of `top_k` two for each value: its key's bits, its part of the events
+  double q = 0.0;           ///< of a quantile, in [0, 1]
+  std::size_t k = 0;        ///< of top_k and top_share, in [1, 64]
   std::size_t place = 0;    ///< of its first column among those of the set
 };
 
@@ -43,6 +45,7 @@ struct WindowPlan {
   WindowPlan(const WindowKey& key, std::int64_t lateness) {
     shape.hop = key.hop.count();
     shape.values = key.values.size();
+    shape.hashes.resize(shape.values);
     for (const WindowColumn& window : key.windows) {
       WindowAnswer answer{.function = window.function, .place = window.place, .columns = window.columns};
       if (window.fading) {
@@ -53,7 +56,7 @@ struct WindowPlan {
       shape.retention = std::max(shape.retention, window.span.count() + lateness);
       if (window.function == WindowFunction::distinct) {
         add_distinct(window, answer);
-      } else {
+      } else if (!add_tally(window)) {
         bind(window, answer);
         reader.answers.add(window.span.count(), window.hopping, answer);
       }
@@ -65,6 +68,7 @@ struct WindowPlan {
  private:
   void add_distinct(const WindowColumn& window, const WindowAnswer& answer) {
     const std::uint32_t offset = shape.layout.slot(SlotKind::distinct, window.value);
+    shape.hashes[window.value] = true;
     auto& all = reader.distinct_answers;
     auto found = std::find_if(all.begin(), all.end(), [&](const DistinctAnswers& answers) { return answers.offset == offset; });
     if (found == all.end()) found = all.insert(found, {static_cast<std::uint32_t>(window.value), offset, {}});
@@ -78,6 +82,29 @@ struct WindowPlan {
     answer.first = static_cast<std::uint32_t>(found - shape.fadings.begin());
     if (found == shape.fadings.end()) shape.fadings.push_back(fading);
     reader.fading_answers.push_back(answer);
+  }
+
+  /// False when the window is of another function.
+  bool add_tally(const WindowColumn& window) {
+    const bool quantile = window.function == WindowFunction::quantile;
+    const bool share = window.function == WindowFunction::top_share;
+    if (!quantile && !share && window.function != WindowFunction::top_k) return false;
+    const auto value = static_cast<std::uint32_t>(window.value);
+    const std::uint32_t at = shape.tiles() ? shape.layout.slot(quantile ? SlotKind::quantiles : SlotKind::top, value) : value;
+    TallyAnswers& answers = tallies_of(window);
+    if (quantile) {
+      answers.add_quantile(at, window.q, window.place);
+    } else {
+      shape.hashes[value] = true;
+      answers.tops.push_back({at, window.k, share, window.place});
+    }
+    return true;
+  }
+
+  TallyAnswers& tallies_of(const WindowColumn& window) {
+    for (TallyAnswers& answers : reader.tally_answers)
+      if (answers.length == window.span.count() && answers.hopping == window.hopping) return answers;
+    return reader.tally_answers.emplace_back(TallyAnswers{window.span.count(), window.hopping, {}, {}});
   }
 
   /// Finds the slots that a window reads.
@@ -95,8 +122,8 @@ struct WindowPlan {
         break;
       case WindowFunction::lowest: answer.first = slot(SlotKind::lowest); break;
       case WindowFunction::highest: answer.first = slot(SlotKind::highest); break;
-      case WindowFunction::distinct: break;  // read apart
       case WindowFunction::last: answer.first = static_cast<std::uint32_t>(window.value); break;
+      default: break;  // read apart
     }
   }
 };

@@ -13,12 +13,27 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/transform/detail/cells.hpp"
 #include "rtml/transform/detail/fading.hpp"
+#include "rtml/transform/detail/tally_answers.hpp"
 #include "rtml/transform/detail/window_shape.hpp"
 
 namespace rtml {
 
 /// What a window says of its events.
-enum class WindowFunction : std::uint8_t { count, rate, time_since_last, sum, mean, variance, lowest, highest, distinct, last };
+enum class WindowFunction : std::uint8_t {
+  count,
+  rate,
+  time_since_last,
+  sum,
+  mean,
+  variance,
+  lowest,
+  highest,
+  distinct,
+  last,
+  quantile,
+  top_k,
+  top_share
+};
 
 namespace detail {
 
@@ -72,6 +87,7 @@ struct WindowReader {
 
   SpanList answers;
   std::vector<DistinctAnswers> distinct_answers;
+  std::vector<TallyAnswers> tally_answers;
   std::vector<WindowAnswer> fading_answers;
 
   /// Writes the key's windows as of `now` into their places; `entity` may be nullptr: then there are no events. Only reads.
@@ -80,6 +96,7 @@ struct WindowReader {
     read_fading(key, entity, now, out);
     read_spans(key, entity, now, out);
     for (const DistinctAnswers& wanted : distinct_answers) read_distinct(key, wanted, entity, now, out);
+    for (const TallyAnswers& wanted : tally_answers) wanted.read(Range(key, wanted.length, wanted.hopping, entity, now), out);
   }
 
  private:
@@ -93,12 +110,17 @@ struct WindowReader {
 
   /// The cells of [from, to), and of tiles the newest instant where that lies inside.
   struct Range {
-    Range(const WindowShape::Key& of_key, const SpanAnswers& span, const Entity* of, std::int64_t now) noexcept
-        : key(of_key), entity(of), from(now - span.length), to(now) {
+    Range(const WindowShape::Key& of_key, std::int64_t length, bool hopping, const Entity* of, std::int64_t now) noexcept
+        : key(of_key), entity(of), from(now - length), to(now) {
       if (!key.tiles()) return;
       // A tile that is open at `now` also holds what came after it, when something did.
-      if (span.hopping || (entity != nullptr && now < entity->newest)) to = key.cell_of(now);
-      from = span.hopping ? to - span.length : key.cell_of(from);
+      if (hopping || (entity != nullptr && now < entity->newest)) to = key.cell_of(now);
+      from = hopping ? to - length : key.cell_of(from);
+    }
+
+    template <class Visit>
+    void visit(Visit& visitor) const noexcept {
+      visit_before(to, visitor);
     }
 
     /// Those that are before `end`.
@@ -146,7 +168,7 @@ struct WindowReader {
     const SpanAnswers* before = nullptr;
     std::int64_t end = now;
     for (const SpanAnswers& span : spans) {
-      const Range range(key, span, entity, now);
+      const Range range(key, span.length, span.hopping, entity, now);
       if (before == nullptr || span.hopping != before->hopping) {
         begin();
         end = range.to;

@@ -30,6 +30,7 @@ struct WindowShape {
     std::int64_t hop = 0;      // microseconds; 0: a cell is one event, else a tile
     bool keeps_cells = false;  // false: all windows fade
     std::size_t values = 0;
+    std::vector<bool> hashes;  // [values]
     PartialLayout layout;
     std::vector<Fading> fadings;
     std::int64_t retention = 0;    // longest span + lateness
@@ -45,11 +46,7 @@ struct WindowShape {
     std::size_t head_class() const noexcept { return first_class + 6; }
 
     /// True for a value that is only counted: a hash, not a number.
-    bool hashed(std::size_t value) const noexcept {
-      for (const Slot& slot : layout.slots)
-        if (slot.kind == SlotKind::distinct && slot.value == value) return true;
-      return false;
-    }
+    bool hashed(std::size_t value) const noexcept { return hashes[value]; }
 
     /// What a restored event has of a value that is new.
     std::uint64_t missing(std::size_t value) const noexcept {
@@ -79,7 +76,7 @@ struct WindowShape {
 
   /// Sets the sizes of what was declared. @pre called once
   void lay_out() {
-    block_words.assign(distinct_block_words.begin(), distinct_block_words.end());
+    block_words.assign(sketch_block_words.begin(), sketch_block_words.end());
     for (Key& key : keys) {
       key.cell_words = 1 + (key.tiles() ? key.layout.words : static_cast<std::uint32_t>(key.values));
       key.head_words = key.fadings_at() + static_cast<std::uint32_t>(2 * key.fadings.size());
