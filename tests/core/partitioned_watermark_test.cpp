@@ -62,6 +62,8 @@ TEST_CASE("When all partitions are idle, time is that of the furthest; the calle
   CHECK(watermark.pass(event_second(66)) == event_second(100));
   CHECK(watermark.pass(event_second(0)) == event_second(100));
   CHECK(watermark.is_idle(1));
+  watermark.advance(1, event_second(50), event_second(0));
+  CHECK_FALSE(watermark.is_idle(1));
 }
 
 TEST_CASE("A wrong clock in one partition moves no time, not even as its first event", "[core]") {
@@ -130,7 +132,12 @@ TEST_CASE("A partitioned watermark keeps the laws of archives, goes on as before
   const auto allocations = counter.count();
   CHECK(allocations == 0);
   CHECK(restored.now() == watermark.now());
-  CHECK(restored.now() > event_second(100));  // the third never sent anything
+  CHECK(restored.now() > event_second(100));                                                          // the third never sent anything
+  PartitionedWatermark strict({.partitions = 3, .idle = seconds(60), .largest_step = seconds(600)});  // options stay as they are
+  rtml::load(strict, rtml::save(watermark));
+  const Time before = strict.now();
+  CHECK(strict.advance(1, before + seconds(601), event_second(200)) == before);
+  CHECK(strict.advance(1, before + seconds(600), event_second(200)) == before + seconds(600));
   PartitionedWatermark fewer({.partitions = 2});
   CHECK_THROWS_AS(rtml::load(fewer, rtml::save(watermark)), rtml::FormatError);
 }

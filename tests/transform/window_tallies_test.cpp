@@ -34,7 +34,7 @@ constexpr TallyWindow tally_windows[] = {{600s, Tail::exact, 0s},      {61s, Tai
                                          {600s, Tail::sawtooth, 60s},  {90s, Tail::sawtooth, 60s}, {35s, Tail::sawtooth, 7s},
                                          {3500s, Tail::sawtooth, 70s}, {14s, Tail::hopping, 7s},   {2100s, Tail::sawtooth, 7s}};
 constexpr std::uint64_t percents[] = {0, 7, 50, 90, 100};
-constexpr std::size_t ranks = 3;
+constexpr std::size_t most_frequent = 3;
 
 std::vector<AnyFeature<Payment>> tally_features() {
   std::vector<AnyFeature<Payment>> features;
@@ -44,7 +44,7 @@ std::vector<AnyFeature<Payment>> tally_features() {
     for (const std::uint64_t percent : percents)
       features.push_back(window("p" + to_text(percent) + by, &Payment::card, kind.span,
                                 quantile(static_cast<double>(percent) / 100.0, &Payment::amount), how));
-    features.push_back(window("top" + by, &Payment::card, kind.span, top_k(ranks, &Payment::merchant), how));
+    features.push_back(window("top" + by, &Payment::card, kind.span, top_k(most_frequent, &Payment::merchant), how));
     features.push_back(window("share" + by, &Payment::card, kind.span, top_share(2, &Payment::merchant), how));
   }
   return features;
@@ -60,7 +60,7 @@ struct Served {
   friend bool operator==(const Served&, const Served&) = default;
 };
 
-Served served(const Features& x) {
+Served all_served(const Features& x) {
   Served all{bits_of(x.dense), {}};
   for (const SparseFeature& each : x.sparse) {
     all.sparse.push_back(each.index);
@@ -79,7 +79,7 @@ Served plain_tallies(const PlainLog& log, const Payment& payment) {
       dense.push_back(kind.tail == Tail::exact ? range.quantile(percent) : range.bucket_quantile(percent));
     dense.push_back(range.top_share(2));
     const std::uint64_t seed = hash_bytes("top " + to_text(feature));
-    for (const PlainRange::Top& top : range.top_merchants(ranks)) {
+    for (const PlainRange::Top& top : range.top_merchants(most_frequent)) {
       all.sparse.push_back(static_cast<std::uint32_t>(hash_combine(seed, top.key) >> 32U));
       all.sparse.push_back(std::bit_cast<std::uint32_t>(top.share));
     }
@@ -129,7 +129,7 @@ TEST_CASE("Quantiles and top values of every kind of window are what the whole l
   PlainLog log(lateness);
   std::size_t wrong = 0;
   for (const Payment& payment : payments(seed, 700, late)) {
-    if (log.takes(payment)) wrong += served(pipeline(payment)) != plain_tallies(log, payment);
+    if (log.takes(payment)) wrong += all_served(pipeline(payment)) != plain_tallies(log, payment);
     pipeline.observe(payment);
     log.feed(payment);
   }
@@ -146,7 +146,7 @@ TEST_CASE("Quantiles and top values of thousands of events are what the whole lo
   std::size_t wrong = 0;
   std::size_t i = 0;
   for (const Payment& payment : spread_stream(seed, 8000, seed % 2 == 0 ? 0 : 20'000)) {
-    if (i++ % 211 == 0) wrong += served(pipeline(payment)) != plain_tallies(log, payment);
+    if (i++ % 211 == 0) wrong += all_served(pipeline(payment)) != plain_tallies(log, payment);
     pipeline.observe(payment);
     log.feed(payment);
   }
@@ -276,7 +276,7 @@ TEST_CASE("In a tile of more than 256 values, counts are too small by at most 1/
   CHECK(save(restored) == save(pipeline));
   for (int i = 0; i < 600; ++i) {
     const Payment payment = tally_event(11'000 + 2 * i, 0.0, shops[rng.below(shops.size())]);
-    REQUIRE(served(restored(payment)) == served(pipeline(payment)));
+    REQUIRE(all_served(restored(payment)) == all_served(pipeline(payment)));
     restored.observe(payment);
     pipeline.observe(payment);
   }
@@ -354,7 +354,7 @@ TEST_CASE("Partitions with tallies merged are one that was fed with everything",
       probe.card = card;
       probe.at += seconds(later - 100);
       set.compute(probe, fitted, parts[2], out);
-      wrong += served(out.features()) != plain_tallies(log, probe);
+      wrong += all_served(out.features()) != plain_tallies(log, probe);
     }
   CHECK(wrong == 0);
 }
@@ -376,9 +376,9 @@ TEST_CASE("Tallies saved, restored and continued are what goes on, bit for bit, 
   for (std::size_t i = 3000; i < stream.size(); ++i) {
     const bool look = i % 7 == 0;
     if (look) {
-      const Served expected = served(pipeline(stream[i]));
-      wrong += served(restored(stream[i])) != expected;
-      wrong += served(copy(stream[i])) != expected;
+      const Served expected = all_served(pipeline(stream[i]));
+      wrong += all_served(restored(stream[i])) != expected;
+      wrong += all_served(copy(stream[i])) != expected;
     }
     for (auto* each : {&pipeline, &restored, &copy}) each->observe(stream[i]);
   }

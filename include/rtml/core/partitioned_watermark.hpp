@@ -21,7 +21,7 @@ namespace rtml {
 /// the log. Nothing here looks at a clock, so that a replay that says the same gives the same.
 ///
 /// advance, pass: O(partitions), never allocate. A value type.
-/// Source: T. Akidau et al., "Watermarks in stream processing systems", PVLDB 14 (2021), sections 3.2 and 4 (idle sources).
+/// Source: T. Akidau et al., "Watermarks in stream processing systems", PVLDB 14 (2021).
 class PartitionedWatermark {
  public:
   struct Options {

@@ -19,7 +19,7 @@ namespace rtml::detail {
 // answer is off by half a bucket at most: 1/129 (0.8 %) of itself while the numbers lie within a factor of 16, 1/65 within 256, 1/33 within
 // 65536, of one sign.
 // After I. Epicoco, C. Melle, M. Cafaro, M. Pulimeno, G. Morleo, "UDDSketch: accurate tracking of quantiles in data streams", IEEE Access 8
-// (2020), with the mantissa's leading bits for the logarithm, as C. Masson, J. E. Rim, H. K. Lee, "DDSketch", PVLDB 12 (2019), section 2.2.
+// (2020), with the mantissa's leading bits for the logarithm, as C. Masson, J. E. Rim, H. K. Lee, "DDSketch", PVLDB 12 (2019).
 
 inline constexpr unsigned quantile_levels = 24;  // more bits never go: what is usable has 178 keys then
 

@@ -17,7 +17,7 @@ namespace rtml::detail {
 // its tiles come to, exactly; where that has more than 256 keys, it says so, and who reads goes down. As the node has every key of a tile, it
 // does so no later than a tile loses one: answers do not depend on the shape of the tree. The level is always 0.
 // After J. Misra, D. Gries, "Finding repeated elements", Science of Computer Programming 2 (1982), and for adding two up P. Agarwal et al.,
-// "Mergeable summaries", PODS 2012, section 2.1.
+// "Mergeable summaries", PODS 2012.
 
 inline constexpr std::uint64_t top_look_below = 2;  // in place of a node's tally
 
