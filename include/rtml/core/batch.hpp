@@ -39,10 +39,12 @@ class Batch {
   /// Sparse rows: those of row i are features [offsets[i], offsets[i + 1]).
   /// @throws ConfigError unless there are n + 1 ascending offsets within `features`. O(n).
   Batch with_sparse(std::span<const std::uint64_t> offsets, std::span<const SparseFeature> features) const {
-    require_count("offsets", offsets.size(), rows_ + 1, "one more than rows");
+    if (offsets.size() != rows_ + 1) require_count("offsets", offsets.size(), rows_ + 1, "one more than rows");
     for (std::size_t i = 0; i < rows_; ++i)
-      require("Batch", "offsets", offsets[i + 1], offsets[i] <= offsets[i + 1], "at least the one before, " + to_text(offsets[i]));
-    require("Batch", "offsets", offsets.back(), offsets.back() <= features.size(), "at most the features, " + to_text(features.size()));
+      if (offsets[i] > offsets[i + 1])
+        require("Batch", "offsets", offsets[i + 1], false, "at least the one before, " + to_text(offsets[i]));
+    if (offsets.back() > features.size())
+      require("Batch", "offsets", offsets.back(), false, "at most the features, " + to_text(features.size()));
     Batch batch = *this;
     batch.offsets_ = offsets;
     batch.sparse_ = features;
@@ -74,6 +76,7 @@ class Batch {
   std::size_t size() const noexcept { return rows_; }
   bool empty() const noexcept { return rows_ == 0; }
   std::size_t dense_size() const noexcept { return columns_; }
+  std::ptrdiff_t row_stride() const noexcept { return row_stride_; }  ///< floats from a dense row to the next
 
   /// @pre i < size(); so for label, weight and time.
   Features row(std::size_t i) const noexcept {

@@ -132,7 +132,8 @@ class Category : public detail::OneHashed<Category<A>> {
   const Field<A>& field() const noexcept { return field_; }
 
   template <class Event>
-  std::string definition(const detail::Binding<Event>& /*binding*/) const {
+  std::string definition(detail::Binding<Event>& binding) const {
+    binding.reads(field_);
     using T = detail::Read<A, Event>;
     static_assert(detail::Integer<T> || detail::Text<T>, "category(): the accessor gives an integer, an enum or text");
     return "category(" + std::string(detail::kind_of<T>()) + ")" + field_.version_suffix();
@@ -162,7 +163,7 @@ class Cross : public detail::OneHashed<Cross<Parts...>> {
   Cross(std::string name, Parts... parts) : detail::OneHashed<Cross>(std::move(name)), parts_(std::move(parts)...) {}
 
   template <class Event>
-  std::string definition(const detail::Binding<Event>& binding) const {
+  std::string definition(detail::Binding<Event>& binding) const {
     std::string all;
     const auto add = [&](const auto& part) { all += (all.empty() ? "" : ",") + part.name() + ":" + part.definition(binding); };
     std::apply([&](const Parts&... part) { (add(part), ...); }, parts_);

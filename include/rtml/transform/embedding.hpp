@@ -91,6 +91,7 @@ class Embedding {
 
   template <class Event>
   void bind(detail::Binding<Event>& binding) {
+    binding.reads(field_);
     using T = detail::Read<A, Event>;
     static_assert(detail::Integer<T> || detail::Text<T>, "embedding(): the accessor gives an integer, an enum or text");
     const std::string definition =

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/detail/tile.hpp"
 
 namespace rtml {
 
@@ -20,12 +21,14 @@ class AnyFeature {
 
   void bind(detail::Binding<Event>& binding) { feature_ = feature_->bound(binding); }
   void compute(const Event& event, detail::Cursor& cursor) const noexcept { feature_->compute(event, cursor); }
+  void compute(detail::Tile<Event>& tile) const noexcept { feature_->compute(tile); }
 
  private:
   struct Base {
     virtual ~Base() = default;
     virtual std::shared_ptr<const Base> bound(detail::Binding<Event>& binding) const = 0;
     virtual void compute(const Event& event, detail::Cursor& cursor) const noexcept = 0;
+    virtual void compute(detail::Tile<Event>& tile) const noexcept = 0;
   };
 
   template <class F>
@@ -37,6 +40,7 @@ class AnyFeature {
       return copy;
     }
     void compute(const Event& event, detail::Cursor& cursor) const noexcept override { feature.compute(event, cursor); }
+    void compute(detail::Tile<Event>& tile) const noexcept override { tile.compute(feature); }
 
     F feature;
   };

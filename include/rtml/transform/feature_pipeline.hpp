@@ -40,6 +40,14 @@ class FeaturePipeline {
     return out.features();
   }
 
+  /// The features of many events by what was observed so far; changes no state. See FeatureSet::transform.
+  Batch transform(const typename FeatureSet<Event>::Rows& rows, FeatureBatch& out) const {
+    return features_.transform(rows, fitted_, windows_, out);
+  }
+
+  /// The features of many events in their order, each observed before the next. See FeatureSet::replay.
+  Batch replay(const typename FeatureSet<Event>::Rows& rows, FeatureBatch& out) { return features_.replay(rows, fitted_, windows_, out); }
+
   /// From here on `event` is past: standardize has seen it, the windows hold it.
   /// @pre `event` is what was computed last
   void observe(const Event& event) noexcept {

@@ -1,29 +1,25 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "rtml/core/batch.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/schema.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/transform/calendar.hpp"
 #include "rtml/transform/category.hpp"
-#include "rtml/transform/detail/binding.hpp"
-#include "rtml/transform/detail/golden_outputs.hpp"
+#include "rtml/transform/detail/feature_list.hpp"
+#include "rtml/transform/detail/transform_rows.hpp"
 #include "rtml/transform/embedding.hpp"
 #include "rtml/transform/encoding.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/feature.hpp"
+#include "rtml/transform/feature_batch.hpp"
 #include "rtml/transform/feature_output.hpp"
 #include "rtml/transform/fitted.hpp"
 #include "rtml/transform/geo.hpp"
@@ -33,220 +29,6 @@
 #include "rtml/transform/window.hpp"
 
 namespace rtml {
-namespace detail {
-
-/// In place of a time accessor: every event is at the epoch.
-struct NoTime {};
-
-/// What a feature set is behind its handle; the features themselves are in `FeatureList`.
-template <class Event>
-class FeatureProgram {
- public:
-  FeatureProgram(std::string set_name, const EntityWindows::Options& options, Binding<Event> binding)
-      : name(std::move(set_name)),
-        window_options(options),
-        schema(std::move(binding.columns)),
-        feature_ends(std::move(binding.feature_ends)),
-        fit_slots(std::move(binding.fit_slots)),
-        rank_slots(std::move(binding.rank_slots)),
-        tables(std::move(binding.tables)),
-        sparse_capacity(binding.sparse_capacity),
-        window_columns(binding.window_columns),
-        keys(std::move(binding.keys)) {}
-  FeatureProgram(const FeatureProgram&) = delete;
-  FeatureProgram& operator=(const FeatureProgram&) = delete;
-  virtual ~FeatureProgram() = default;
-
-  virtual Time time(const Event& event) const noexcept = 0;
-  virtual void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept = 0;
-
-  /// The same features with other options, or with what they give for golden events: `golden` [columns][events], or nothing.
-  virtual std::shared_ptr<const FeatureProgram> made_again(const EntityWindows::Options& options, GoldenColumns golden) const = 0;
-
-  /// What they give for events that come one after the other, the first of all.
-  virtual GoldenColumns golden(std::span<const Event> events) const = 0;
-
-  Fitted make_fitted() const { return Fitted(fit_slots, rank_slots, tables); }
-
-  EntityWindows make_windows() const {
-    std::vector<EntityWindows::Key> shapes;
-    for (const auto& key : keys) shapes.push_back(key.shape);
-    return {std::move(shapes), window_options};
-  }
-
-  std::size_t fit_size() const noexcept {
-    std::size_t size = fit_slots.size() + rank_slots.size();
-    for (const FittedTables::Table& table : tables) size += table.inputs;
-    return size;
-  }
-
-  EntityWindows::Lock lock(const Event& event, const EntityWindows& windows) const noexcept {
-    std::uint64_t shards = 0;
-    for (const BoundKey<Event>& key : keys)
-      if (const auto entity = key.entity(event)) shards |= windows.shard_bit(*entity);
-    auto lock = windows.lock(shards);
-    for (std::size_t k = 0; k < keys.size(); ++k)
-      if (const auto entity = keys[k].entity(event)) windows.prefetch_entity(k, *entity);
-    for (std::size_t k = 0; k < keys.size(); ++k)
-      if (const auto entity = keys[k].entity(event)) windows.prefetch_cells(k, *entity);
-    return lock;
-  }
-
-  void prefetch(const Event& event, const EntityWindows& windows) const noexcept {
-    for (const BoundKey<Event>& key : keys)
-      if (const auto entity = key.entity(event)) windows.prefetch(*entity);
-  }
-
-  void feed(const Event& event, Time at, EntityWindows& windows) const noexcept {
-    std::array<std::uint64_t, EntityWindows::max_values> values;  // only as many as the key has
-    for (std::size_t k = 0; k < keys.size(); ++k) {
-      const auto entity = keys[k].entity(event);
-      if (!entity) continue;
-      const std::size_t count = keys[k].values.size();
-      for (std::size_t v = 0; v < count; ++v) values[v] = keys[k].values[v](event);
-      windows.feed(k, *entity, at, std::span<const std::uint64_t>(values.data(), count));
-    }
-  }
-
-  void read_windows(const Event& event, Time at, const EntityWindows& windows, std::span<float> out) const noexcept {
-    for (std::size_t k = 0; k < keys.size(); ++k) {
-      if (const auto entity = keys[k].entity(event)) {
-        windows.read(k, *entity, at, out);
-      } else {
-        windows.read_none(k, at, out);
-      }
-    }
-  }
-
-  const std::string name;
-  const EntityWindows::Options window_options;
-  const Schema schema;
-  const std::vector<std::size_t> feature_ends;
-  const std::vector<std::uint64_t> fit_slots;
-  const std::vector<std::uint64_t> rank_slots;
-  const std::vector<FittedTables::Table> tables;
-  const std::size_t sparse_capacity;
-  const std::size_t window_columns;
-  const std::vector<BoundKey<Event>> keys;
-};
-
-template <class Event, class A>
-Time read_time(const Field<A>& field, const Event& event) noexcept {
-  static_assert(is_time<Read<A, Event>>, "the time accessor gives a std::chrono::time_point of the system clock, such as rtml::Time");
-  return std::chrono::floor<Duration>(field.read(event));
-}
-
-template <class Event>
-Time read_time(const NoTime& /*none*/, const Event& /*event*/) noexcept {
-  return Time{};
-}
-
-template <class... Fs, class Use>
-void each_feature(std::tuple<Fs...>& features, Use use) {
-  std::apply([&](auto&... feature) { (use(feature), ...); }, features);
-}
-template <class... Fs, class Use>
-void each_feature(const std::tuple<Fs...>& features, Use use) {
-  std::apply([&](const auto&... feature) { (use(feature), ...); }, features);
-}
-template <class Event, class Use>
-void each_feature(std::vector<AnyFeature<Event>>& features, Use use) {
-  for (AnyFeature<Event>& feature : features) use(feature);
-}
-template <class Event, class Use>
-void each_feature(const std::vector<AnyFeature<Event>>& features, Use use) {
-  for (const AnyFeature<Event>& feature : features) use(feature);
-}
-
-template <class Event, class TimeField, class Features>
-std::shared_ptr<const FeatureProgram<Event>> make_program(std::string name, TimeField time, Features features,
-                                                          const EntityWindows::Options& options = {}, GoldenColumns golden = {});
-
-/// `Features`: a tuple of feature types, or a vector of AnyFeature. The code is one, and so are the bits.
-template <class Event, class TimeField, class Features>
-class FeatureList final : public FeatureProgram<Event> {
- public:
-  FeatureList(std::string set_name, TimeField field, Features features, const EntityWindows::Options& options, Binding<Event> binding)
-      : FeatureProgram<Event>(std::move(set_name), options, std::move(binding)), time_(std::move(field)), features_(std::move(features)) {}
-
-  Time time(const Event& event) const noexcept override { return read_time(time_, event); }
-
-  void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept override {
-    compute_each(event, fitted, windows, out, [&](const auto& feature, Cursor& cursor) noexcept { feature.compute(event, cursor); });
-  }
-
-  std::shared_ptr<const FeatureProgram<Event>> made_again(const EntityWindows::Options& options, GoldenColumns golden) const override {
-    return make_program<Event>(this->name, time_, features_, options, std::move(golden));
-  }
-
-  GoldenColumns golden(std::span<const Event> events) const override {
-    Fitted fitted = this->make_fitted();
-    EntityWindows windows = this->make_windows();
-    std::vector<float> dense(this->schema.dense_size());
-    std::vector<float> fit_inputs(this->fit_size());
-    std::vector<SparseFeature> sparse(this->sparse_capacity);
-    GoldenColumns columns(this->schema.columns().size());
-    for (const Event& event : events) {
-      FeatureOutput out{dense, sparse, fit_inputs};
-      std::size_t first = 0;
-      const std::size_t* end = this->feature_ends.data();
-      compute_each(event, fitted, windows, out, [&](const auto& feature, Cursor& cursor) {
-        const Cursor before = cursor;
-        feature.compute(event, cursor);
-        write_golden(before, cursor, this->schema.columns().subspan(first, *end - first), std::span(columns).subspan(first, *end - first));
-        first = *end++;
-      });
-      fitted.observe(fit_inputs);
-      this->feed(event, read_time(time_, event), windows);
-    }
-    return columns;
-  }
-
- private:
-  /// `step(feature, cursor)` computes each.
-  template <class Step>
-  void compute_each(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out, Step step) const {
-    std::array<float, EntityWindows::max_columns> columns;  // only as many as the set has
-    const Time at = read_time(time_, event);
-    this->read_windows(event, at, windows, {columns.data(), this->window_columns});
-    Cursor cursor{.dense = out.dense.data(),
-                  .sparse = out.sparse.data(),
-                  .fit_input = out.fit_inputs.data(),
-                  .mean = fitted.mean().data(),
-                  .scale = fitted.scale().data(),
-                  .rank_input = out.fit_inputs.data() + this->fit_slots.size(),
-                  .knots = fitted.knots().data(),
-                  .table_input = out.fit_inputs.data() + this->fit_slots.size() + this->rank_slots.size(),
-                  .tables = &fitted.tables(),
-                  .table = 0,
-                  .windows = columns.data(),
-                  .at = at};
-    each_feature(features_, [&](const auto& feature) { step(feature, cursor); });
-    out.nnz = static_cast<std::size_t>(cursor.sparse - out.sparse.data());
-  }
-
-  TimeField time_;
-  Features features_;
-};
-
-template <class Event, class TimeField, class Features>
-std::shared_ptr<const FeatureProgram<Event>> make_program(std::string name, TimeField time, Features features,
-                                                          const EntityWindows::Options& options, GoldenColumns golden) {
-  require("FeatureSet", "name", name, !name.empty(), "not empty");
-  std::string version;
-  if constexpr (is_field<TimeField>) version = time.version().empty() ? "" : time.label();
-  check(options);
-  Binding<Event> binding(is_field<TimeField>, std::move(version), options);
-  each_feature(features, [&](auto& feature) {
-    feature.bind(binding);
-    binding.feature_ends.push_back(binding.columns.size());
-  });
-  for (std::size_t c = 0; c < golden.size(); ++c) binding.columns[c].golden = std::move(golden[c]);
-  return std::make_shared<const FeatureList<Event, TimeField, Features>>(std::move(name), std::move(time), std::move(features), options,
-                                                                         std::move(binding));
-}
-
-}  // namespace detail
 
 /// One definition of features for training and serving, over the host's own struct (`feature_set`) or put together at run time
 /// (`feature_set_from`): both forms of one definition have the same schema, fingerprint and bits. An immutable handle: cheap to copy, safe
@@ -310,6 +92,32 @@ class FeatureSet {
   /// @pre `out` has room as FeatureOutput says; `fitted` and `windows` were made by this set; the event's lock is held
   void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept {
     program_->compute(event, fitted, windows, out);
+  }
+
+  /// What a batch is made of: a span of events, for Row a Table.
+  using Rows = typename detail::BatchRows<Event>::Input;
+
+  /// The features of many events, bit for bit as compute() gives them one by one: windows are read as of each row's time, from what was fed
+  /// before the call, and no row sees another. Only reads: threads may each transform a part of the rows, with a FeatureBatch of their own.
+  /// Allocates only where `out` grows. Returns what lies in `out`.
+  /// @throws ConfigError when a table has not the columns that the set reads, or `fitted` is of another set
+  /// @pre `windows` was made by this set
+  Batch transform(const Rows& rows, const Fitted& fitted, const EntityWindows& windows, FeatureBatch& out) const {
+    program_->transform(rows, fitted, &windows, out);
+    return out.batch();
+  }
+  /// The same of a set without windows. @throws ConfigError also when it has some
+  Batch transform(const Rows& rows, const Fitted& fitted, FeatureBatch& out) const {
+    program_->transform(rows, fitted, nullptr, out);
+    return out.batch();
+  }
+
+  /// The features of many events in their order, each computed and then observed and fed before the next, as a loop that serves them does:
+  /// how to train, and to fill `fitted` and `windows`, by a file. Labels are not known here: target_encoding learns none.
+  /// @throws ConfigError as transform
+  Batch replay(const Rows& rows, Fitted& fitted, EntityWindows& windows, FeatureBatch& out) const {
+    detail::replay_rows(*program_, rows, fitted, windows, out);
+    return out.batch();
   }
 
   /// Puts `event` into the windows of its entities.

@@ -12,6 +12,7 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/transform/detail/column_kernels.hpp"
 #include "rtml/transform/fitted_ranks.hpp"
 #include "rtml/transform/fitted_tables.hpp"
 
@@ -120,11 +121,7 @@ class Fitted {
   }
 
   /// What standardize serves of x.
-  static float standardized(float x, float mean, float scale) noexcept {
-    if (!is_usable(x)) return x;
-    const float z = (x - mean) * scale;
-    return z > largest ? largest : (z < -largest ? -largest : z);
-  }
+  static float standardized(float x, float mean, float scale) noexcept { return kernels::element::standardized(x, mean, scale, largest); }
 
   std::size_t memory_bytes() const noexcept {
     return sizeof(*this) + slots_.capacity() * sizeof(std::uint64_t) +

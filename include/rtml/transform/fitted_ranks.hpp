@@ -11,6 +11,7 @@
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/stats/quantile_sketch.hpp"
+#include "rtml/transform/detail/column_kernels.hpp"
 
 namespace rtml {
 namespace detail {
@@ -88,22 +89,38 @@ class FittedRanks {
   }
 
   /// (x - median) / (third quartile - first), limited to [-8, 8]; 0 where the quartiles are one, and before the first value.
-  static float centered(float x, const float* knots) noexcept {
-    if (!is_usable(x)) return x;
-    constexpr std::size_t quarter = (knot_count - 1) / 4;
-    const float spread = knots[3 * quarter] - knots[quarter];
-    if (!(is_usable(spread) && spread > 0.0F)) return 0.0F;
-    const float z = (x - knots[2 * quarter]) / spread;
-    return std::clamp(z, -largest, largest);
-  }
+  static float centered(float x, const float* knots) noexcept { return centered_scale(knots).of(x); }
 
   /// (x - smallest) / (largest - smallest), limited to [0, 1]; 0 where they are one, and before the first value.
-  static float within_range(float x, const float* knots) noexcept {
-    if (!is_usable(x)) return x;
-    const float width = knots[knot_count - 1] - knots[0];
-    if (!(is_finite(width) && width > 0.0F)) return 0.0F;
-    return std::clamp((x - knots[0]) / width, 0.0F, 1.0F);
+  static float within_range(float x, const float* knots) noexcept { return range_scale(knots).of(x); }
+
+  /// (x - from) / width, limited to [lo, hi]; 0 where there is no width.
+  struct Scale {
+    float from;
+    float width;
+    float lo;
+    float hi;
+
+    bool known() const noexcept { return is_finite(width) && width > 0.0F; }
+    float of(float x) const noexcept {
+      if (known()) return kernels::element::scaled(x, from, width, lo, hi);
+      return is_usable(x) ? 0.0F : x;
+    }
+    /// Of a column of n, in place.
+    void of(float* x, std::size_t n) const noexcept {
+      if (known()) {
+        kernels::scale(x, n, from, width, lo, hi);
+      } else {
+        for (std::size_t i = 0; i < n; ++i) x[i] = of(x[i]);
+      }
+    }
+  };
+  static Scale centered_scale(const float* knots) noexcept {
+    constexpr std::size_t quarter = (knot_count - 1) / 4;
+    const float spread = knots[3 * quarter] - knots[quarter];
+    return {knots[2 * quarter], is_usable(spread) ? spread : 0.0F, -largest, largest};
   }
+  static Scale range_scale(const float* knots) noexcept { return {knots[0], knots[knot_count - 1] - knots[0], 0.0F, 1.0F}; }
 
   std::size_t memory_bytes() const noexcept {
     std::size_t bytes = sizeof(*this) + (slots_.capacity() + due_.capacity()) * sizeof(std::uint64_t) + knots_.capacity() * sizeof(float) +

@@ -89,6 +89,11 @@ class PlaceField {
     static_assert(Number<Read<Latitude, Event>> && Number<Read<Longitude, Event>>, "a coordinate is an arithmetic type, in degrees");
     return {to_double(latitude_.read(event)), to_double(longitude_.read(event))};
   }
+  template <class Event>
+  void bind(Binding<Event>& binding) const {
+    binding.reads(latitude_);
+    binding.reads(longitude_);
+  }
   std::string label() const { return latitude_.label() + "," + longitude_.label(); }
 
  private:
@@ -104,7 +109,9 @@ class DistanceInput {
   DistanceInput(A from, B to) : from_(std::move(from)), to_(std::move(to)) {}
 
   template <class Event>
-  std::string bind(Binding<Event>& /*binding*/, const std::string& /*name*/) const {
+  std::string bind(Binding<Event>& binding, const std::string& /*name*/) const {
+    from_.bind(binding);
+    to_.bind(binding);
     return "haversine(" + from_.label() + "," + to_.label() + ")";
   }
   template <class Event>
@@ -129,7 +136,8 @@ class GridCell : public detail::OneHashed<GridCell<Place>> {
       : detail::OneHashed<GridCell>(std::move(name)), place_(std::move(place)), degrees_(degrees) {}
 
   template <class Event>
-  std::string definition(const detail::Binding<Event>& /*binding*/) const {
+  std::string definition(detail::Binding<Event>& binding) const {
+    place_.bind(binding);
     return "grid_cell(" + place_.label() + "," + to_text(degrees_) + ")";
   }
 

@@ -18,14 +18,19 @@ class NumericInput {
   explicit NumericInput(Field<A> field) : field_(std::move(field)) {}
 
   template <class Event>
-  std::string bind(Binding<Event>& /*binding*/, const std::string& /*name*/) const {
+  std::string bind(Binding<Event>& binding, const std::string& /*name*/) const {
     static_assert(Number<Read<A, Event>>, "numeric(): the accessor gives an arithmetic type, or std::optional of one");
+    binding.reads(field_);
     return "numeric" + field_.version_suffix();
   }
 
   template <class Event>
   float read(const Event& event, const Cursor& /*cursor*/) const noexcept {
     return to_float(to_double(field_.read(event)));
+  }
+  template <class Event>
+  void read(Tile<Event>& tile, float* column) const noexcept {
+    tile.read(field_, column);
   }
 
  private:

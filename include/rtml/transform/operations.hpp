@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +13,9 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
-#include "rtml/core/math.hpp"
 #include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/detail/column_kernels.hpp"
+#include "rtml/transform/detail/tile.hpp"
 #include "rtml/transform/fitted.hpp"
 
 namespace rtml {
@@ -41,25 +41,23 @@ inline float observable(float x) noexcept { return is_usable(x) ? x : std::numer
 struct Log1p {
   static constexpr bool last = false;
   void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|log1p"; }
-  static float apply(float x, Cursor& /*cursor*/) noexcept {
-    if (!is_usable(x)) return x;
-    const std::uint32_t sign = std::bit_cast<std::uint32_t>(x) & 0x80000000U;
-    const float magnitude = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0x7fffffffU);
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(math::log1p(magnitude)) | sign);
-  }
+  static float apply(float x, Cursor& /*cursor*/) noexcept { return kernels::signed_log1p(x); }
+  static void apply(float* x, auto& tile) noexcept { kernels::signed_log1p(x, tile.size()); }
 };
 
 struct Log {
   static constexpr bool last = false;
   void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|log"; }
-  static float apply(float x, Cursor& /*cursor*/) noexcept { return is_usable(x) ? math::log(x) : x; }
+  static float apply(float x, Cursor& /*cursor*/) noexcept { return kernels::log(x); }
+  static void apply(float* x, auto& tile) noexcept { kernels::log(x, tile.size()); }
 };
 
 struct Power {
   static constexpr bool last = false;
   float lambda;
   void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|power(" + to_text(lambda) + ")"; }
-  float apply(float x, Cursor& /*cursor*/) const noexcept { return is_usable(x) ? math::yeo_johnson(x, lambda) : x; }
+  float apply(float x, Cursor& /*cursor*/) const noexcept { return kernels::power(x, lambda); }
+  void apply(float* x, auto& tile) const noexcept { kernels::power(x, tile.size(), lambda); }
 };
 
 struct Polynomial {
@@ -72,14 +70,22 @@ struct Polynomial {
     }
     stage.definition += "|polynomial(" + to_text(degree) + ")";
   }
+  static float times(float power, float x) noexcept {
+    const float product = power * x;  // what is usable stays so
+    return is_usable(x) ? std::clamp(product, -largest_magnitude, largest_magnitude) : product;
+  }
   float apply(float x, Cursor& cursor) const noexcept {
     float power = x;
-    for (unsigned n = 2; n <= degree; ++n) {
-      power *= x;  // what is usable stays so
-      if (is_usable(x)) power = std::clamp(power, -largest_magnitude, largest_magnitude);
-      *cursor.dense++ = power;
-    }
+    for (unsigned n = 2; n <= degree; ++n) *cursor.dense++ = power = times(power, x);
     return x;
+  }
+  void apply(const float* x, auto& tile) const noexcept {
+    const float* power = x;
+    for (unsigned n = 2; n <= degree; ++n) {
+      float* const next = tile.next_column();
+      for (std::size_t i = 0; i < tile.size(); ++i) next[i] = times(power[i], x[i]);
+      power = next;
+    }
   }
 };
 
@@ -87,7 +93,8 @@ struct FillMissing {
   static constexpr bool last = false;
   float value;
   void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|fill_missing(" + to_text(value) + ")"; }
-  float apply(float x, Cursor& /*cursor*/) const noexcept { return is_nan(x) ? value : x; }
+  float apply(float x, Cursor& /*cursor*/) const noexcept { return kernels::element::filled(x, value); }
+  void apply(float* x, auto& tile) const noexcept { kernels::fill(x, tile.size(), value); }
 };
 
 struct Standardize {
@@ -100,6 +107,11 @@ struct Standardize {
     *cursor.fit_input++ = observable(x);
     return Fitted::standardized(x, *cursor.mean++, *cursor.scale++);
   }
+  static void apply(float* x, auto& tile) noexcept {
+    Cursor& cursor = tile.cursor();
+    ++cursor.fit_input;
+    kernels::standardize(x, tile.size(), *cursor.mean++, *cursor.scale++, Fitted::largest);
+  }
 };
 
 struct FillWithMean {
@@ -111,8 +123,13 @@ struct FillWithMean {
   static float apply(float x, Cursor& cursor) noexcept {
     *cursor.fit_input++ = observable(x);
     ++cursor.scale;
-    const float mean = *cursor.mean++;
-    return is_nan(x) ? mean : x;
+    return kernels::element::filled(x, *cursor.mean++);
+  }
+  static void apply(float* x, auto& tile) noexcept {
+    Cursor& cursor = tile.cursor();
+    ++cursor.fit_input;
+    ++cursor.scale;
+    kernels::fill(x, tile.size(), *cursor.mean++);
   }
 };
 
@@ -129,18 +146,28 @@ struct Ranked {
     const float* const knots = std::exchange(cursor.knots, cursor.knots + FittedRanks::knot_count);
     return Serve::of(x, knots);
   }
+  static void apply(float* x, auto& tile) noexcept {
+    Cursor& cursor = tile.cursor();
+    ++cursor.rank_input;
+    Serve::of(x, tile.size(), std::exchange(cursor.knots, cursor.knots + FittedRanks::knot_count));
+  }
 };
 struct ServeRobust {
   static constexpr const char* name = "|robust";
   static float of(float x, const float* knots) noexcept { return FittedRanks::centered(x, knots); }
+  static void of(float* x, std::size_t n, const float* knots) noexcept { FittedRanks::centered_scale(knots).of(x, n); }
 };
 struct ServeQuantile {
   static constexpr const char* name = "|quantile";
   static float of(float x, const float* knots) noexcept { return FittedRanks::rank(x, knots); }
+  static void of(float* x, std::size_t n, const float* knots) noexcept {
+    for (std::size_t i = 0; i < n; ++i) x[i] = of(x[i], knots);
+  }
 };
 struct ServeMinMax {
   static constexpr const char* name = "|min_max";
   static float of(float x, const float* knots) noexcept { return FittedRanks::within_range(x, knots); }
+  static void of(float* x, std::size_t n, const float* knots) noexcept { FittedRanks::range_scale(knots).of(x, n); }
 };
 
 struct Clip {
@@ -148,10 +175,8 @@ struct Clip {
   float lo;
   float hi;
   void bind(auto& /*binding*/, Stage& stage) const { stage.definition += "|clip(" + to_text(lo) + "," + to_text(hi) + ")"; }
-  float apply(float x, Cursor& /*cursor*/) const noexcept {
-    if (is_nan(x)) return x;
-    return x < lo ? lo : (x > hi ? hi : x);
-  }
+  float apply(float x, Cursor& /*cursor*/) const noexcept { return kernels::element::clipped(x, lo, hi); }
+  void apply(float* x, auto& tile) const noexcept { kernels::clip(x, tile.size(), lo, hi); }
 };
 
 struct MissingIndicator {
@@ -162,7 +187,11 @@ struct MissingIndicator {
   }
   static float apply(float x, Cursor& cursor) noexcept {
     *cursor.dense++ = is_nan(x) ? 1.0F : 0.0F;
-    return is_nan(x) ? 0.0F : x;
+    return kernels::element::filled(x, 0.0F);
+  }
+  static void apply(float* x, auto& tile) noexcept {
+    kernels::flag_missing(x, tile.size(), tile.next_column());
+    kernels::fill(x, tile.size(), 0.0F);
   }
 };
 
@@ -176,12 +205,17 @@ struct Bucketize {
     binding.columns[stage.column].kind = Column::Kind::nominal;
     binding.columns[stage.column].categories = static_cast<std::uint32_t>(edges.size() + 1);
   }
-  float apply(float x, Cursor& /*cursor*/) const noexcept {
+  float apply(float x) const noexcept {
     if (is_nan(x)) return x;
     return static_cast<float>(std::upper_bound(edges.begin(), edges.end(), x) - edges.begin());
   }
+  float apply(float x, Cursor& /*cursor*/) const noexcept { return apply(x); }
+  void apply(float* x, auto& tile) const noexcept {
+    for (std::size_t i = 0; i < tile.size(); ++i) x[i] = apply(x[i]);
+  }
 };
 
+/// Of one value, as an event is served, and of a column of a tile in place, as a batch is: to the bit the same.
 template <class T>
 concept Operation = requires(const T& operation, Cursor& cursor) {
   { T::last } -> std::convertible_to<bool>;
@@ -276,6 +310,17 @@ class Scalar {
     float x = input_.read(event, cursor);
     std::apply([&](const auto&... operation) { ((x = operation.apply(x, cursor)), ...); }, operations_);
     *place = x;
+  }
+
+  template <class Event>
+  void compute(Tile<Event>& tile) const noexcept {
+    float* const place = tile.next_column();
+    if constexpr (requires { input_.read(tile, place); }) {
+      input_.read(tile, place);
+    } else {
+      tile.each_row([&](std::size_t row, const Event& event, Cursor& cursor) { place[row] = input_.read(event, cursor); });
+    }
+    std::apply([&](const auto&... operation) { (operation.apply(place, tile), ...); }, operations_);
   }
 
   template <Operation Next>

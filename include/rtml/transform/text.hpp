@@ -153,6 +153,7 @@ class TextRuns {
 
   template <class Event>
   void bind(detail::Binding<Event>& binding) {
+    binding.reads(field_);
     static_assert(detail::Text<detail::Read<A, Event>>, "words(), characters(): the accessor gives text");
     std::string definition = std::string(Unit::name) + field_.version_suffix() + "|ngrams(" + to_text(lengths_.least) + "," +
                              to_text(lengths_.most) + ")[" + to_text(limit_) + "]";

@@ -48,6 +48,13 @@ struct BoundKey {
   EntityWindows::Key shape;
 };
 
+/// Which columns of a table the fields of a set read; `all` where a lambda may read any.
+struct ColumnsRead {
+  std::vector<std::size_t> numbers;
+  std::vector<std::size_t> texts;
+  bool all = false;
+};
+
 /// What the features of a set need, collected as they are bound in their order.
 template <class Event>
 class Binding {
@@ -62,6 +69,19 @@ class Binding {
   std::vector<FittedTables::Table> tables;
   std::size_t sparse_capacity = 0;
   std::vector<BoundKey<Event>> keys;
+  ColumnsRead columns_read;
+
+  /// To be called for each field of a feature as it is bound.
+  template <class A>
+  void reads(const Field<A>& field) {
+    if constexpr (std::same_as<A, NumberColumn>) {
+      columns_read.numbers.push_back(field.accessor().index);
+    } else if constexpr (std::same_as<A, TextColumn>) {
+      columns_read.texts.push_back(field.accessor().index);
+    } else {
+      columns_read.all = true;
+    }
+  }
 
   /// The place of the column in `columns`.
   std::size_t add(Column column) {
@@ -87,6 +107,7 @@ class Binding {
   /// Of windows over events (hop 0) or tiles of that hop; `fading`: of sums that fade, which are kept beside either.
   template <class A>
   std::size_t key(const Field<A>& field, const std::string& label, Duration hop, bool fading) {
+    reads(field);
     const std::string identity = field.identity();
     for (std::size_t k = 0; k < keys.size(); ++k) {
       if (keys[k].identity != identity) continue;
@@ -141,6 +162,7 @@ class Binding {
  private:
   template <class A, class Reader>
   std::size_t value(std::size_t key, const Field<A>& field, const std::string& kind, Reader reader) {
+    reads(field);
     BoundKey<Event>& owner = keys[key];
     const std::string identity = kind + field.identity();
     const auto found = std::find(owner.value_identities.begin(), owner.value_identities.end(), identity);

@@ -1,0 +1,122 @@
+#include "rtml/transform/detail/column_kernels.hpp"
+
+#include <atomic>
+
+#include "multiversion.hpp"
+
+namespace rtml::kernels {
+
+namespace {
+
+struct ColumnVersions {
+  void (*signed_log1p)(float*, std::size_t) noexcept;
+  void (*log)(float*, std::size_t) noexcept;
+  void (*power)(float*, std::size_t, float) noexcept;
+  void (*from_floats)(const float*, std::size_t, float*) noexcept;
+  void (*from_doubles)(const double*, std::size_t, float*) noexcept;
+  void (*fill)(float*, std::size_t, float) noexcept;
+  void (*flag_missing)(const float*, std::size_t, float*) noexcept;
+  void (*clip)(float*, std::size_t, float, float) noexcept;
+  void (*standardize)(float*, std::size_t, float, float, float) noexcept;
+  void (*scale)(float*, std::size_t, float, float, float, float) noexcept;
+  void (*rows_to_columns)(const float*, std::size_t, std::size_t, std::ptrdiff_t, float*, std::size_t) noexcept;
+  void (*columns_to_rows)(const float*, std::size_t, std::size_t, std::size_t, float*) noexcept;
+};
+
+// The plain forms, inlined into functions for each kind of processor.
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` is an attribute
+#define RTML_COLUMN_VERSIONS(name, target)                                                                                             \
+  struct name {                                                                                                                        \
+    target static void signed_log1p(float* x, std::size_t n) noexcept { plain::signed_log1p(x, n); }                                   \
+    target static void log(float* x, std::size_t n) noexcept { plain::log(x, n); }                                                     \
+    target static void power(float* x, std::size_t n, float lambda) noexcept { plain::power(x, n, lambda); }                           \
+    target static void from_floats(const float* from, std::size_t n, float* to) noexcept { plain::from_numbers(from, n, to); }         \
+    target static void from_doubles(const double* from, std::size_t n, float* to) noexcept { plain::from_numbers(from, n, to); }       \
+    target static void fill(float* x, std::size_t n, float value) noexcept { plain::fill(x, n, value); }                               \
+    target static void flag_missing(const float* x, std::size_t n, float* flags) noexcept { plain::flag_missing(x, n, flags); }        \
+    target static void clip(float* x, std::size_t n, float lo, float hi) noexcept { plain::clip(x, n, lo, hi); }                       \
+    target static void standardize(float* x, std::size_t n, float mean, float scale, float most) noexcept {                            \
+      plain::standardize(x, n, mean, scale, most);                                                                                     \
+    }                                                                                                                                  \
+    target static void scale(float* x, std::size_t n, float from, float width, float lo, float hi) noexcept {                          \
+      plain::scale(x, n, from, width, lo, hi);                                                                                         \
+    }                                                                                                                                  \
+    target static void rows_to_columns(const float* rows, std::size_t n, std::size_t width, std::ptrdiff_t row_stride, float* columns, \
+                                       std::size_t column_stride) noexcept {                                                           \
+      plain::rows_to_columns(rows, n, width, row_stride, columns, column_stride);                                                      \
+    }                                                                                                                                  \
+    target static void columns_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride,              \
+                                       float* rows) noexcept {                                                                         \
+      plain::columns_to_rows(columns, n, width, column_stride, rows);                                                                  \
+    }                                                                                                                                  \
+    static constexpr ColumnVersions all{&signed_log1p, &log,  &power,       &from_floats, &from_doubles,    &fill,                     \
+                                        &flag_missing, &clip, &standardize, &scale,       &rows_to_columns, &columns_to_rows};         \
+  };
+// NOLINTEND(bugprone-macro-parentheses)
+
+RTML_COLUMN_VERSIONS(Any, )
+#if defined(RTML_HAS_VERSIONS)
+RTML_COLUMN_VERSIONS(Avx2, RTML_AVX2)
+RTML_COLUMN_VERSIONS(Avx512, RTML_AVX512)
+#endif
+#undef RTML_COLUMN_VERSIONS
+
+const ColumnVersions& versions_for(Processor processor) noexcept {
+#if defined(RTML_HAS_VERSIONS)
+  if (processor == Processor::avx512) return Avx512::all;
+  if (processor == Processor::avx2) return Avx2::all;
+#else
+  static_cast<void>(processor);
+#endif
+  return Any::all;
+}
+
+constinit std::atomic<const ColumnVersions*> picked{nullptr};
+
+const ColumnVersions& versions() noexcept {
+  const ColumnVersions* chosen = picked.load(std::memory_order_relaxed);
+  if (chosen == nullptr) [[unlikely]] {
+    chosen = &versions_for(processor());
+    picked.store(chosen, std::memory_order_relaxed);
+  }
+  return *chosen;
+}
+
+}  // namespace
+
+float signed_log1p(float x) noexcept { return plain::signed_log1p(x); }
+
+float log(float x) noexcept { return plain::log(x); }
+
+float power(float x, float lambda) noexcept { return plain::power(x, lambda); }
+
+void signed_log1p(float* x, std::size_t n) noexcept { versions().signed_log1p(x, n); }
+
+void log(float* x, std::size_t n) noexcept { versions().log(x, n); }
+
+void power(float* x, std::size_t n, float lambda) noexcept { versions().power(x, n, lambda); }
+
+void from_numbers(const float* from, std::size_t n, float* to) noexcept { versions().from_floats(from, n, to); }
+
+void from_numbers(const double* from, std::size_t n, float* to) noexcept { versions().from_doubles(from, n, to); }
+
+void fill(float* x, std::size_t n, float value) noexcept { versions().fill(x, n, value); }
+
+void flag_missing(const float* x, std::size_t n, float* flags) noexcept { versions().flag_missing(x, n, flags); }
+
+void clip(float* x, std::size_t n, float lo, float hi) noexcept { versions().clip(x, n, lo, hi); }
+
+void standardize(float* x, std::size_t n, float mean, float scale, float most) noexcept { versions().standardize(x, n, mean, scale, most); }
+
+void scale(float* x, std::size_t n, float from, float width, float lo, float hi) noexcept { versions().scale(x, n, from, width, lo, hi); }
+
+void rows_to_columns(const float* rows, std::size_t n, std::size_t width, std::ptrdiff_t row_stride, float* columns,
+                     std::size_t column_stride) noexcept {
+  versions().rows_to_columns(rows, n, width, row_stride, columns, column_stride);
+}
+
+void columns_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride, float* rows) noexcept {
+  versions().columns_to_rows(columns, n, width, column_stride, rows);
+}
+
+}  // namespace rtml::kernels

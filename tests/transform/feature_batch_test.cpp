@@ -1,0 +1,281 @@
+#include "rtml/transform/feature_batch.hpp"
+
+#include <array>
+#include <bit>
+#include <chrono>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "payment.hpp"
+#include "rtml/core/table.hpp"
+#include "rtml/transform/feature_pipeline.hpp"
+#include "support/allocation.hpp"
+#include "support/catch.hpp"
+
+using namespace rtml;
+using namespace std::chrono_literals;
+using rtml::testing::bits_of;
+using rtml::testing::Channel;
+using rtml::testing::Payment;
+using rtml::testing::payments;
+
+namespace {
+
+EmbeddingTable merchant_vectors() {
+  EmbeddingTable table(3);
+  table.add("bakery", std::array{0.1F, 0.2F, 0.3F});
+  table.add("", std::array{-1.0F, 0.0F, 1.0F});
+  return table;
+}
+
+Holidays some_days() { return Holidays({std::chrono::sys_days{std::chrono::January / 13 / 1970}}); }
+
+/// Every transform there is, over fields that a payment and a row give alike: `amount` a number, `latitude` another, `merchant` text.
+template <class Event, class Amount, class Latitude, class Merchant>
+std::vector<AnyFeature<Event>> every_transform(Amount amount, Latitude latitude, Merchant merchant) {
+  const auto named_amount = field("amount", amount);
+  const auto named_merchant = field("merchant", merchant);
+  const auto of = [&](const char* name) { return numeric(name, amount); };
+  return {of("raw"),
+          of("log1p") | log1p(),
+          of("log") | log(),
+          of("power") | power(0.5F),
+          of("polynomial") | clip(-9.0F, 9.0F) | polynomial(4),
+          of("filled") | fill_missing(-1.0F),
+          of("clipped") | clip(0.0F, 100.0F),
+          of("standard") | standardize() | clip(0.0F, 2.0F),
+          of("chain") | log1p() | standardize() | missing_indicator() | clip(-2.0F, 2.0F),
+          category("merchant", merchant),
+          of("mean") | fill_with_mean() | robust(),
+          of("robust") | robust(),
+          of("rank") | quantile() | fill_missing(0.5F),
+          of("range") | min_max(),
+          of("band") | bucketize({-100.0F, 0.0F, 250.0F}),
+          category("kind", merchant) | one_hot({"bakery", "garage"}),
+          category("seen", merchant) | count_encoding(6) | log1p(),
+          category("mean_label", merchant) | target_encoding(2.0F, 6) | standardize(),
+          embedding("vector", merchant, merchant_vectors()),
+          words("words", merchant, 8) | ngrams(1, 2),
+          words("weighted", merchant, 4) | tf_idf(6),
+          characters("characters", merchant, 16),
+          haversine("trip", latitude, amount, amount, latitude) | log1p() | standardize(),
+          grid_cell("cell", latitude, amount, 0.5),
+          hour_of_day("hour"),
+          day_of_week("weekday") | cyclic(),
+          cross("route", category("merchant", merchant), hour_of_day("hour")),
+          is_holiday("holiday", some_days()),
+          days_to_holiday("until", some_days()) | min_max(),
+          window("spend", named_merchant, 1h, sum(named_amount)) | log1p() | standardize(),
+          window("last", named_merchant, 1h, last(2, named_amount)),
+          window("tiles", named_merchant, 24h, mean(named_amount), sawtooth(1h)) | missing_indicator(),
+          fading("fading", named_merchant, 1h, count()) | log1p()};
+}
+
+FeatureSet<Payment> of_payments() {
+  return feature_set_from<Payment>("every", &Payment::at, every_transform<Payment>(&Payment::amount, &Payment::amount, &Payment::merchant));
+}
+
+struct Served {
+  std::vector<std::uint32_t> dense;
+  std::vector<SparseFeature> sparse;
+  friend bool operator==(const Served&, const Served&) = default;
+};
+
+Served served(const Features& x) { return {bits_of(x.dense), {x.sparse.begin(), x.sparse.end()}}; }
+
+template <class Event>
+Served served_alone(const FeatureSet<Event>& set, const Event& event, const Fitted& fitted, const EntityWindows& windows) {
+  std::vector<float> dense(set.dense_size());
+  std::vector<SparseFeature> sparse(set.sparse_capacity());
+  std::vector<float> fit_inputs(set.fit_size());
+  FeatureOutput out{dense, sparse, fit_inputs};
+  set.compute(event, fitted, windows, out);
+  return served(out.features());
+}
+
+/// A pipeline that has seen `past`, labels included.
+FeaturePipeline<Payment> trained(const std::vector<Payment>& past) {
+  FeaturePipeline<Payment> pipeline(of_payments());
+  for (const Payment& payment : past) {
+    pipeline(payment);
+    pipeline.observe(payment);
+    pipeline.label(pipeline.fit_inputs(), payment.amount > 300.0 ? 1.0F : 0.0F);
+  }
+  return pipeline;
+}
+
+/// Payments as a table: amounts as doubles, a bit for those that are there, merchants as text, times beside them.
+struct PaymentColumns {
+  explicit PaymentColumns(const std::vector<Payment>& payments) {
+    for (const Payment& payment : payments) {
+      amounts.push_back(payment.amount);
+      merchants.push_back(payment.merchant);
+      times.push_back(payment.at);
+    }
+  }
+  Table table() const {
+    std::vector<TableColumn> columns(2);
+    columns[0] = {.name = "amount", .type = TableColumn::Type::float64, .values = amounts.data(), .stride = sizeof(double)};
+    columns[1] = {.name = "merchant",
+                  .type = TableColumn::Type::number_and_text,
+                  .values = amounts.data(),
+                  .stride = sizeof(double),
+                  .texts = merchants.data()};
+    return Table(std::move(columns), amounts.size()).with_times(times);
+  }
+  std::vector<double> amounts;
+  std::vector<std::string_view> merchants;
+  std::vector<Time> times;
+};
+
+FeatureSet<Row> of_rows() { return feature_set_from<Row>("every", &Row::at, every_transform<Row>(column(0), column(0), text_column(1))); }
+
+}  // namespace
+
+TEST_CASE("A batch has the bits of its events, whatever the transform and the size", "[transform][batch]") {
+  const FeaturePipeline<Payment> pipeline = trained(payments(1, 500, 0));
+  const FeatureSet<Payment>& set = pipeline.feature_set();
+  const std::vector<Payment> events = payments(2, 300, 100);
+  FeatureBatch out;
+  for (const std::size_t size : {0U, 1U, 3U, 63U, 64U, 65U, 128U, 300U, 2U}) {
+    CAPTURE(size);
+    const Batch batch = pipeline.transform(std::span(events).first(size), out);
+    REQUIRE(batch.size() == size);
+    REQUIRE(batch.dense_size() == set.dense_size());
+    for (std::size_t i = 0; i < size; ++i) {
+      CAPTURE(i);
+      const Served row = served(batch.row(i));
+      const Served alone = served_alone(set, events[i], pipeline.fitted(), pipeline.windows());
+      for (std::size_t j = 0; j < row.dense.size(); ++j) {
+        CAPTURE(set.schema().dense(j).name);
+        REQUIRE(row.dense[j] == alone.dense[j]);
+      }
+      REQUIRE(row.sparse == alone.sparse);
+    }
+  }
+}
+
+TEST_CASE("A set over a struct and one over the columns of a table give the same batch", "[transform][batch]") {
+  const std::vector<Payment> past = payments(3, 400, 50);
+  const std::vector<Payment> events = payments(4, 150, 50);
+  const PaymentColumns past_columns(past);
+  const PaymentColumns columns(events);
+  FeaturePipeline<Payment> over_struct(of_payments());
+  FeaturePipeline<Row> over_rows(of_rows());
+  CHECK(over_struct.schema().fingerprint() == over_rows.schema().fingerprint());
+  FeatureBatch a;
+  FeatureBatch b;
+  const auto same = [](const Batch& x, const Batch& y) {
+    if (x.size() != y.size()) return false;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      if (!(served(x.row(i)) == served(y.row(i)))) return false;
+    return true;
+  };
+  CHECK(same(over_struct.replay(past, a), over_rows.replay(past_columns.table(), b)));
+  CHECK(same(over_struct.transform(events, a), over_rows.transform(columns.table(), b)));
+  CHECK(same(over_struct.replay(events, a), over_rows.replay(columns.table(), b)));
+}
+
+TEST_CASE("A replay serves, observes and feeds one event after the other", "[transform][batch]") {
+  const std::vector<Payment> events = payments(5, 333, 200);
+  FeaturePipeline<Payment> one_by_one(of_payments());
+  FeaturePipeline<Payment> replayed(of_payments());
+  FeatureBatch out;
+  const Batch batch = replayed.replay(events, out);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(served(batch.row(i)) == served(one_by_one(events[i])));
+    one_by_one.observe(events[i]);
+  }
+  CHECK(bits_of(replayed.fitted().mean()) == bits_of(one_by_one.fitted().mean()));
+  CHECK(replayed.windows().memory_bytes() == one_by_one.windows().memory_bytes());
+}
+
+TEST_CASE("A transform feeds no window and observes nothing", "[transform][batch]") {
+  FeaturePipeline<Payment> pipeline(feature_set<Payment>("count", &Payment::at, window("count", &Payment::card, 24h, count()),
+                                                         numeric("amount", &Payment::amount) | standardize()));
+  std::vector<Payment> events(100);
+  for (std::size_t i = 0; i < events.size(); ++i) events[i] = {from_unix_seconds(1000 + static_cast<std::int64_t>(i)), 7, "", 5.0};
+  FeatureBatch out;
+  for (int twice = 0; twice < 2; ++twice) {
+    const Batch batch = pipeline.transform(events, out);
+    for (std::size_t i = 0; i < batch.size(); ++i) CHECK(batch.row(i).dense[0] == 0.0F);
+  }
+  CHECK(pipeline.fitted().count(0) == 0);
+  CHECK(pipeline.replay(events, out).row(99).dense[0] == 99.0F);
+  CHECK(pipeline.transform(events, out).row(0).dense[0] == 0.0F);  // as of the row's own time
+  events[0].at = from_unix_seconds(2000);
+  CHECK(pipeline.transform(std::span(events).first(1), out).row(0).dense[0] == 100.0F);
+}
+
+TEST_CASE("Threads transform parts of a table into one block of the host's", "[transform][batch][threads]") {
+  const std::vector<Payment> events = payments(6, 1001, 0);
+  const PaymentColumns columns(events);
+  const FeaturePipeline<Row> pipeline = [&] {
+    FeaturePipeline<Row> made(of_rows());
+    FeatureBatch ignored;
+    made.replay(columns.table(), ignored);
+    return made;
+  }();
+  FeatureBatch whole;
+  const Batch expected = pipeline.transform(columns.table(), whole);
+  const std::size_t width = expected.dense_size();
+  std::vector<float> block(events.size() * width);
+  const std::array<std::size_t, 4> bounds = {0, 300, 301, 1001};
+  std::vector<FeatureBatch> parts;
+  for (std::size_t t = 0; t < 3; ++t) parts.emplace_back(std::span(block).subspan(bounds[t] * width, (bounds[t + 1] - bounds[t]) * width));
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 3; ++t)
+    threads.emplace_back([&, t] { pipeline.transform(columns.table().slice(bounds[t], bounds[t + 1] - bounds[t]), parts[t]); });
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t t = 0; t < 3; ++t) {
+    const Batch part = parts[t].batch();
+    for (std::size_t i = bounds[t]; i < bounds[t + 1]; ++i) {
+      REQUIRE(served(part.row(i - bounds[t])) == served(expected.row(i)));
+      REQUIRE(bits_of(std::span(block).subspan(i * width, width)) == bits_of(expected.row(i).dense));
+    }
+  }
+}
+
+TEST_CASE("A transform allocates nothing once it has seen a batch as large", "[transform][batch]") {
+  const std::vector<Payment> events = payments(7, 200, 0);
+  const PaymentColumns columns(events);
+  const Table table = columns.table();
+  FeaturePipeline<Row> pipeline(of_rows());
+  FeatureBatch out;
+  pipeline.replay(table, out);
+  pipeline.transform(table, out);
+  const testing::AllocationCounter allocations;
+  for (int i = 0; i < 3; ++i) pipeline.transform(table, out);
+  const auto count = allocations.count();
+  CHECK(count == 0);
+  CHECK(out.memory_bytes() > 200 * out.batch().dense_size() * sizeof(float));
+}
+
+TEST_CASE("A batch is refused where it does not fit the set", "[transform][batch][config]") {
+  const std::vector<Payment> events = payments(8, 10, 0);
+  const FeatureSet<Payment> windowed = of_payments();
+  FeatureBatch out;
+  CHECK_THROWS_WITH(windowed.transform(events, windowed.make_fitted(), out),
+                    "FeatureSet: windows is \"none\", must be given to transform: the set reads some");
+  const auto plain = feature_set<Payment>("plain", numeric("amount", &Payment::amount) | standardize());
+  CHECK_THROWS_WITH(plain.transform(events, Fitted{}, out), "FeatureSet: inputs of fitted is 0, must be those of the set, 1");
+  std::array<float, 9> little{};
+  FeatureBatch in_little{std::span<float>(little)};
+  CHECK_THROWS_WITH(plain.transform(events, plain.make_fitted(), in_little),
+                    "FeatureBatch: dense is 9, must be rows times columns at least, 10");
+  const PaymentColumns columns(events);
+  const auto beyond = feature_set_from<Row>("beyond", {numeric("x", column(2))});
+  CHECK_THROWS_WITH(beyond.transform(columns.table(), beyond.make_fitted(), out),
+                    "Table: columns is 2, must be more than 2, the column that the feature set reads");
+  const auto beyond_text = feature_set_from<Row>("beyond", {category("x", text_column(7))});
+  CHECK_THROWS_AS(beyond_text.transform(columns.table(), beyond_text.make_fitted(), out), ConfigError);
+  const std::array<std::int32_t, 2> offsets = {0, 1};
+  const Table text({{.name = "name", .type = TableColumn::Type::text, .values = offsets.data(), .texts = "a"}}, 1);
+  const auto as_number = feature_set_from<Row>("number", {numeric("x", column(0))});
+  CHECK_THROWS_WITH(as_number.transform(text, as_number.make_fitted(), out),
+                    "Table: column \"name\" is text, must be numbers as the feature set reads it");
+}
