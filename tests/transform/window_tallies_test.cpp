@@ -53,15 +53,15 @@ std::vector<AnyFeature<Payment>> tally_features() {
 FeatureSet<Payment> tally_set() { return feature_set_from<Payment>("tallies", &Payment::at, tally_features()); }
 
 /// What a set gives, dense and sparse.
-struct Served {
+struct ServedTallies {
   std::vector<std::uint32_t> dense;
   std::vector<std::uint32_t> sparse;  // index, value, ...
 
-  friend bool operator==(const Served&, const Served&) = default;
+  friend bool operator==(const ServedTallies&, const ServedTallies&) = default;
 };
 
-Served all_served(const Features& x) {
-  Served all{bits_of(x.dense), {}};
+ServedTallies all_served(const Features& x) {
+  ServedTallies all{bits_of(x.dense), {}};
   for (const SparseFeature& each : x.sparse) {
     all.sparse.push_back(each.index);
     all.sparse.push_back(std::bit_cast<std::uint32_t>(each.value));
@@ -69,9 +69,9 @@ Served all_served(const Features& x) {
   return all;
 }
 
-Served plain_tallies(const PlainLog& log, const Payment& payment) {
+ServedTallies plain_tallies(const PlainLog& log, const Payment& payment) {
   std::vector<float> dense;
-  Served all;
+  ServedTallies all;
   std::size_t feature = 0;
   for (const TallyWindow& kind : tally_windows) {
     const PlainRange range = log.of(payment, kind.span, kind.tail, kind.hop);
@@ -376,7 +376,7 @@ TEST_CASE("Tallies saved, restored and continued are what goes on, bit for bit, 
   for (std::size_t i = 3000; i < stream.size(); ++i) {
     const bool look = i % 7 == 0;
     if (look) {
-      const Served expected = all_served(pipeline(stream[i]));
+      const ServedTallies expected = all_served(pipeline(stream[i]));
       wrong += all_served(restored(stream[i])) != expected;
       wrong += all_served(copy(stream[i])) != expected;
     }
