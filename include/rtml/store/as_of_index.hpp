@@ -18,7 +18,8 @@ namespace rtml {
 template <ReadValue T>
 class AsOfHandle;
 
-/// The rows of a History put into an order in which any past time is found fast. Borrows the history: rows appended later are not in it.
+/// The rows of a History put into an order in which any past time is found fast. Borrows the history: rows appended later are not in
+/// it, and what loads or assigns the history ends its use.
 ///
 /// As of t, an entity's row is, of those with event time <= t and available at <= t, the one of the newest event time; of equal ones the one
 /// that became available last; of equal ones the later one. It is stale when its age t - event time is more than the view's time to live.
