@@ -1,8 +1,12 @@
 #include "rtml/transform/detail/column_kernels.hpp"
 
 #include <atomic>
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
 
 #include "multiversion.hpp"
+#include "rtml/transform/detail/tile_memory.hpp"
 
 namespace rtml::kernels {
 
@@ -21,36 +25,63 @@ struct ColumnVersions {
   void (*scale)(float*, std::size_t, float, float, float, float) noexcept;
   void (*rows_to_columns)(const float*, std::size_t, std::size_t, std::ptrdiff_t, float*, std::size_t) noexcept;
   void (*columns_to_rows)(const float*, std::size_t, std::size_t, std::size_t, float*) noexcept;
+  void (*stream_to_rows)(const float*, std::size_t, std::size_t, std::size_t, float*) noexcept;
 };
 
+#if defined(__SSE2__)
+/// Past the caches. @pre `to` is aligned as a quad is
+struct Stream {
+  [[gnu::always_inline]] void operator()(float* to, const detail::Quad& quad) const noexcept { _mm_stream_ps(to, quad); }
+};
+#else
+using Stream = plain::Keep;
+#endif
+
+// A whole tile, which most columns are, is a loop of known length.
+constexpr std::size_t whole = rtml::detail::tile_rows;
+
 // The plain forms, inlined into functions for each kind of processor.
-// NOLINTBEGIN(bugprone-macro-parentheses): `target` is an attribute
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` is an attribute, the rest lists of parameters and arguments
+#define RTML_COLUMN(target, name, parameters, call_whole, call) \
+  target static void name parameters noexcept {                 \
+    if (n == whole) {                                           \
+      plain::call_whole;                                        \
+    } else {                                                    \
+      plain::call;                                              \
+    }                                                           \
+  }
 #define RTML_COLUMN_VERSIONS(name, target)                                                                                             \
   struct name {                                                                                                                        \
-    target static void signed_log1p(float* x, std::size_t n) noexcept { plain::signed_log1p(x, n); }                                   \
-    target static void log(float* x, std::size_t n) noexcept { plain::log(x, n); }                                                     \
-    target static void power(float* x, std::size_t n, float lambda) noexcept { plain::power(x, n, lambda); }                           \
-    target static void from_floats(const float* from, std::size_t n, float* to) noexcept { plain::from_numbers(from, n, to); }         \
-    target static void from_doubles(const double* from, std::size_t n, float* to) noexcept { plain::from_numbers(from, n, to); }       \
-    target static void fill(float* x, std::size_t n, float value) noexcept { plain::fill(x, n, value); }                               \
-    target static void flag_missing(const float* x, std::size_t n, float* flags) noexcept { plain::flag_missing(x, n, flags); }        \
-    target static void clip(float* x, std::size_t n, float lo, float hi) noexcept { plain::clip(x, n, lo, hi); }                       \
-    target static void standardize(float* x, std::size_t n, float mean, float scale, float most) noexcept {                            \
-      plain::standardize(x, n, mean, scale, most);                                                                                     \
-    }                                                                                                                                  \
-    target static void scale(float* x, std::size_t n, float from, float width, float lo, float hi) noexcept {                          \
-      plain::scale(x, n, from, width, lo, hi);                                                                                         \
-    }                                                                                                                                  \
+    RTML_COLUMN(target, signed_log1p, (float* x, std::size_t n), signed_log1p(x, whole), signed_log1p(x, n))                           \
+    RTML_COLUMN(target, log, (float* x, std::size_t n), log(x, whole), log(x, n))                                                      \
+    RTML_COLUMN(target, power, (float* x, std::size_t n, float lambda), power(x, whole, lambda), power(x, n, lambda))                  \
+    RTML_COLUMN(target, from_floats, (const float* from, std::size_t n, float* to), from_numbers(from, whole, to),                     \
+                from_numbers(from, n, to))                                                                                             \
+    RTML_COLUMN(target, from_doubles, (const double* from, std::size_t n, float* to), from_numbers(from, whole, to),                   \
+                from_numbers(from, n, to))                                                                                             \
+    RTML_COLUMN(target, fill, (float* x, std::size_t n, float value), fill(x, whole, value), fill(x, n, value))                        \
+    RTML_COLUMN(target, flag_missing, (const float* x, std::size_t n, float* flags), flag_missing(x, whole, flags),                    \
+                flag_missing(x, n, flags))                                                                                             \
+    RTML_COLUMN(target, clip, (float* x, std::size_t n, float lo, float hi), clip(x, whole, lo, hi), clip(x, n, lo, hi))               \
+    RTML_COLUMN(target, standardize, (float* x, std::size_t n, float mean, float scale, float most),                                   \
+                standardize(x, whole, mean, scale, most), standardize(x, n, mean, scale, most))                                        \
+    RTML_COLUMN(target, scale, (float* x, std::size_t n, float from, float width, float lo, float hi),                                 \
+                scale(x, whole, from, width, lo, hi), scale(x, n, from, width, lo, hi))                                                \
     target static void rows_to_columns(const float* rows, std::size_t n, std::size_t width, std::ptrdiff_t row_stride, float* columns, \
                                        std::size_t column_stride) noexcept {                                                           \
       plain::rows_to_columns(rows, n, width, row_stride, columns, column_stride);                                                      \
     }                                                                                                                                  \
     target static void columns_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride,              \
                                        float* rows) noexcept {                                                                         \
-      plain::columns_to_rows(columns, n, width, column_stride, rows);                                                                  \
+      plain::columns_to_rows(columns, n, width, column_stride, rows, plain::Keep());                                                   \
     }                                                                                                                                  \
-    static constexpr ColumnVersions all{&signed_log1p, &log,  &power,       &from_floats, &from_doubles,    &fill,                     \
-                                        &flag_missing, &clip, &standardize, &scale,       &rows_to_columns, &columns_to_rows};         \
+    target static void stream_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride,               \
+                                      float* rows) noexcept {                                                                          \
+      plain::columns_to_rows(columns, n, width, column_stride, rows, Stream());                                                        \
+    }                                                                                                                                  \
+    static constexpr ColumnVersions all{&signed_log1p,  &log,  &power,       &from_floats, &from_doubles,    &fill,                    \
+                                        &flag_missing,  &clip, &standardize, &scale,       &rows_to_columns, &columns_to_rows,         \
+                                        &stream_to_rows};                                                                              \
   };
 // NOLINTEND(bugprone-macro-parentheses)
 
@@ -60,6 +91,7 @@ RTML_COLUMN_VERSIONS(Avx2, RTML_AVX2)
 RTML_COLUMN_VERSIONS(Avx512, RTML_AVX512)
 #endif
 #undef RTML_COLUMN_VERSIONS
+#undef RTML_COLUMN
 
 const ColumnVersions& versions_for(Processor processor) noexcept {
 #if defined(RTML_HAS_VERSIONS)
@@ -113,6 +145,17 @@ void scale(float* x, std::size_t n, float from, float width, float lo, float hi)
 void rows_to_columns(const float* rows, std::size_t n, std::size_t width, std::ptrdiff_t row_stride, float* columns,
                      std::size_t column_stride) noexcept {
   versions().rows_to_columns(rows, n, width, row_stride, columns, column_stride);
+}
+
+void stream_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride, float* rows) noexcept {
+  const bool whole_lines = width % 16 == 0 && reinterpret_cast<std::uintptr_t>(rows) % 64 == 0;
+  (whole_lines ? versions().stream_to_rows : versions().columns_to_rows)(columns, n, width, column_stride, rows);
+}
+
+void stream_end() noexcept {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
 }
 
 void columns_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride, float* rows) noexcept {

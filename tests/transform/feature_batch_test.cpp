@@ -140,7 +140,7 @@ TEST_CASE("A batch has the bits of its events, whatever the transform and the si
   const FeatureSet<Payment>& set = pipeline.feature_set();
   const std::vector<Payment> events = payments(2, 300, 100);
   FeatureBatch out;
-  for (const std::size_t size : {0U, 1U, 3U, 63U, 64U, 65U, 128U, 300U, 2U}) {
+  for (const std::size_t size : {0U, 1U, 3U, 127U, 128U, 129U, 256U, 300U, 2U}) {
     CAPTURE(size);
     const Batch batch = pipeline.transform(std::span(events).first(size), out);
     REQUIRE(batch.size() == size);

@@ -27,7 +27,7 @@ class Tile {
        TileMemory& memory) noexcept
       : program_(program), reader_(reader), statistics_(statistics), windows_(windows), columns_(columns), memory_(memory) {}
 
-  /// Rows [begin, begin + size) of the batch; their dense ones will go to `rows`.
+  /// Rows [begin, begin + size) of the batch; their dense ones will go to `rows`, or past the caches where it is null.
   void go_to(std::size_t begin, std::size_t size, const float* rows) noexcept {
     reader_.go_to(begin, size);
     rows_ = reinterpret_cast<const char*>(rows);
@@ -44,8 +44,10 @@ class Tile {
   /// The next dense column, [size]. Fetches as much of where the rows will go.
   float* next_column() noexcept {
     constexpr std::size_t line = 64;
-    for (std::size_t at = 0; at < tile_rows * sizeof(float); at += line) __builtin_prefetch(rows_ + at, 1, 2);
-    rows_ += tile_rows * sizeof(float);
+    if (rows_ != nullptr) {
+      for (std::size_t at = 0; at < tile_rows * sizeof(float); at += line) __builtin_prefetch(rows_ + at, 1, 2);
+      rows_ += tile_rows * sizeof(float);
+    }
     return std::exchange(next_, next_ + tile_rows);
   }
 

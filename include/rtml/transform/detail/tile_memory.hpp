@@ -17,7 +17,7 @@
 namespace rtml::detail {
 
 /// Rows that a batch is transformed by: few enough that the columns of a set of some dozens stay in the nearest cache, enough to be worth a call.
-inline constexpr std::size_t tile_rows = 64;
+inline constexpr std::size_t tile_rows = 128;
 
 /// Floats from the beginning of a cache line on.
 class AlignedFloats {

@@ -32,6 +32,9 @@ void require_fitted(const FeatureProgram<Event>& program, const Fitted& fitted) 
     require("FeatureSet", "inputs of fitted", fitted.size(), false, "those of the set, " + to_text(program.fit_size()));
 }
 
+/// Dense rows of so many bytes and more are written past the caches: who reads them would not find the first ones there.
+inline constexpr std::size_t streamed_bytes = std::size_t{32} << 20U;
+
 /// What FeatureSet::transform does; `compute(tile)` computes every feature of it.
 template <class Event, class Compute>
 void transform_rows(const FeatureProgram<Event>& program, const typename BatchRows<Event>::Input& input, const Fitted& fitted,
@@ -46,15 +49,17 @@ void transform_rows(const FeatureProgram<Event>& program, const typename BatchRo
   out.begin(reader.size(), width, program.sparse_capacity != 0);
   const Cursor statistics = program.statistics(fitted, memory.fit_inputs.data());
   Tile<Event> tile(program, reader, statistics, windows, columns, memory);
+  const bool streams = reader.size() * width * sizeof(float) >= streamed_bytes;
   for (std::size_t begin = 0; begin < reader.size(); begin += tile_rows) {
     const std::size_t size = std::min(tile_rows, reader.size() - begin);
-    tile.go_to(begin, size, out.dense_row(begin));
+    tile.go_to(begin, size, streams ? nullptr : out.dense_row(begin));
     compute(tile);
-    kernels::columns_to_rows(columns, size, width, tile_rows, out.dense_row(begin));
+    (streams ? kernels::stream_to_rows : kernels::columns_to_rows)(columns, size, width, tile_rows, out.dense_row(begin));
     if (program.sparse_capacity == 0) continue;
     for (std::size_t row = 0; row < size; ++row)
       out.add_sparse_row(std::span<const SparseFeature>(memory.sparse).subspan(row * program.sparse_capacity, memory.nnz[row]));
   }
+  if (streams) kernels::stream_end();
 }
 
 /// What FeatureSet::replay does.
