@@ -255,6 +255,103 @@ TEST_CASE("A transform allocates nothing once it has seen a batch as large", "[t
   CHECK(out.memory_bytes() > 200 * out.batch().dense_size() * sizeof(float));
 }
 
+TEST_CASE("The layout of a table changes no bit", "[transform][batch]") {
+  constexpr std::size_t rows = 301;
+  constexpr std::size_t width = 70;
+  Rng rng(9);
+  std::vector<float> values(rows * width);
+  for (float& value : values) {
+    value = static_cast<float>(rng.below(2000)) / 8.0F - 100.0F;
+    if (rng.below(10) == 0) value = std::bit_cast<float>(static_cast<std::uint32_t>(rng.below(std::uint64_t{1} << 32U)));
+  }
+  std::vector<std::string> names(width);
+  for (std::size_t j = 0; j < width; ++j) names[j] = "x" + std::to_string(j);
+  const auto places = GENERATE(std::vector<std::size_t>{}, std::vector<std::size_t>{69, 3, 3, 68}, std::vector<std::size_t>{0, 65, 66, 67});
+  std::vector<AnyFeature<Row>> list;
+  for (std::size_t k = 0; k < (places.empty() ? width : places.size()); ++k) {
+    const auto number = numeric("f" + std::to_string(k), column(places.empty() ? k : places[k]));
+    if (k % 3 == 0) list.emplace_back(number | standardize() | clip(-1.0F, 1.0F));
+    if (k % 3 == 1) list.emplace_back(number | robust() | missing_indicator());
+    if (k % 3 == 2) list.emplace_back(number | log1p());
+  }
+  FeaturePipeline<Row> pipeline(feature_set_from<Row>("layout", list));
+
+  // Event by event, from nothing but the values.
+  std::vector<double> numbers(width);
+  const auto row_of = [&](std::size_t i) {
+    for (std::size_t j = 0; j < width; ++j) numbers[j] = static_cast<double>(values[i * width + j]);
+    return Row{{}, numbers, {}};
+  };
+  for (std::size_t i = 0; i < rows; ++i) {
+    pipeline(row_of(i));
+    pipeline.observe(row_of(i));
+  }
+  std::vector<std::vector<std::uint32_t>> expected;
+  for (std::size_t i = 0; i < rows; ++i) expected.push_back(bits_of(pipeline(row_of(i)).dense));
+
+  const auto transposed = [&](auto sample) {
+    std::vector<decltype(sample)> columns(values.size());
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < width; ++j) columns[j * rows + i] = static_cast<decltype(sample)>(values[i * width + j]);
+    return columns;
+  };
+  const std::vector<float> by_columns = transposed(0.0F);
+  const std::vector<double> doubles = transposed(0.0);
+  std::vector<float> gaps(rows * (width + 5) + 1, 7.0F);
+  std::vector<double> wide_rows(values.begin(), values.end());
+  std::vector<float> backwards(values.size());
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < width; ++j) {
+      gaps[1 + i * (width + 5) + j] = values[i * width + j];
+      backwards[(rows - 1 - i) * width + j] = values[i * width + j];
+    }
+  const auto signed_width = static_cast<std::ptrdiff_t>(width);
+  const auto signed_rows = static_cast<std::ptrdiff_t>(rows);
+  const Table tables[] = {table_of(values.data(), rows, names),
+                          table_of(by_columns.data(), rows, names, 1, signed_rows),
+                          table_of(doubles.data(), rows, names, 1, signed_rows),
+                          table_of(gaps.data() + 1, rows, names, signed_width + 5, 1),
+                          table_of(wide_rows.data(), rows, names),
+                          table_of(backwards.data() + (rows - 1) * width, rows, names, -signed_width, 1)};
+  FeatureBatch out;
+  for (const Table& table : tables) {
+    for (const std::size_t begin : {0U, 1U, 130U}) {
+      CAPTURE(&table - tables, begin);
+      const Batch batch = pipeline.transform(table.slice(begin, rows - begin), out);
+      for (std::size_t i = begin; i < rows; ++i) REQUIRE(bits_of(batch.row(i - begin).dense) == expected[i]);
+    }
+  }
+}
+
+TEST_CASE("A batch of many megabytes has the bits of a small one", "[transform][batch]") {
+  constexpr std::size_t rows = 33 * 4096;  // 64 columns of so many are 33 MiB: written past the caches
+  std::vector<float> values(rows);
+  for (std::size_t i = 0; i < rows; ++i) values[i] = static_cast<float>(i % 1000);
+  std::vector<AnyFeature<Row>> list;
+  for (std::size_t j = 0; j < 64; ++j) list.emplace_back(numeric("x" + std::to_string(j), column(0)) | clip(static_cast<float>(j), 900.0F));
+  const auto set = feature_set_from<Row>("large", list);
+  const std::array<std::string, 1> names = {"x"};
+  const Table table = table_of(values.data(), rows, names);
+  FeatureBatch out;
+  const Batch batch = set.transform(table, set.make_fitted(), out);
+  bool equal = true;
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < 64; ++j)
+      equal = equal && batch.row(i).dense[j] == std::min(std::max(values[i], static_cast<float>(j)), 900.0F);
+  CHECK(equal);
+}
+
+TEST_CASE("A lambda over rows reads all columns of a table", "[transform][batch]") {
+  const std::vector<std::int32_t> values = {1, 20, 3, 40};
+  const std::array<std::string, 2> names = {"a", "b"};
+  const auto set =
+      feature_set_from<Row>("lambda", {numeric("sum", "v1", [](const Row& row) { return row.numbers[0] + row.numbers[1]; }),
+                                       numeric("length", "v1", [](const Row& row) { return static_cast<double>(row.text[1].size()); })});
+  FeatureBatch out;
+  const Batch batch = set.transform(table_of(values.data(), 2, names), set.make_fitted(), out);
+  CHECK(bits_of(batch.row(1).dense) == bits_of(std::array{43.0F, 2.0F}));
+}
+
 TEST_CASE("A batch is refused where it does not fit the set", "[transform][batch][config]") {
   const std::vector<Payment> events = payments(8, 10, 0);
   const FeatureSet<Payment> windowed = of_payments();
