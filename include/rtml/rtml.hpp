@@ -1,6 +1,7 @@
 #pragma once
 
-/// Everything but what needs Eigen or xtensor: include "rtml/core/batch_eigen.hpp" or "rtml/core/batch_xtensor.hpp" for those.
+/// Everything but what needs Eigen or xtensor: include "rtml/core/batch_eigen.hpp", "rtml/core/batch_xtensor.hpp", "rtml/core/table_eigen.hpp" or
+/// "rtml/core/table_xtensor.hpp" for those.
 
 #include "rtml/ab/arm_metrics.hpp"
 #include "rtml/ab/proportions.hpp"
@@ -10,6 +11,7 @@
 #include "rtml/checkpoint/state_directory.hpp"
 #include "rtml/core/any_learner.hpp"
 #include "rtml/core/archive.hpp"
+#include "rtml/core/arrow_abi.hpp"
 #include "rtml/core/batch.hpp"
 #include "rtml/core/concepts.hpp"
 #include "rtml/core/error.hpp"
@@ -30,6 +32,7 @@
 #include "rtml/core/signal.hpp"
 #include "rtml/core/spec.hpp"
 #include "rtml/core/spin_lock.hpp"
+#include "rtml/core/table.hpp"
 #include "rtml/core/task.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/core/watermark.hpp"
@@ -113,8 +116,11 @@
 #include "rtml/store/temporal_split.hpp"
 #include "rtml/store/value.hpp"
 #include "rtml/stream/agrawal.hpp"
+#include "rtml/stream/arrow_export.hpp"
+#include "rtml/stream/arrow_table.hpp"
 #include "rtml/stream/csv_reader.hpp"
 #include "rtml/stream/csv_source.hpp"
+#include "rtml/stream/csv_table.hpp"
 #include "rtml/stream/delayed_labels.hpp"
 #include "rtml/stream/drift_schedule.hpp"
 #include "rtml/stream/hyperplane.hpp"
@@ -133,6 +139,7 @@
 #include "rtml/transform/embedding.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/feature.hpp"
+#include "rtml/transform/feature_batch.hpp"
 #include "rtml/transform/feature_output.hpp"
 #include "rtml/transform/feature_pipeline.hpp"
 #include "rtml/transform/feature_set.hpp"

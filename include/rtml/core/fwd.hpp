@@ -20,6 +20,7 @@ class Schema;
 class SchemaError;
 class Spec;
 class SpinLock;
+class Table;
 class Writer;
 
 struct Column;
@@ -31,6 +32,7 @@ struct Outcome;
 struct Row;
 struct Signal;
 struct SparseFeature;
+struct TableColumn;
 
 enum class Change : std::uint8_t;
 enum class Task : std::uint8_t;
