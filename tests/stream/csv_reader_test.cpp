@@ -16,10 +16,10 @@ using rtml::testing::TemporaryFile;
 
 namespace {
 
-using Table = std::vector<std::vector<std::string>>;
+using Lines = std::vector<std::vector<std::string>>;
 
-Table rows_of(CsvReader& reader) {
-  Table rows;
+Lines rows_of(CsvReader& reader) {
+  Lines rows;
   while (reader.next()) {
     const rtml::Row row = reader.row();
     rows.emplace_back(row.text.begin(), row.text.end());
@@ -27,7 +27,7 @@ Table rows_of(CsvReader& reader) {
   return rows;
 }
 
-Table rows_of(std::string text) {
+Lines rows_of(std::string text) {
   auto reader = CsvReader::of_text(std::move(text));
   return rows_of(reader);
 }
@@ -35,18 +35,18 @@ Table rows_of(std::string text) {
 }  // namespace
 
 TEST_CASE("CsvReader reads quotes, newlines in quotes, CRLF and missing fields", "[stream][csv]") {
-  CHECK(rows_of("a,b\n1,2\n") == Table{{"1", "2"}});
-  CHECK(rows_of("a,b\r\n1,2\r\n3,4") == Table{{"1", "2"}, {"3", "4"}});
-  CHECK(rows_of("a,b\n1,2\r") == Table{{"1", "2"}});
-  CHECK(rows_of("a,b\n\"x, y\",\"he said \"\"no\"\"\"\n") == Table{{"x, y", "he said \"no\""}});
-  CHECK(rows_of("a,b\n\"two\r\nlines\",2\n") == Table{{"two\r\nlines", "2"}});
-  CHECK(rows_of("a,b,c\n,,\n\"\",1,\n") == Table{{"", "", ""}, {"", "1", ""}});
-  CHECK(rows_of("a,b\n\n\r\n1,2\n\n\n3,4\n\n") == Table{{"1", "2"}, {"3", "4"}});
-  CHECK(rows_of("a,b\n6\" pipe,a\rb\n") == Table{{"6\" pipe", "a\rb"}});  // a quote or CR inside a bare field is just that
+  CHECK(rows_of("a,b\n1,2\n") == Lines{{"1", "2"}});
+  CHECK(rows_of("a,b\r\n1,2\r\n3,4") == Lines{{"1", "2"}, {"3", "4"}});
+  CHECK(rows_of("a,b\n1,2\r") == Lines{{"1", "2"}});
+  CHECK(rows_of("a,b\n\"x, y\",\"he said \"\"no\"\"\"\n") == Lines{{"x, y", "he said \"no\""}});
+  CHECK(rows_of("a,b\n\"two\r\nlines\",2\n") == Lines{{"two\r\nlines", "2"}});
+  CHECK(rows_of("a,b,c\n,,\n\"\",1,\n") == Lines{{"", "", ""}, {"", "1", ""}});
+  CHECK(rows_of("a,b\n\n\r\n1,2\n\n\n3,4\n\n") == Lines{{"1", "2"}, {"3", "4"}});
+  CHECK(rows_of("a,b\n6\" pipe,a\rb\n") == Lines{{"6\" pipe", "a\rb"}});  // a quote or CR inside a bare field is just that
   CHECK(rows_of("\xEF\xBB\xBF"
-                "a,b\n1,2\n") == Table{{"1", "2"}});
-  CHECK(rows_of("a\n1\n") == Table{{"1"}});
-  CHECK(rows_of("a,b\n") == Table{});
+                "a,b\n1,2\n") == Lines{{"1", "2"}});
+  CHECK(rows_of("a\n1\n") == Lines{{"1"}});
+  CHECK(rows_of("a,b\n") == Lines{});
 }
 
 TEST_CASE("CsvReader gives numbers beside text, NaN where there is none", "[stream][csv]") {
@@ -67,7 +67,7 @@ TEST_CASE("CsvReader gives numbers beside text, NaN where there is none", "[stre
 
 TEST_CASE("CsvReader leaves bad rows out, counts them and names their lines", "[stream][csv][bad input]") {
   auto reader = CsvReader::of_text("a,b\n1,2\n3\n\"x\ny\",4\n5,6,7\n\"q\"z,8\n9,10\n\"open,11\n12,13\n");
-  CHECK(rows_of(reader) == Table{{"1", "2"}, {"x\ny", "4"}, {"9", "10"}});
+  CHECK(rows_of(reader) == Lines{{"1", "2"}, {"x\ny", "4"}, {"9", "10"}});
   CHECK(reader.rows() == 3);
   CHECK(reader.bad_rows() == 4);
   const auto reasons = reader.reasons();
@@ -122,7 +122,7 @@ TEST_CASE("CsvReader reads a file in pieces as it reads it whole", "[stream][csv
   const TemporaryFile file(text);  // several times the reader's buffer
   CsvReader pieces(file.path());
   auto whole = CsvReader::of_text(text);
-  const Table rows = rows_of(pieces);
+  const Lines rows = rows_of(pieces);
   CHECK(rows == rows_of(whole));
   CHECK(rows.size() == 20'000);
   CHECK(pieces.bad_rows() == 0);
@@ -166,7 +166,7 @@ TEST_CASE("CsvReader names the column, header or file that is not there", "[stre
 
 TEST_CASE("CsvReader takes another separator", "[stream][csv]") {
   auto reader = CsvReader::of_text("a;b\n1,5;2\n", {.separator = ';'});
-  CHECK(rows_of(reader) == Table{{"1,5", "2"}});
+  CHECK(rows_of(reader) == Lines{{"1,5", "2"}});
 }
 
 TEST_CASE("parse_number reads numbers and nothing else", "[stream][csv]") {
