@@ -1,5 +1,5 @@
-// rtml-bench features: what an event pays for its features, reads of the online store, a point-in-time join, the event log, and whether what
-// was served can be made again of the events alone.
+// rtml-bench features: what an event pays for its features, what a batch does, reads of the online store, a point-in-time join, the event log,
+// and whether what was served can be made again of the events alone.
 
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "batch_bench.hpp"
 #include "bench.hpp"
 #include "rtml/core/error.hpp"
 #include "stopwatch.hpp"
@@ -32,6 +33,7 @@ struct Options {
   std::size_t entities = 1'000'000;
   std::size_t events = 10'000'000;
   std::size_t replayed = 1'000'000;
+  std::size_t rows = 1'000'000;
   std::string folder;
   bool json = false;
 };
@@ -102,7 +104,9 @@ void run(const Options& options) {
   report["zipf"] = figures_of(options, 1.1, false);
   report["exact"] = figures_of(options, 0.0, true);
   const Json store = measure_store({.entities = options.entities});
-  for (const auto& [key, value] : store.items()) report[key] = value;
+  const Json batch = measure_batch({.rows = options.rows});
+  for (const Json* part : {&store, &batch})
+    for (const auto& [key, value] : part->items()) report[key] = value;
 #ifdef RTML_BENCH_DURABLE
   const LogFigures log = measure_log(scratch.sub("log"));
   for (const LogAppend& level : log.appends)
@@ -133,6 +137,12 @@ void run(const Options& options) {
   fmt::print("\nrows of 64 floats: get p50 {:.0f} ns, p99 {:.0f} ns; 100 at once p50 {:.0f} ns\n", number(report, "get_p50_ns"),
              number(report, "get_p99_ns"), number(report, "multi_get_100_p50_ns"));
   fmt::print("500000 labels joined with 2000000 rows: {:.3f} s\n", number(report, "join_seconds"));
+  fmt::print(
+      "{} rows of 64 floats, standardized and clipped: {:.1f} GB/s ({:.1f} by rows, {:.1f} with log1p), a copy {:.1f} GB/s; two threads "
+      "{:.2f} times as fast, of copies {:.2f}\n",
+      options.rows, number(report, "batch_gb_per_second"), number(report, "batch_rows_gb_per_second"),
+      number(report, "batch_log1p_gb_per_second"), number(report, "copy_gb_per_second"), number(report, "batch_two_threads_ratio"),
+      number(report, "copy_two_threads_ratio"));
   if (report.contains("log"))
     for (const Json& level : report["log"])
       fmt::print("log, {:<40}{:>12.0f} records/s, append p50 {:.0f} ns, p99 {:.0f} ns\n", level["durability"].get<std::string>(),
@@ -153,6 +163,7 @@ void add_features(CLI::App& app) {
       ->check(CLI::Range(1'000, 10'000'000));
   command->add_option("--events", options->events, "fed before measuring")->capture_default_str()->check(CLI::Range(1'000, 100'000'000));
   command->add_option("--replayed", options->replayed, "vectors to make again")->capture_default_str()->check(CLI::Range(10, 10'000'000));
+  command->add_option("--rows", options->rows, "of a batch")->capture_default_str()->check(CLI::Range(1'000, 10'000'000));
   command->add_option("--folder", options->folder, "on the disk that the log is to be measured on; the system's temporary one without");
   command->add_flag("--json", options->json, "one JSON object on standard output");
   command->callback([options] { run(*options); });

@@ -103,7 +103,7 @@ class FittedRanks {
 
     bool known() const noexcept { return is_finite(width) && width > 0.0F; }
     float of(float x) const noexcept {
-      if (known()) return kernels::element::scaled(x, from, width, lo, hi);
+      if (known()) return kernels::scaled(x, from, width, lo, hi);
       return is_usable(x) ? 0.0F : x;
     }
     /// Of a column of n, in place.

@@ -200,6 +200,9 @@ struct Keep {
 RTML_API float signed_log1p(float x) noexcept;         ///< sign(x) ln(1 + |x|); what is not usable stays
 RTML_API float log(float x) noexcept;                  ///< NaN where x <= 0; what is not usable stays
 RTML_API float power(float x, float lambda) noexcept;  ///< math::yeo_johnson; what is not usable stays
+inline float scaled(float x, float from, float width, float lo, float hi) noexcept {
+  return element::scaled(x, from, width, lo, hi);
+}
 RTML_API void signed_log1p(float* x, std::size_t n) noexcept;
 RTML_API void log(float* x, std::size_t n) noexcept;
 RTML_API void power(float* x, std::size_t n, float lambda) noexcept;
@@ -219,10 +222,13 @@ RTML_API void stream_end() noexcept;
 
 #else
 
-// One function for one value and for columns: however the host contracts what is in it, both do alike.
+// One function for one value and for columns: however the host contracts, or divides by what does not change, both do alike.
 [[gnu::noinline]] inline float signed_log1p(float x) noexcept { return plain::signed_log1p(x); }
 [[gnu::noinline]] inline float log(float x) noexcept { return plain::log(x); }
 [[gnu::noinline]] inline float power(float x, float lambda) noexcept { return plain::power(x, lambda); }
+[[gnu::noinline]] inline float scaled(float x, float from, float width, float lo, float hi) noexcept {
+  return element::scaled(x, from, width, lo, hi);
+}
 inline void signed_log1p(float* x, std::size_t n) noexcept {
   for (std::size_t i = 0; i < n; ++i) x[i] = signed_log1p(x[i]);
 }
@@ -241,7 +247,7 @@ inline void standardize(float* x, std::size_t n, float mean, float scale, float 
   plain::standardize(x, n, mean, scale, most);
 }
 inline void scale(float* x, std::size_t n, float from, float width, float lo, float hi) noexcept {
-  plain::scale(x, n, from, width, lo, hi);
+  for (std::size_t i = 0; i < n; ++i) x[i] = scaled(x[i], from, width, lo, hi);
 }
 inline void rows_to_columns(const float* rows, std::size_t n, std::size_t width, std::ptrdiff_t row_stride, float* columns,
                             std::size_t column_stride) noexcept {
