@@ -356,6 +356,41 @@ TEST_CASE("An entity that got nothing for its time to live has no events, and go
   for (std::uint64_t card = 0; card < 10; ++card) CHECK(dense_of(pipeline, at_second(1701, 1.0, card))[0] == 1.0F);
 }
 
+TEST_CASE("What has outlived its time to live does not come back when its entity is fed again, whatever else lies in its shard",
+          "[transform][windows]") {
+  const auto tail = GENERATE(Tail::exact, Tail::sawtooth);
+  const std::size_t shards = GENERATE(1U, 64U);
+  const auto set = feature_set<Payment>("t", &Payment::at, window("n", &Payment::card, 1h, count(), kind_of_window({1h, tail, 60s})),
+                                        fading("f", &Payment::card, days(36500), count()))
+                       .with({.time_to_live = 600s, .shards = shards});
+  FeaturePipeline<Payment> pipeline(set);
+  const auto of = [&](std::int64_t second, std::uint64_t card) { return dense_of(pipeline, at_second(second, 1.0, card))[0]; };
+  pipeline.observe(at_second(2000, 1.0, 99));  // keeps those that come later with an earlier time from being looked at
+  for (std::uint64_t card = 0; card < 10; ++card) pipeline.observe(at_second(1000, 1.0, card));
+  pipeline.observe(at_second(1600, 1.0, 8));  // in time
+  CHECK(of(1601, 8) == 2.0F);
+  pipeline.observe(at_second(1601, 1.0, 9));  // too late for what was before
+  CHECK(of(1602, 9) == 1.0F);
+  CHECK(dense_of(pipeline, at_second(1602, 1.0, 9))[1] == Approx(1.0F).epsilon(1e-6));
+  CHECK(pipeline.windows().counters().expired >= 1);
+
+  auto earlier = set.make_windows();
+  auto later = set.make_windows();
+  set.feed(at_second(1000), earlier);
+  set.feed(at_second(1700), later);
+  auto grown = earlier;
+  grown.merge(later);
+  later.merge(earlier);
+  CHECK(grown.counters().expired == 1);
+  CHECK(later.counters().expired == 1);
+  for (const EntityWindows* windows : {&grown, &later}) {
+    std::vector<float> dense(2);
+    FeatureOutput out{dense, {}, {}};
+    set.compute(at_second(1701), pipeline.fitted(), *windows, out);
+    CHECK(dense[0] == 1.0F);
+  }
+}
+
 TEST_CASE("After warm-up windows of all kinds allocate nothing", "[transform][windows]") {
   FeaturePipeline<Payment> pipeline(all_windows().with({.max_entities = 64, .max_events_per_entity = 200, .lateness = 100s, .shards = 1}));
   auto stream = payments(1, 30'000, 90);

@@ -147,13 +147,16 @@ class EntityWindows {
     const Time reached = shard.watermark.advance(at);
     if (options_.max_skew < longest && at > reached)
       return refuse(shard.counters.ahead, {RefusedEvent::Reason::ahead, key, entity, at, reached});
-    if (options_.time_to_live < longest) shard.expire(reached.time_since_epoch().count() - shape_.time_to_live, shape_);
+    const std::int64_t now = at.time_since_epoch().count();
+    if (options_.time_to_live < longest) {
+      shard.expire(reached.time_since_epoch().count() - shape_.time_to_live, shape_);
+      shard.expire(entity, key, now - shape_.time_to_live, shape_);  // what has gone stays so, whatever else lies in the shard
+    }
     detail::Entity* owner = shard.find_or_make(entity, key, shape_);
     if (owner == nullptr) {
       shard.counters.failed.add(1);
       return;
     }
-    const std::int64_t now = at.time_since_epoch().count();
     if (owner->fed && now < owner->newest) {
       if (now < owner->newest - shape_.lateness)
         return refuse(shard.counters.too_late, {RefusedEvent::Reason::too_late, key, entity, at, Time(Duration(owner->newest))});
@@ -285,8 +288,10 @@ class EntityWindows {
     for (std::size_t s = 0; s < other.shard_count_; ++s)
       other.shards_[s].oldest_first([&](const detail::Entity& entity) {
         detail::EntityShard& shard = shards_[shard_of(entity.hash)];
+        shard.expire(entity.hash, entity.key, entity.newest - shape_.time_to_live, shape_);
         detail::Entity* mine = shard.find_or_make(entity.hash, entity.key, shape_);
         if (mine == nullptr) raise(Error("EntityWindows: no memory for the entities of another"));
+        if (mine->fed && entity.newest < mine->newest - shape_.time_to_live) return shard.counters.expired.add(1);
         detail::merge_entity(shard, *mine, entity, shape_);
         shard.touch(*mine);
       });

@@ -122,6 +122,14 @@ class alignas(64) EntityShard {
     }
   }
 
+  /// The same of one entity, which others may keep from being the oldest.
+  void expire(std::uint64_t hash, std::size_t key, std::int64_t time, const WindowShape& shape) noexcept {
+    const Entity* found = find(hash, key);
+    if (found == nullptr || found->newest >= time) return;
+    let_go(static_cast<std::uint32_t>(found - table_), shape);
+    counters.expired.add(1);
+  }
+
   void touch(const Entity& used) noexcept {
     const auto at = static_cast<std::uint32_t>(&used - table_);
     if (newest_ == at) return;
