@@ -342,7 +342,7 @@ TEST_CASE("What is refused is handed to the host, and one wrong clock stops nobo
 }
 
 TEST_CASE("An entity that got nothing for its time to live has no events, and goes", "[transform][windows]") {
-  const EntityWindows::Options options{.time_to_live = 600s, .shards = 1};
+  const EntityWindows::Options options{.lateness = 0s, .time_to_live = 600s, .shards = 1};
   FeaturePipeline<Payment> pipeline(feature_set<Payment>("t", &Payment::at, window("n", &Payment::card, 1h, count())).with(options));
   for (std::uint64_t card = 0; card < 10; ++card) pipeline.observe(at_second(1000, 1.0, card));
   CHECK(dense_of(pipeline, at_second(1600, 1.0, 3))[0] == 1.0F);
@@ -389,6 +389,31 @@ TEST_CASE("What has outlived its time to live does not come back when its entity
     set.compute(at_second(1701), pipeline.fitted(), *windows, out);
     CHECK(dense[0] == 1.0F);
   }
+}
+
+TEST_CASE("What an entity has does not depend on the number of shards, whatever outlives its time to live and whatever comes late",
+          "[transform][windows][property]") {
+  const auto seed = GENERATE(range(1U, 5U));
+  const EntityWindows::Options options{.lateness = 200s, .time_to_live = 300s};
+  std::vector<FeaturePipeline<Payment>> pipelines;
+  for (const std::size_t shards : {1U, 8U, 64U}) {
+    auto each = options;
+    each.shards = shards;
+    pipelines.emplace_back(all_windows().with(each));
+  }
+  auto stream = payments(seed, 4000, 200);
+  Rng rng(seed);
+  for (Payment& payment : stream) payment.card = rng.below(rng.below(400) + 1);
+  std::size_t wrong = 0;
+  for (const Payment& payment : stream) {
+    const auto expected = bits_of(dense_of(pipelines[0], payment));
+    for (auto& pipeline : pipelines) {
+      wrong += bits_of(dense_of(pipeline, payment)) != expected;
+      pipeline.observe(payment);
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(pipelines[0].windows().counters().expired > 1000);
 }
 
 TEST_CASE("After warm-up windows of all kinds allocate nothing", "[transform][windows]") {

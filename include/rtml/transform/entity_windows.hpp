@@ -149,7 +149,7 @@ class EntityWindows {
       return refuse(shard.counters.ahead, {RefusedEvent::Reason::ahead, key, entity, at, reached});
     const std::int64_t now = at.time_since_epoch().count();
     if (options_.time_to_live < longest) {
-      shard.expire(reached.time_since_epoch().count() - shape_.time_to_live, shape_);
+      shard.expire(reached.time_since_epoch().count() - shape_.time_to_live - shape_.lateness, shape_);  // a late one may want it
       shard.expire(entity, key, now - shape_.time_to_live, shape_);  // what has gone stays so, whatever else lies in the shard
     }
     detail::Entity* owner = shard.find_or_make(entity, key, shape_);
