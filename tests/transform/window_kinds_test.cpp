@@ -416,6 +416,21 @@ TEST_CASE("What an entity has does not depend on the number of shards, whatever 
   CHECK(pipelines[0].windows().counters().expired > 1000);
 }
 
+TEST_CASE("An event that finds no memory is counted once, and others go on", "[transform][windows]") {
+  const auto kind = GENERATE(exact(), sawtooth());
+  const std::size_t largest = GENERATE(64U, 1500U);  // no place for an entity; none for what it holds
+  FeaturePipeline<Payment> pipeline(
+      feature_set<Payment>("m", &Payment::at, window("n", &Payment::card, 1h, count(), kind)).with({.shards = 1}));
+  {
+    const rtml::testing::AllocationLimit limit(largest);
+    pipeline.observe(at_second(10));
+  }
+  CHECK(pipeline.windows().counters().failed == 1);
+  pipeline.observe(at_second(11));
+  CHECK(dense_of(pipeline, at_second(12))[0] == 1.0F);
+  CHECK(pipeline.windows().counters().failed == 1);
+}
+
 TEST_CASE("After warm-up windows of all kinds allocate nothing", "[transform][windows]") {
   FeaturePipeline<Payment> pipeline(all_windows().with({.max_entities = 64, .max_events_per_entity = 200, .lateness = 100s, .shards = 1}));
   auto stream = payments(1, 30'000, 90);

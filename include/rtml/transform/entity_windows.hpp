@@ -153,10 +153,7 @@ class EntityWindows {
       shard.expire(entity, key, now - shape_.time_to_live, shape_);  // what has gone stays so, whatever else lies in the shard
     }
     detail::Entity* owner = shard.find_or_make(entity, key, shape_);
-    if (owner == nullptr) {
-      shard.counters.failed.add(1);
-      return;
-    }
+    if (owner == nullptr) return;
     if (owner->fed && now < owner->newest) {
       if (now < owner->newest - shape_.lateness)
         return refuse(shard.counters.too_late, {RefusedEvent::Reason::too_late, key, entity, at, Time(Duration(owner->newest))});

@@ -33,16 +33,14 @@ class CellTree {
  public:
   CellTree(Entity& entity, const WindowShape::Key& key, BlockPool& pool) noexcept : entity_(entity), key_(key), pool_(pool) {}
 
-  /// Into the tile of that time, or as a new cell behind those of its time. False when there is no memory; nothing changed then.
-  bool add(const CellInput& input) noexcept {
-    if (entity_.root == nullptr && !make_root()) return false;
-    if (entity_.height == 0 && count_of(entity_.root) == std::size_t{1} << entity_.leaf_log2 && !holds(input.cell) && !grow_root())
-      return false;
+  /// Into the tile of that time, or as a new cell behind those of its time. Without memory nothing changes (counted by the pool).
+  void add(const CellInput& input) noexcept {
+    if (entity_.root == nullptr && !make_root()) return;
+    if (entity_.height == 0 && count_of(entity_.root) == std::size_t{1} << entity_.leaf_log2 && !holds(input.cell) && !grow_root()) return;
     const bool may_split = entity_.height > 0 || entity_.leaf_log2 == 4;
-    if (may_split && !(pool_.reserve(key_.leaf_class(4), 1) && pool_.reserve(key_.node_class(), entity_.height + 1U))) return false;
+    if (may_split && !(pool_.reserve(key_.leaf_class(4), 1) && pool_.reserve(key_.node_class(), entity_.height + 1U))) return;
     const Split split = insert(entity_.root, entity_.height, input);
     if (split.right != nullptr) raise_root(split);
-    return true;
   }
 
   /// True when a tile of that time is there.

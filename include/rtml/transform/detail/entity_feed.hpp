@@ -50,7 +50,7 @@ class EntityFeed {
       if (input.cell < tree_.oldest()) return;
       tree_.drop_oldest();
     }
-    if (!tree_.add(input)) shard_.counters.failed.add(1);
+    tree_.add(input);
   }
 
  private:

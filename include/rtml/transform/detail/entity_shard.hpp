@@ -88,8 +88,8 @@ class alignas(64) EntityShard {
     return nullptr;
   }
 
-  /// The entity, made if need be in the place of the one that was not used for longest; nullptr when there is no memory. Others may have
-  /// moved then.
+  /// The entity, made if need be in the place of the one that was not used for longest; nullptr when there is no memory (counted). Others may
+  /// have moved then.
   Entity* find_or_make(std::uint64_t hash, std::size_t key, const WindowShape& shape) noexcept {
     if (Entity* found = find(hash, key)) return found;
     if (counters.entities.value() >= shape.max_entities) {
