@@ -93,6 +93,27 @@ TEST_CASE("A feature set describes itself as text that a repository keeps", "[tr
             "  golden 1: 10\n");
 }
 
+TEST_CASE("What golden events give does not depend on sizes, and nobody is told of those that are refused",
+          "[transform][versions][golden]") {
+  std::size_t told = 0;
+  const auto set = of(window("spend", field("card", &Payment::card), 1h, sum(&Payment::amount)));
+  std::vector<Payment> events;
+  for (std::uint64_t i = 0; i < 6; ++i) {
+    events.push_back(golden_payments()[0]);
+    events.back().card = i % 3;
+    events.back().at += seconds(i);
+  }
+  events.push_back(events[0]);
+  events.back().at -= 2h;
+  const auto pinned = [&](std::size_t entities, std::size_t shards) {
+    return set.with({.max_entities = entities, .shards = shards, .on_refused = [&](const RefusedEvent&) { ++told; }}).pinned(events);
+  };
+  CHECK(refusal(pinned(1, 1), pinned(1000, 4)).empty());
+  CHECK(pinned(1, 1).description() == pinned(1000, 64).description());
+  CHECK(pinned(1, 1).options().max_entities == 1);
+  CHECK(told == 0);
+}
+
 TEST_CASE("What goes without saying of windows is the same for ever", "[transform][versions][golden]") {
   const WindowOptions usual;  // in no definition, so that another default would make other features of one fingerprint
   CHECK(usual.max_events_per_entity == 1024);

@@ -194,8 +194,8 @@ class EntityWindows {
   }
 
   /// Restores into one made by the same feature set, or by one that gained windows since: keys and values that are new begin empty, and so
-  /// do new sums over tiles. Options stay as they are here: with smaller bounds the least recently fed entities and the oldest events go,
-  /// and are counted.
+  /// do new sums over tiles. Options stay as they are here: with smaller bounds entities (of as many shards the least recently fed) and
+  /// the oldest events go, and are counted.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     const std::uint32_t version = ar.header("EntityWindows", 2);

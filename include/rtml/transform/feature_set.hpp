@@ -80,7 +80,7 @@ class FeatureSet {
   Fitted make_fitted() const { return program_->make_fitted(); }
 
   /// What windows need, before anything was fed.
-  EntityWindows make_windows() const { return program_->make_windows(); }
+  EntityWindows make_windows() const { return program_->make_windows(program_->window_options); }
 
   /// Begins to fetch the entities of `event` into the cache; worth it some 100 ns before lock(). Any thread, changes nothing.
   void prefetch(const Event& event, const EntityWindows& windows) const noexcept { program_->prefetch(event, windows); }

@@ -78,10 +78,10 @@ class FeatureProgram {
 
   Fitted make_fitted() const { return Fitted(fit_slots, rank_slots, tables); }
 
-  EntityWindows make_windows() const {
+  EntityWindows make_windows(const EntityWindows::Options& options) const {
     std::vector<EntityWindows::Key> shapes;
     for (const auto& key : keys) shapes.push_back(key.shape);
-    return {std::move(shapes), window_options};
+    return {std::move(shapes), options};
   }
 
   std::size_t fit_size() const noexcept {
@@ -198,7 +198,11 @@ class FeatureList final : public FeatureProgram<Event> {
 
   GoldenColumns golden(std::span<const Event> events) const override {
     Fitted fitted = this->make_fitted();
-    EntityWindows windows = this->make_windows();
+    const EntityWindows::Options& all = this->window_options;
+    EntityWindows windows = this->make_windows({.max_events_per_entity = all.max_events_per_entity,
+                                                .lateness = all.lateness,
+                                                .time_to_live = all.time_to_live,
+                                                .max_skew = all.max_skew});  // no sizes: they are no part of a definition
     std::vector<float> dense(this->schema.dense_size());
     std::vector<float> fit_inputs(this->fit_size());
     std::vector<SparseFeature> sparse(this->sparse_capacity);
