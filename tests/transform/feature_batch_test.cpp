@@ -179,6 +179,41 @@ TEST_CASE("A set over a struct and one over the columns of a table give the same
   CHECK(same(over_struct.replay(events, a), over_rows.replay(columns.table(), b)));
 }
 
+TEST_CASE("Each feature alone finds the columns that it reads in a table", "[transform][batch]") {
+  const std::vector<Payment> events = payments(10, 200, 20);
+  const PaymentColumns columns(events);
+  std::vector<double> latitudes;
+  for (std::size_t i = 0; i < events.size(); ++i) latitudes.push_back(static_cast<double>(i % 90));
+  TableColumn amount = columns.table().columns()[0];
+  amount.name = "unread";
+  TableColumn latitude = amount;
+  latitude.name = "latitude";
+  latitude.values = latitudes.data();
+  const Table table =
+      Table({amount, columns.table().columns()[1], columns.table().columns()[0], latitude}, events.size()).with_times(columns.times);
+  for (const AnyFeature<Row>& feature : every_transform<Row>(column(2), column(3), text_column(1))) {
+    FeaturePipeline<Row> by_table(feature_set_from<Row>("one", &Row::at, {feature}));
+    FeaturePipeline<Row> by_rows(by_table.feature_set());
+    CAPTURE(by_table.schema().columns()[0].name);
+    FeatureBatch replayed;
+    FeatureBatch transformed;
+    const Batch once = by_table.replay(table, replayed);
+    const Batch again = by_table.transform(table, transformed);
+    const auto row = [&](std::size_t i, std::array<double, 4>& numbers, std::array<std::string_view, 4>& texts) {
+      numbers = {events[i].amount, events[i].amount, events[i].amount, latitudes[i]};
+      texts = {"?", events[i].merchant, "?", "?"};
+      return Row{events[i].at, numbers, texts};
+    };
+    std::array<double, 4> numbers{};
+    std::array<std::string_view, 4> texts{};
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      REQUIRE(served(once.row(i)) == served(by_rows(row(i, numbers, texts))));
+      by_rows.observe(row(i, numbers, texts));
+    }
+    for (std::size_t i = 0; i < events.size(); ++i) REQUIRE(served(again.row(i)) == served(by_rows(row(i, numbers, texts))));
+  }
+}
+
 TEST_CASE("A replay serves, observes and feeds one event after the other", "[transform][batch]") {
   const std::vector<Payment> events = payments(5, 333, 200);
   FeaturePipeline<Payment> one_by_one(of_payments());
@@ -305,6 +340,25 @@ TEST_CASE("The layout of a table changes no bit", "[transform][batch]") {
       gaps[1 + i * (width + 5) + j] = values[i * width + j];
       backwards[(rows - 1 - i) * width + j] = values[i * width + j];
     }
+  std::vector<float> columns_backwards(values.size());
+  std::vector<std::vector<std::uint8_t>> validity(width, std::vector<std::uint8_t>((rows + 7) / 8));
+  std::vector<float> not_null = values;
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < width; ++j) {
+      columns_backwards[i * width + (width - 1 - j)] = values[i * width + j];
+      if (is_nan(values[i * width + j])) {
+        not_null[i * width + j] = 123.0F;
+      } else {
+        validity[j][i / 8] = static_cast<std::uint8_t>(validity[j][i / 8] | 1U << (i % 8));
+      }
+    }
+  std::vector<TableColumn> with_nulls(width);
+  for (std::size_t j = 0; j < width; ++j)
+    with_nulls[j] = {.name = names[j],
+                     .type = TableColumn::Type::float32,
+                     .values = not_null.data() + j,
+                     .stride = width * sizeof(float),
+                     .validity = validity[j].data()};
   const auto signed_width = static_cast<std::ptrdiff_t>(width);
   const auto signed_rows = static_cast<std::ptrdiff_t>(rows);
   const Table tables[] = {table_of(values.data(), rows, names),
@@ -312,7 +366,9 @@ TEST_CASE("The layout of a table changes no bit", "[transform][batch]") {
                           table_of(doubles.data(), rows, names, 1, signed_rows),
                           table_of(gaps.data() + 1, rows, names, signed_width + 5, 1),
                           table_of(wide_rows.data(), rows, names),
-                          table_of(backwards.data() + (rows - 1) * width, rows, names, -signed_width, 1)};
+                          table_of(backwards.data() + (rows - 1) * width, rows, names, -signed_width, 1),
+                          table_of(columns_backwards.data() + width - 1, rows, names, signed_width, -1),
+                          Table(std::move(with_nulls), rows)};
   FeatureBatch out;
   for (const Table& table : tables) {
     for (const std::size_t begin : {0U, 1U, 130U}) {
@@ -350,6 +406,10 @@ TEST_CASE("A lambda over rows reads all columns of a table", "[transform][batch]
   FeatureBatch out;
   const Batch batch = set.transform(table_of(values.data(), 2, names), set.make_fitted(), out);
   CHECK(bits_of(batch.row(1).dense) == bits_of(std::array{43.0F, 2.0F}));
+  const auto hour = [](const Row& row) { return from_unix_seconds(3600 * static_cast<std::int64_t>(row.numbers[0])); };
+  const auto timed = feature_set_from<Row>("timed", field("at", "v1", hour), {hour_of_day("hour") | cyclic()});
+  const Batch times = timed.transform(table_of(values.data(), 2, names), timed.make_fitted(), out);
+  CHECK(times.row(1).dense[0] != times.row(0).dense[0]);
 }
 
 TEST_CASE("A batch is refused where it does not fit the set", "[transform][batch][config]") {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -71,14 +72,17 @@ class Binding {
   std::vector<BoundKey<Event>> keys;
   ColumnsRead columns_read;
 
-  /// To be called for each field of a feature as it is bound.
+  /// To be called for each field of a feature as it is bound: what nobody reads, a table does not give.
   template <class A>
   void reads(const Field<A>& field) {
+    const auto once = [](std::vector<std::size_t>& places, std::size_t place) {
+      if (std::find(places.begin(), places.end(), place) == places.end()) places.push_back(place);
+    };
     if constexpr (std::same_as<A, NumberColumn>) {
-      columns_read.numbers.push_back(field.accessor().index);
+      once(columns_read.numbers, field.accessor().index);
     } else if constexpr (std::same_as<A, TextColumn>) {
-      columns_read.texts.push_back(field.accessor().index);
-    } else {
+      once(columns_read.texts, field.accessor().index);
+    } else if constexpr (!std::is_member_pointer_v<A>) {
       columns_read.all = true;
     }
   }

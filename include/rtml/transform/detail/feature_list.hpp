@@ -251,6 +251,7 @@ std::shared_ptr<const FeatureProgram<Event>> make_program(std::string name, Time
   if constexpr (is_field<TimeField>) version = time.version().empty() ? "" : time.label();
   check(options);
   Binding<Event> binding(is_field<TimeField>, std::move(version), options);
+  if constexpr (is_field<TimeField>) binding.reads(time);
   each_feature(features, [&](auto& feature) {
     feature.bind(binding);
     binding.feature_ends.push_back(binding.columns.size());

@@ -43,9 +43,8 @@ class Tile {
   Cursor& cursor() noexcept { return cursor_; }
   /// The next dense column, [size]. Fetches as much of where the rows will go.
   float* next_column() noexcept {
-    constexpr std::size_t line = 64;
     if (rows_ != nullptr) {
-      for (std::size_t at = 0; at < tile_rows * sizeof(float); at += line) __builtin_prefetch(rows_ + at, 1, 2);
+      for (std::size_t at = 0; at < tile_rows * sizeof(float); at += cache_line) __builtin_prefetch(rows_ + at, 1, 2);
       rows_ += tile_rows * sizeof(float);
     }
     return std::exchange(next_, next_ + tile_rows);

@@ -19,16 +19,18 @@ namespace rtml::detail {
 /// Rows that a batch is transformed by: few enough that the columns of a set of some dozens stay in the nearest cache, enough to be worth a call.
 inline constexpr std::size_t tile_rows = 128;
 
+inline constexpr std::size_t cache_line = 64;
+
 /// Floats from the beginning of a cache line on.
 class AlignedFloats {
  public:
   /// Contents are undefined. Allocates only to grow.
   float* room(std::size_t count) {
-    constexpr std::size_t line = 64;
-    if (memory_.size() < count + line / sizeof(float)) memory_.resize(count + line / sizeof(float));
+    constexpr std::size_t slack = cache_line / sizeof(float);
+    if (memory_.size() < count + slack) memory_.resize(count + slack);
     void* first = memory_.data();
     std::size_t bytes = memory_.size() * sizeof(float);
-    return static_cast<float*>(std::align(line, count * sizeof(float), first, bytes));
+    return static_cast<float*>(std::align(cache_line, count * sizeof(float), first, bytes));
   }
   std::size_t memory_bytes() const noexcept { return memory_.capacity() * sizeof(float); }
 
