@@ -29,11 +29,24 @@ struct ColumnVersions {
 };
 
 #if defined(__SSE2__)
-/// Past the caches. @pre `to` is aligned as a quad is
+/// Past the caches, by stores of so many bytes. @pre `to` is aligned as a line is
+template <std::size_t bytes>
 struct Stream {
-  [[gnu::always_inline]] void operator()(float* to, const detail::Quad& quad) const noexcept { _mm_stream_ps(to, quad); }
+  [[gnu::always_inline]] void operator()(float* to, const plain::Line& line) const noexcept {
+#if !defined(__clang__)
+    if constexpr (bytes == sizeof(line)) {  // g++ has no builtin of it, and its intrinsic inlines into no function that is generic
+      __asm__("vmovntps %1, %0" : "=m"(*reinterpret_cast<plain::Line*>(to)) : "v"(line));
+      return;
+    }
+#endif
+    _mm_stream_ps(to, __builtin_shufflevector(line, line, 0, 1, 2, 3));
+    _mm_stream_ps(to + 4, __builtin_shufflevector(line, line, 4, 5, 6, 7));
+    _mm_stream_ps(to + 8, __builtin_shufflevector(line, line, 8, 9, 10, 11));
+    _mm_stream_ps(to + 12, __builtin_shufflevector(line, line, 12, 13, 14, 15));
+  }
 };
 #else
+template <std::size_t bytes>
 using Stream = plain::Keep;
 #endif
 
@@ -50,7 +63,7 @@ constexpr std::size_t whole = rtml::detail::tile_rows;
       plain::call;                                              \
     }                                                           \
   }
-#define RTML_COLUMN_VERSIONS(name, target)                                                                                             \
+#define RTML_COLUMN_VERSIONS(name, bytes, target)                                                                                      \
   struct name {                                                                                                                        \
     RTML_COLUMN(target, signed_log1p, (float* x, std::size_t n), signed_log1p(x, whole), signed_log1p(x, n))                           \
     RTML_COLUMN(target, log, (float* x, std::size_t n), log(x, whole), log(x, n))                                                      \
@@ -77,7 +90,7 @@ constexpr std::size_t whole = rtml::detail::tile_rows;
     }                                                                                                                                  \
     target static void stream_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride,               \
                                       float* rows) noexcept {                                                                          \
-      plain::columns_to_rows(columns, n, width, column_stride, rows, Stream());                                                        \
+      plain::columns_to_rows(columns, n, width, column_stride, rows, Stream<bytes>());                                                 \
     }                                                                                                                                  \
     static constexpr ColumnVersions all{&signed_log1p,  &log,  &power,       &from_floats, &from_doubles,    &fill,                    \
                                         &flag_missing,  &clip, &standardize, &scale,       &rows_to_columns, &columns_to_rows,         \
@@ -85,10 +98,10 @@ constexpr std::size_t whole = rtml::detail::tile_rows;
   };
 // NOLINTEND(bugprone-macro-parentheses)
 
-RTML_COLUMN_VERSIONS(Any, )
+RTML_COLUMN_VERSIONS(Any, 16, )
 #if defined(RTML_HAS_VERSIONS)
-RTML_COLUMN_VERSIONS(Avx2, RTML_AVX2)
-RTML_COLUMN_VERSIONS(Avx512, RTML_AVX512)
+RTML_COLUMN_VERSIONS(Avx2, 16, RTML_AVX2)
+RTML_COLUMN_VERSIONS(Avx512, 64, RTML_AVX512)
 #endif
 #undef RTML_COLUMN_VERSIONS
 #undef RTML_COLUMN

@@ -153,8 +153,31 @@ RTML_INLINE void rows_to_columns(const float* rows, std::size_t n, std::size_t w
     for (std::size_t j = 0; j < width; ++j) columns[j * column_stride + i] = *at(i, j);
 }
 
+/// A cache line of floats: four squares of four side by side.
+using Line = float __attribute__((vector_size(64)));
+
+/// Quads that lie `stride` apart.
+RTML_INLINE void load_line(const float* from, std::size_t stride, Line& line) noexcept {
+  detail::Quad quads[4];
+  for (std::size_t k = 0; k < 4; ++k) std::memcpy(quads + k, from + k * stride, sizeof(detail::Quad));
+  const auto low = __builtin_shufflevector(quads[0], quads[1], 0, 1, 2, 3, 4, 5, 6, 7);
+  const auto high = __builtin_shufflevector(quads[2], quads[3], 0, 1, 2, 3, 4, 5, 6, 7);
+  line = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+RTML_INLINE void transpose(Line& a, Line& b, Line& c, Line& d) noexcept {
+  const Line ab_low = __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+  const Line ab_high = __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  const Line cd_low = __builtin_shufflevector(c, d, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+  const Line cd_high = __builtin_shufflevector(c, d, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  a = __builtin_shufflevector(ab_low, cd_low, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+  b = __builtin_shufflevector(ab_low, cd_low, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  c = __builtin_shufflevector(ab_high, cd_high, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+  d = __builtin_shufflevector(ab_high, cd_high, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+}
+
 /// rows[i * width + j] = columns[j * column_stride + i] for i in [0, n), j in [0, width): four rows at a time, each by whole cache lines.
-/// `store`: how a quad goes to a whole line.
+/// `store`: how a whole line is written.
 template <class Store>
 RTML_INLINE void columns_to_rows(const float* columns, std::size_t n, std::size_t width, std::size_t column_stride, float* rows,
                                  Store store) noexcept {
@@ -167,10 +190,10 @@ RTML_INLINE void columns_to_rows(const float* columns, std::size_t n, std::size_
     float* const to = rows + i * width;
     std::size_t j = 0;
     for (; j < whole_lines; j += line) {
-      detail::Quad squares[4][4];
-      for (std::size_t s = 0; s < 4; ++s) load_transposed(columns + (j + 4 * s) * column_stride + i, stride, squares[s]);
-      for (std::size_t k = 0; k < 4; ++k)
-        for (std::size_t s = 0; s < 4; ++s) store(to + k * width + j + 4 * s, squares[s][k]);
+      Line lines[4];
+      for (std::size_t k = 0; k < 4; ++k) load_line(columns + (j + k) * column_stride + i, 4 * column_stride, lines[k]);
+      transpose(lines[0], lines[1], lines[2], lines[3]);
+      for (std::size_t k = 0; k < 4; ++k) store(to + k * width + j, lines[k]);
     }
     for (; j < whole_width; j += 4) {
       detail::Quad square[4];
@@ -186,7 +209,7 @@ RTML_INLINE void columns_to_rows(const float* columns, std::size_t n, std::size_
 
 /// Into the caches, as any store.
 struct Keep {
-  RTML_INLINE void operator()(float* to, const detail::Quad& quad) const noexcept { std::memcpy(to, &quad, sizeof(quad)); }
+  RTML_INLINE void operator()(float* to, const Line& line) const noexcept { std::memcpy(to, &line, sizeof(line)); }
 };
 
 }  // namespace plain
@@ -200,9 +223,7 @@ struct Keep {
 RTML_API float signed_log1p(float x) noexcept;         ///< sign(x) ln(1 + |x|); what is not usable stays
 RTML_API float log(float x) noexcept;                  ///< NaN where x <= 0; what is not usable stays
 RTML_API float power(float x, float lambda) noexcept;  ///< math::yeo_johnson; what is not usable stays
-inline float scaled(float x, float from, float width, float lo, float hi) noexcept {
-  return element::scaled(x, from, width, lo, hi);
-}
+inline float scaled(float x, float from, float width, float lo, float hi) noexcept { return element::scaled(x, from, width, lo, hi); }
 RTML_API void signed_log1p(float* x, std::size_t n) noexcept;
 RTML_API void log(float* x, std::size_t n) noexcept;
 RTML_API void power(float* x, std::size_t n, float lambda) noexcept;
