@@ -44,6 +44,42 @@ void require_elementwise(OfColumn of_column, OfOne of_one) {
   }
 }
 
+// The plain forms, each compiled for a processor as src/ does, without contraction.
+#define COLUMNS_FOR(type, target)                                                                                    \
+  struct type {                                                                                                      \
+    target static void signed_log1p(float* x, std::size_t n) { kernels::plain::signed_log1p(x, n); }                 \
+    target static void log(float* x, std::size_t n) { kernels::plain::log(x, n); }                                   \
+    target static void power(float* x, std::size_t n) { kernels::plain::power(x, n, 0.3F); }                         \
+    target static void standardize(float* x, std::size_t n) { kernels::plain::standardize(x, n, 3.0F, 0.3F, 8.0F); } \
+    target static void scale(float* x, std::size_t n) { kernels::plain::scale(x, n, 3.0F, 7.0F, -1.0F, 1.0F); }      \
+    target static void clip(float* x, std::size_t n) { kernels::plain::clip(x, n, 0.0F, 50.0F); }                    \
+    target static void rows(float* x, std::size_t n) {                                                               \
+      const std::vector<float> from(x, x + n);                                                                       \
+      kernels::plain::columns_to_rows(from.data(), n / 20, 20, n / 20, x, kernels::plain::Keep());                   \
+    }                                                                                                                \
+  };
+COLUMNS_FOR(PlainColumns, )
+#if defined(__x86_64__) && !defined(__AVX2__)
+COLUMNS_FOR(Avx2Columns, __attribute__((target("arch=x86-64-v3"))))
+COLUMNS_FOR(Avx512Columns, __attribute__((target("arch=x86-64-v4"))))
+#endif
+
+template <class Columns>
+void require_as_picked() {
+  require_elementwise(&Columns::signed_log1p, [](float x) { return kernels::signed_log1p(x); });
+  require_elementwise(&Columns::log, [](float x) { return kernels::log(x); });
+  require_elementwise(&Columns::power, [](float x) { return kernels::power(x, 0.3F); });
+  require_elementwise(&Columns::standardize, [](float x) { return kernels::element::standardized(x, 3.0F, 0.3F, 8.0F); });
+  require_elementwise(&Columns::scale, [](float x) { return kernels::element::scaled(x, 3.0F, 7.0F, -1.0F, 1.0F); });
+  require_elementwise(&Columns::clip, [](float x) { return kernels::element::clipped(x, 0.0F, 50.0F); });
+  std::vector<float> block = patterns(7, 20 * 33);
+  std::vector<float> picked = block;
+  const std::vector<float> from = block;
+  kernels::columns_to_rows(from.data(), 33, 20, 33, picked.data());
+  Columns::rows(block.data(), block.size());
+  for (std::size_t i = 0; i < block.size(); ++i) REQUIRE(column_bits(block[i]) == column_bits(picked[i]));
+}
+
 /// What each does, written plainly.
 bool plain_usable(float x) { return std::fabs(x) <= 1e15F; }
 float plain_clip(float x, float lo, float hi) { return x < lo ? lo : (x > hi ? hi : x); }
@@ -59,6 +95,15 @@ TEST_CASE("Columns are transformed as single values are, to the bit", "[transfor
                       [](float x) { return kernels::element::standardized(x, 3.0F, 0.5F, 8.0F); });
   require_elementwise([](float* x, std::size_t n) { kernels::scale(x, n, 3.0F, 7.0F, 0.0F, 1.0F); },
                       [](float x) { return kernels::element::scaled(x, 3.0F, 7.0F, 0.0F, 1.0F); });
+}
+
+TEST_CASE("Columns have the same bits on every processor", "[transform][batch]") {
+  require_as_picked<PlainColumns>();
+#if defined(__x86_64__) && !defined(__AVX2__)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) require_as_picked<Avx2Columns>();
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+    require_as_picked<Avx512Columns>();
+#endif
 }
 
 TEST_CASE("Elementwise operations are what they are called", "[transform][batch]") {
