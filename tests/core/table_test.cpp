@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -149,6 +150,18 @@ TEST_CASE("A table reads text, bits and what is missing, from any row on", "[cor
   CHECK(Table({flags}, 3).columns()[0].number(1) == 1.0);
   CHECK(cell_text(Table({flags}, 3), 1, 0) == "true");
   CHECK(cell_text(Table({flags}, 3), 0, 0).empty());
+}
+
+TEST_CASE("A number that is NaN has no text, whatever its bits", "[core][table]") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> values = {nan, -nan, std::numeric_limits<double>::infinity(), 1.5};
+  const std::vector<float> floats(values.begin(), values.end());
+  for (const Table& table : {table_of(values.data(), 4, Names{"x"}), table_of(floats.data(), 4, Names{"x"})}) {
+    CHECK(cell_text(table, 0, 0).empty());
+    CHECK(cell_text(table, 1, 0).empty());
+    CHECK(cell_text(table, 2, 0) == "inf");
+    CHECK(cell_text(table, 3, 0) == "1.5");
+  }
 }
 
 TEST_CASE("A table names what is not there", "[core][table][config]") {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
 #include "rtml/core/time.hpp"
 
 namespace rtml {
@@ -80,9 +81,11 @@ struct TableColumn {
 
   static constexpr std::size_t longest_number = 32;  ///< characters of a number as text
 
-  /// As it stood; of a column of numbers the shortest text that reads back as the number, written to `room`. Empty where it is missing.
+  /// As it stood; of a column of numbers the shortest text that reads back as the number, written to `room`. Empty where it is missing, as
+  /// NaN is; of a timestamp its count, in its unit.
   std::string_view text(std::size_t row, std::span<char, longest_number> room) const noexcept {
     if (!present(row)) return {};
+    if ((type == Type::float32 || type == Type::float64) && is_nan(number(row))) return {};
     switch (type) {
       case Type::text: return between<std::int32_t>(row);
       case Type::large_text: return between<std::int64_t>(row);
