@@ -123,8 +123,11 @@ Table table_over(const ArrowArray& array, const ArrowSchema& schema, std::span<c
                  "has " + to_text(array.n_children) + " columns, its schema " + to_text(schema.n_children));
   const auto children = static_cast<std::size_t>(schema.n_children);
   require_format(children == 0 || (array.children != nullptr && schema.children != nullptr), "the batch", "has no columns");
-  for (std::size_t i = 0; i < children; ++i)
+  for (std::size_t i = 0; i < children; ++i) {
     require_format(array.children[i] != nullptr && schema.children[i] != nullptr, "the batch", "has no column " + to_text(i));
+    require_format(schema.children[i]->release != nullptr, "the schema", "has released column " + to_text(i));
+  }
+  require_format(array.buffers[0] != nullptr || array.null_count <= 0, "the batch", "has nulls, and no validity bits");
   if (!all_valid(array)) raise(ConfigError("ArrowTable: the batch has rows that are null, must be of whole rows"));
 
   std::vector<TableColumn> columns;

@@ -200,6 +200,8 @@ TEST_CASE("A hostile or unknown Arrow batch is refused by the name of what is wr
   check_says(refusal([](P& p) { p.schema.release = nullptr; }), "ArrowTable: the schema was released");
   check_says(refusal([](P& p) { p.array.release = nullptr; }), "ArrowTable: the batch was released");
   check_says(refusal([](P& p) { p.child(0).release = nullptr; }), "ArrowTable: column \"x\" was released");
+  check_says(refusal([](P& p) { p.child_schema(1).release = nullptr; }), "ArrowTable: the schema has released column 1");
+  check_says(refusal([](P& p) { p.array.null_count = 1; }), "ArrowTable: the batch has nulls, and no validity bits");
   check_says(refusal([](P& p) { p.array.length = -1; }), "ArrowTable: the batch has the length -1");
   check_says(refusal([](P& p) { p.array.length = INT64_MAX; }), "ArrowTable: the batch has the length 9223372036854775807");
   check_says(refusal([](P& p) { p.array.offset = INT64_MAX; }), "ArrowTable: the batch has the offset 9223372036854775807");
