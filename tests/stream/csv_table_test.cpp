@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "rtml/core/finite.hpp"
@@ -34,6 +35,8 @@ FeatureSet<Row> shop_features() {
 }
 
 }  // namespace
+
+static_assert(!std::is_copy_constructible_v<CsvTable> && !std::is_move_constructible_v<CsvTable>);  // its table lies in it
 
 TEST_CASE("A CSV becomes tables of so many good rows", "[stream][table]") {
   CsvReader reader = CsvReader::of_text(shops);

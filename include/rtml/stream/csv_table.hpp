@@ -27,6 +27,8 @@ class CsvTable {
   /// `reader` must outlive this; its columns are the table's. @throws ConfigError when the time column is not there
   RTML_API CsvTable(CsvReader& reader, const Options& options);
   explicit CsvTable(CsvReader& reader) : CsvTable(reader, Options()) {}
+  CsvTable(const CsvTable&) = delete;  // its table lies in it
+  CsvTable& operator=(const CsvTable&) = delete;
 
   /// Reads up to `rows` good rows; false when there are no more. What was read before is gone. @throws IoError when reading fails
   RTML_API bool next(std::size_t rows);
