@@ -424,6 +424,10 @@ TEST_CASE("A batch is refused where it does not fit the set", "[transform][batch
   FeatureBatch in_little{std::span<float>(little)};
   CHECK_THROWS_WITH(plain.transform(events, plain.make_fitted(), in_little),
                     "FeatureBatch: dense is 9, must be rows times columns at least, 10");
+  FeatureBatch in_nothing{std::span<float>()};
+  CHECK_THROWS_WITH(plain.transform(events, plain.make_fitted(), in_nothing),
+                    "FeatureBatch: dense is 0, must be rows times columns at least, 10");
+  CHECK(plain.transform({}, plain.make_fitted(), in_nothing).empty());
   const PaymentColumns columns(events);
   const auto beyond = feature_set_from<Row>("beyond", {numeric("x", column(2))});
   CHECK_THROWS_WITH(beyond.transform(columns.table(), beyond.make_fitted(), out),

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,7 @@ class FeatureBatch {
 
   /// What was written last; valid until the next time.
   Batch batch() const {
-    const Batch dense(host_.data() == nullptr ? dense_.data() : host_.data(), size_, columns_);
+    const Batch dense(host_ ? host_->data() : dense_.data(), size_, columns_);
     return offsets_.empty() ? dense : dense.with_sparse(offsets_, sparse_);
   }
 
@@ -37,9 +38,9 @@ class FeatureBatch {
 
   /// @throws ConfigError when the host's memory has too little room
   void begin(std::size_t size, std::size_t columns, bool sparse) {
-    if (host_.data() != nullptr) {
-      if (host_.size() < size * columns)
-        require("FeatureBatch", "dense", host_.size(), false, "rows times columns at least, " + to_text(size * columns));
+    if (host_) {
+      if (host_->size() < size * columns)
+        require("FeatureBatch", "dense", host_->size(), false, "rows times columns at least, " + to_text(size * columns));
     } else if (dense_.size() < size * columns) {
       dense_.resize(size * columns);
     }
@@ -51,7 +52,7 @@ class FeatureBatch {
     offsets_.reserve(size + 1);
     offsets_.push_back(0);
   }
-  float* dense_row(std::size_t row) noexcept { return (host_.data() == nullptr ? dense_.data() : host_.data()) + row * columns_; }
+  float* dense_row(std::size_t row) noexcept { return (host_ ? host_->data() : dense_.data()) + row * columns_; }
   void add_sparse_row(std::span<const SparseFeature> features) {
     sparse_.insert(sparse_.end(), features.begin(), features.end());
     offsets_.push_back(sparse_.size());
@@ -59,7 +60,7 @@ class FeatureBatch {
   detail::TileMemory& memory() noexcept { return memory_; }
 
  private:
-  std::span<float> host_;
+  std::optional<std::span<float>> host_;
   std::vector<float, HugePageAllocator<float>> dense_;
   std::size_t size_ = 0;
   std::size_t columns_ = 0;
