@@ -224,6 +224,15 @@ TEST_CASE("A hostile or unknown Arrow batch is refused by the name of what is wr
   check_says(refusal([](P& p) { p.set_buffer(1, 1, negative.data()); }), "ArrowTable: column \"name\" has the text offset -4");
   static const std::array<std::int32_t, 4> falling = {0, 3, 2, 4};
   check_says(refusal([](P& p) { p.set_buffer(1, 1, falling.data()); }), "ArrowTable: column \"name\" has text offsets that fall");
+  static const std::array<std::int32_t, 4> falling_at_last = {0, 1, 3, 2};
+  check_says(refusal([](P& p) { p.set_buffer(1, 1, falling_at_last.data()); }), "ArrowTable: column \"name\" has text offsets that fall");
+  static const std::array<std::int64_t, 4> long_offsets = {0, 0, 0, 1};
+  check_says(refusal([](P& p) {
+               p.child_schema(1).format = "U";
+               p.set_buffer(1, 1, long_offsets.data());
+               p.set_buffer(1, 2, nullptr);
+             }),
+             "ArrowTable: column \"name\" has no bytes of text");
   check_says(refusal([](P& p) { p.array.n_children = 1; }), "ArrowTable: the batch has 1 columns, its schema 2");
   check_says(refusal([](P& p) { p.array.n_children = p.schema.n_children = -1; }), "ArrowTable: the batch has -1 columns, its schema -1");
   check_says(refusal([](P& p) { p.array.children = nullptr; }), "ArrowTable: the batch has no columns");
@@ -231,6 +240,34 @@ TEST_CASE("A hostile or unknown Arrow batch is refused by the name of what is wr
   ArrowProducer producer = good();
   CHECK_THROWS_WITH(ArrowTable(std::move(producer.array), producer.schema, std::vector<std::string>{"z"}),
                     "ArrowTable: no column \"z\" in the batch");
+}
+
+TEST_CASE("Of a slice of an Arrow batch only its own rows are looked at", "[stream][arrow]") {
+  // Rows 2 and 3 of four; what lies before them is nobody's.
+  static const std::array<std::int32_t, 5> offsets = {9, -1, 2, 3, 5};
+  for (const bool own : {false, true}) {  // the slice is the column's, or the whole batch's
+    CAPTURE(own);
+    ArrowProducer producer({texts<std::int32_t>("name", {"a", "b", "c", "de"})}, 2, own ? 0 : 2);
+    if (own) producer.child(0).offset = producer.child(0).length = 2;
+    producer.set_buffer(0, 1, offsets.data());
+    const ArrowTable arrow(std::move(producer.array), producer.schema);
+    CHECK(arrow_text(arrow.table(), 0, 0) == "c");
+    CHECK(arrow_text(arrow.table(), 1, 0) == "de");
+  }
+  const auto refused = [](std::uint8_t bits) {
+    ArrowProducer producer({numbers<float>("x", "f", {1, 2, 3, 4})}, 2, 2);
+    producer.array.null_count = -1;
+    producer.set_validity(&bits);
+    try {
+      const ArrowTable taken(std::move(producer.array), producer.schema);
+    } catch (const ConfigError&) {
+      return true;
+    }
+    return false;
+  };
+  CHECK_FALSE(refused(0b1100));
+  CHECK(refused(0b0111));
+  CHECK(refused(0b1011));
 }
 
 TEST_CASE("An empty Arrow batch has no rows, and needs no buffers", "[stream][arrow]") {
