@@ -25,7 +25,7 @@ inline void write_golden(const Cursor& before, const Cursor& after, std::span<co
     std::string text;
     if (columns[c].kind == Column::Kind::hashed) {
       for (const SparseFeature* feature = before.sparse; feature != after.sparse; ++feature)
-        text += (text.empty() ? "" : ",") + to_text(feature->index) + ":" + golden_text(feature->value);
+        text.append(text.empty() ? "" : ",").append(to_text(feature->index)).append(":").append(golden_text(feature->value));
     } else {
       text = golden_text(*dense++);
     }
@@ -34,7 +34,7 @@ inline void write_golden(const Cursor& before, const Cursor& after, std::span<co
   std::string seen;
   const auto add = [&](const float* from, const float* to) {
     for (; from != to; ++from)
-      if (!is_nan(*from)) seen += (seen.empty() ? " of " : ",") + golden_text(*from);
+      if (!is_nan(*from)) seen.append(seen.empty() ? " of " : ",").append(golden_text(*from));
   };
   add(before.fit_input, after.fit_input);
   add(before.rank_input, after.rank_input);
