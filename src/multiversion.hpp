@@ -3,13 +3,18 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 // Built with -mavx2 or -march=native, the library is for such machines only, and needs no choice.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__AVX2__)
 #define RTML_HAS_VERSIONS 1
 #define RTML_AVX2 __attribute__((target("arch=x86-64-v3")))
 #define RTML_AVX512 __attribute__((target("arch=x86-64-v4")))
+#define RTML_ALL_VERSIONS Any, Avx2, Avx512
+#else
+#define RTML_ALL_VERSIONS Any
 #endif
 
 namespace rtml {
@@ -42,6 +47,21 @@ inline Processor processor() noexcept {
     known.store(found, std::memory_order_relaxed);
   }
   return static_cast<Processor>(found);
+}
+
+/// The table `all` of the struct that this machine is to use: `picked<RTML_ALL_VERSIONS>()`. Found once, and again without a guarded static:
+/// every thread finds the same.
+template <class... Versions>
+const auto& picked() noexcept {
+  using Table = std::common_type_t<decltype(Versions::all)...>;
+  static constinit std::atomic<const Table*> known{nullptr};
+  const Table* chosen = known.load(std::memory_order_relaxed);
+  if (chosen == nullptr) [[unlikely]] {
+    const Table* const tables[] = {&Versions::all...};
+    chosen = tables[sizeof...(Versions) > 1 ? static_cast<std::size_t>(processor()) : 0];
+    known.store(chosen, std::memory_order_relaxed);
+  }
+  return *chosen;
 }
 
 }  // namespace rtml

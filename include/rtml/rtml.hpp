@@ -23,6 +23,7 @@
 #include "rtml/core/hash.hpp"
 #include "rtml/core/huge_pages.hpp"
 #include "rtml/core/kernels.hpp"
+#include "rtml/core/linear_probing.hpp"
 #include "rtml/core/math.hpp"
 #include "rtml/core/outcome.hpp"
 #include "rtml/core/partitioned_watermark.hpp"

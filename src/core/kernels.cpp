@@ -1,7 +1,5 @@
 #include "rtml/core/kernels.hpp"
 
-#include <atomic>
-
 #include "multiversion.hpp"
 
 namespace rtml::kernels {
@@ -39,27 +37,7 @@ RTML_VERSIONS(Avx512, 64, RTML_AVX512)
 #endif
 #undef RTML_VERSIONS
 
-const Versions& versions_for(Processor processor) noexcept {
-#if defined(RTML_HAS_VERSIONS)
-  if (processor == Processor::avx512) return Avx512::all;
-  if (processor == Processor::avx2) return Avx2::all;
-#else
-  static_cast<void>(processor);
-#endif
-  return Any::all;
-}
-
-constinit std::atomic<const Versions*> picked{nullptr};
-
-// Without a guarded static: kernels run before and after main, and every thread picks the same.
-const Versions& versions() noexcept {
-  const Versions* chosen = picked.load(std::memory_order_relaxed);
-  if (chosen == nullptr) [[unlikely]] {
-    chosen = &versions_for(processor());
-    picked.store(chosen, std::memory_order_relaxed);
-  }
-  return *chosen;
-}
+const Versions& versions() noexcept { return picked<RTML_ALL_VERSIONS>(); }
 
 }  // namespace
 

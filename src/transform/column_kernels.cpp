@@ -1,6 +1,5 @@
 #include "rtml/transform/detail/column_kernels.hpp"
 
-#include <atomic>
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 #endif
@@ -106,26 +105,7 @@ RTML_COLUMN_VERSIONS(Avx512, 64, RTML_AVX512)
 #undef RTML_COLUMN_VERSIONS
 #undef RTML_COLUMN
 
-const ColumnVersions& versions_for(Processor processor) noexcept {
-#if defined(RTML_HAS_VERSIONS)
-  if (processor == Processor::avx512) return Avx512::all;
-  if (processor == Processor::avx2) return Avx2::all;
-#else
-  static_cast<void>(processor);
-#endif
-  return Any::all;
-}
-
-constinit std::atomic<const ColumnVersions*> picked{nullptr};
-
-const ColumnVersions& versions() noexcept {
-  const ColumnVersions* chosen = picked.load(std::memory_order_relaxed);
-  if (chosen == nullptr) [[unlikely]] {
-    chosen = &versions_for(processor());
-    picked.store(chosen, std::memory_order_relaxed);
-  }
-  return *chosen;
-}
+const ColumnVersions& versions() noexcept { return picked<RTML_ALL_VERSIONS>(); }
 
 }  // namespace
 

@@ -21,6 +21,8 @@ using rtml::testing::bits_of;
 using rtml::testing::Channel;
 using rtml::testing::Payment;
 using rtml::testing::payments;
+using rtml::testing::Served;
+using rtml::testing::served_of;
 
 namespace {
 
@@ -78,14 +80,6 @@ FeatureSet<Payment> of_payments() {
   return feature_set_from<Payment>("every", &Payment::at, every_transform<Payment>(&Payment::amount, &Payment::amount, &Payment::merchant));
 }
 
-struct Served {
-  std::vector<std::uint32_t> dense;
-  std::vector<SparseFeature> sparse;
-  friend bool operator==(const Served&, const Served&) = default;
-};
-
-Served served(const Features& x) { return {bits_of(x.dense), {x.sparse.begin(), x.sparse.end()}}; }
-
 template <class Event>
 Served served_alone(const FeatureSet<Event>& set, const Event& event, const Fitted& fitted, const EntityWindows& windows) {
   std::vector<float> dense(set.dense_size());
@@ -93,7 +87,7 @@ Served served_alone(const FeatureSet<Event>& set, const Event& event, const Fitt
   std::vector<float> fit_inputs(set.fit_size());
   FeatureOutput out{dense, sparse, fit_inputs};
   set.compute(event, fitted, windows, out);
-  return served(out.features());
+  return served_of(out.features());
 }
 
 /// A pipeline that has seen `past`, labels included.
@@ -147,7 +141,7 @@ TEST_CASE("A batch has the bits of its events, whatever the transform and the si
     REQUIRE(batch.dense_size() == set.dense_size());
     for (std::size_t i = 0; i < size; ++i) {
       CAPTURE(i);
-      const Served row = served(batch.row(i));
+      const Served row = served_of(batch.row(i));
       const Served alone = served_alone(set, events[i], pipeline.fitted(), pipeline.windows());
       for (std::size_t j = 0; j < row.dense.size(); ++j) {
         CAPTURE(set.schema().dense(j).name);
@@ -171,7 +165,7 @@ TEST_CASE("A set over a struct and one over the columns of a table give the same
   const auto same = [](const Batch& x, const Batch& y) {
     if (x.size() != y.size()) return false;
     for (std::size_t i = 0; i < x.size(); ++i)
-      if (!(served(x.row(i)) == served(y.row(i)))) return false;
+      if (!(served_of(x.row(i)) == served_of(y.row(i)))) return false;
     return true;
   };
   CHECK(same(over_struct.replay(past, a), over_rows.replay(past_columns.table(), b)));
@@ -207,10 +201,10 @@ TEST_CASE("Each feature alone finds the columns that it reads in a table", "[tra
     std::array<double, 4> numbers{};
     std::array<std::string_view, 4> texts{};
     for (std::size_t i = 0; i < events.size(); ++i) {
-      REQUIRE(served(once.row(i)) == served(by_rows(row(i, numbers, texts))));
+      REQUIRE(served_of(once.row(i)) == served_of(by_rows(row(i, numbers, texts))));
       by_rows.observe(row(i, numbers, texts));
     }
-    for (std::size_t i = 0; i < events.size(); ++i) REQUIRE(served(again.row(i)) == served(by_rows(row(i, numbers, texts))));
+    for (std::size_t i = 0; i < events.size(); ++i) REQUIRE(served_of(again.row(i)) == served_of(by_rows(row(i, numbers, texts))));
   }
 }
 
@@ -222,7 +216,7 @@ TEST_CASE("A replay serves, observes and feeds one event after the other", "[tra
   const Batch batch = replayed.replay(events, out);
   for (std::size_t i = 0; i < events.size(); ++i) {
     CAPTURE(i);
-    REQUIRE(served(batch.row(i)) == served(one_by_one(events[i])));
+    REQUIRE(served_of(batch.row(i)) == served_of(one_by_one(events[i])));
     one_by_one.observe(events[i]);
   }
   CHECK(bits_of(replayed.fitted().mean()) == bits_of(one_by_one.fitted().mean()));
@@ -269,7 +263,7 @@ TEST_CASE("Threads transform parts of a table into one block of the host's", "[t
   for (std::size_t t = 0; t < 3; ++t) {
     const Batch part = parts[t].batch();
     for (std::size_t i = bounds[t]; i < bounds[t + 1]; ++i) {
-      REQUIRE(served(part.row(i - bounds[t])) == served(expected.row(i)));
+      REQUIRE(served_of(part.row(i - bounds[t])) == served_of(expected.row(i)));
       REQUIRE(bits_of(std::span(block).subspan(i * width, width)) == bits_of(expected.row(i).dense));
     }
   }

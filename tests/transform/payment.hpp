@@ -1,7 +1,11 @@
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,6 +57,35 @@ inline std::vector<std::uint32_t> bits_of(std::span<const float> values) {
   std::vector<std::uint32_t> bits;
   for (const float value : values) bits.push_back(std::bit_cast<std::uint32_t>(value));
   return bits;
+}
+
+/// What a set gives of an event, bit for bit.
+struct Served {
+  std::vector<std::uint32_t> dense;
+  std::vector<std::uint32_t> sparse;  // index, value, ...
+
+  friend bool operator==(const Served&, const Served&) = default;
+};
+
+inline Served served_of(const Features& x) {
+  Served served{bits_of(x.dense), {}};
+  for (const SparseFeature& each : x.sparse) {
+    served.sparse.push_back(each.index);
+    served.sparse.push_back(std::bit_cast<std::uint32_t>(each.value));
+  }
+  return served;
+}
+
+inline constexpr std::size_t shop_count = 2000;
+
+/// The name of a shop. @pre i < shop_count
+inline std::string_view shop(std::size_t i) {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> made;
+    for (std::size_t n = 0; n < shop_count; ++n) made.push_back("shop " + to_text(n));
+    return made;
+  }();
+  return names[i];
 }
 
 }  // namespace rtml::testing

@@ -19,6 +19,14 @@ namespace rtml::testing {
 
 enum class Tail { exact, hopping, sawtooth };
 
+struct KindOfWindow {
+  Duration span;
+  Tail tail;
+  Duration hop;
+
+  WindowKind kind() const { return tail == Tail::exact ? exact() : (tail == Tail::hopping ? hopping(hop) : sawtooth(hop)); }
+};
+
 /// What the events of one card from some time up to another come to.
 struct PlainRange {
   Duration length{};

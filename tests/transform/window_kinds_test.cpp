@@ -14,27 +14,20 @@ using namespace rtml;
 using namespace std::chrono_literals;
 using rtml::testing::bits_of;
 using rtml::testing::dense_of;
+using rtml::testing::KindOfWindow;
 using rtml::testing::Payment;
 using rtml::testing::payments;
 using rtml::testing::PlainLog;
+using rtml::testing::shop;
+using rtml::testing::shop_count;
 using rtml::testing::Tail;
 
 namespace {
-
-struct KindOfWindow {
-  Duration span;
-  Tail tail;
-  Duration hop;
-};
 
 constexpr KindOfWindow window_kinds[] = {{600s, Tail::exact, 0s},     {61s, Tail::exact, 0s},     {600s, Tail::hopping, 60s},
                                          {600s, Tail::sawtooth, 60s}, {90s, Tail::sawtooth, 60s}, {35s, Tail::sawtooth, 7s},
                                          {14s, Tail::hopping, 7s}};
 constexpr Duration half_lives[] = {30s, 3600s};
-
-WindowKind kind_of_window(const KindOfWindow& kind) {
-  return kind.tail == Tail::exact ? exact() : (kind.tail == Tail::hopping ? hopping(kind.hop) : sawtooth(kind.hop));
-}
 
 FeatureSet<Payment> all_windows() {
   std::vector<AnyFeature<Payment>> features;
@@ -42,7 +35,7 @@ FeatureSet<Payment> all_windows() {
   const auto amount = &Payment::amount;
   for (const KindOfWindow& kind : window_kinds) {
     const std::string by = " " + to_text(features.size());
-    const WindowKind how = kind_of_window(kind);
+    const WindowKind how = kind.kind();
     features.push_back(window("count" + by, card, kind.span, count(), how));
     features.push_back(window("rate" + by, card, kind.span, rate(), how));
     features.push_back(window("since" + by, card, kind.span, time_since_last(), how));
@@ -100,16 +93,11 @@ std::size_t wrong_columns(const PlainLog& log, const Payment& payment, const std
 
 /// One card, with shops enough that sketches become dense; time goes up and down.
 std::vector<Payment> long_stream(std::uint64_t seed, std::size_t count, std::uint64_t late) {
-  static const std::vector<std::string> shops = [] {
-    std::vector<std::string> names;
-    for (int i = 0; i < 2000; ++i) names.push_back("shop " + to_text(i));
-    return names;
-  }();
   auto stream = payments(seed, count, late);
   Rng rng(seed);
   for (Payment& payment : stream) {
     payment.card = 0;
-    payment.merchant = shops[rng.below(shops.size())];
+    payment.merchant = shop(rng.below(shop_count));
     payment.at = Time(payment.at.time_since_epoch() / 10);
   }
   return stream;
@@ -360,7 +348,7 @@ TEST_CASE("What has outlived its time to live does not come back when its entity
           "[transform][windows]") {
   const auto tail = GENERATE(Tail::exact, Tail::sawtooth);
   const std::size_t shards = GENERATE(1U, 64U);
-  const auto set = feature_set<Payment>("t", &Payment::at, window("n", &Payment::card, 1h, count(), kind_of_window({1h, tail, 60s})),
+  const auto set = feature_set<Payment>("t", &Payment::at, window("n", &Payment::card, 1h, count(), KindOfWindow{1h, tail, 60s}.kind()),
                                         fading("f", &Payment::card, days(36500), count()))
                        .with({.time_to_live = 600s, .shards = shards});
   FeaturePipeline<Payment> pipeline(set);

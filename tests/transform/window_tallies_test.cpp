@@ -16,31 +16,30 @@
 using namespace rtml;
 using namespace std::chrono_literals;
 using rtml::testing::bits_of;
+using rtml::testing::KindOfWindow;
 using rtml::testing::Payment;
 using rtml::testing::payments;
 using rtml::testing::PlainLog;
 using rtml::testing::PlainRange;
+using rtml::testing::Served;
+using rtml::testing::served_of;
+using rtml::testing::shop;
+using rtml::testing::shop_count;
 using rtml::testing::Tail;
 
 namespace {
 
-struct TallyWindow {
-  Duration span;
-  Tail tail;
-  Duration hop;
-};
-
-constexpr TallyWindow tally_windows[] = {{600s, Tail::exact, 0s},      {61s, Tail::exact, 0s},     {600s, Tail::hopping, 60s},
-                                         {600s, Tail::sawtooth, 60s},  {90s, Tail::sawtooth, 60s}, {35s, Tail::sawtooth, 7s},
-                                         {3500s, Tail::sawtooth, 70s}, {14s, Tail::hopping, 7s},   {2100s, Tail::sawtooth, 7s}};
+constexpr KindOfWindow tally_windows[] = {{600s, Tail::exact, 0s},      {61s, Tail::exact, 0s},     {600s, Tail::hopping, 60s},
+                                          {600s, Tail::sawtooth, 60s},  {90s, Tail::sawtooth, 60s}, {35s, Tail::sawtooth, 7s},
+                                          {3500s, Tail::sawtooth, 70s}, {14s, Tail::hopping, 7s},   {2100s, Tail::sawtooth, 7s}};
 constexpr std::uint64_t percents[] = {0, 7, 50, 90, 100};
 constexpr std::size_t most_frequent = 3;
 
 std::vector<AnyFeature<Payment>> tally_features() {
   std::vector<AnyFeature<Payment>> features;
-  for (const TallyWindow& kind : tally_windows) {
+  for (const KindOfWindow& kind : tally_windows) {
     const std::string by = " " + to_text(features.size());
-    const WindowKind how = kind.tail == Tail::exact ? exact() : (kind.tail == Tail::hopping ? hopping(kind.hop) : sawtooth(kind.hop));
+    const WindowKind how = kind.kind();
     for (const std::uint64_t percent : percents)
       features.push_back(window("p" + to_text(percent) + by, &Payment::card, kind.span,
                                 quantile(static_cast<double>(percent) / 100.0, &Payment::amount), how));
@@ -52,28 +51,11 @@ std::vector<AnyFeature<Payment>> tally_features() {
 
 FeatureSet<Payment> tally_set() { return feature_set_from<Payment>("tallies", &Payment::at, tally_features()); }
 
-/// What a set gives, dense and sparse.
-struct ServedTallies {
-  std::vector<std::uint32_t> dense;
-  std::vector<std::uint32_t> sparse;  // index, value, ...
-
-  friend bool operator==(const ServedTallies&, const ServedTallies&) = default;
-};
-
-ServedTallies all_served(const Features& x) {
-  ServedTallies all{bits_of(x.dense), {}};
-  for (const SparseFeature& each : x.sparse) {
-    all.sparse.push_back(each.index);
-    all.sparse.push_back(std::bit_cast<std::uint32_t>(each.value));
-  }
-  return all;
-}
-
-ServedTallies plain_tallies(const PlainLog& log, const Payment& payment) {
+Served plain_tallies(const PlainLog& log, const Payment& payment) {
   std::vector<float> dense;
-  ServedTallies all;
+  Served all;
   std::size_t feature = 0;
-  for (const TallyWindow& kind : tally_windows) {
+  for (const KindOfWindow& kind : tally_windows) {
     const PlainRange range = log.of(payment, kind.span, kind.tail, kind.hop);
     for (const std::uint64_t percent : percents)
       dense.push_back(kind.tail == Tail::exact ? range.quantile(percent) : range.bucket_quantile(percent));
@@ -91,16 +73,11 @@ ServedTallies plain_tallies(const PlainLog& log, const Payment& payment) {
 
 /// One card, many shops of unlike size, amounts that all differ and spread far, of both signs.
 std::vector<Payment> spread_stream(std::uint64_t seed, std::size_t count, std::uint64_t late) {
-  static const std::vector<std::string> shops = [] {
-    std::vector<std::string> names;
-    for (int i = 0; i < 2000; ++i) names.push_back("shop " + to_text(i));
-    return names;
-  }();
   auto stream = payments(seed, count, late);
   Rng rng(seed);
   for (Payment& payment : stream) {
     payment.card = 0;
-    payment.merchant = shops[rng.below(rng.below(shops.size()) + 1)];
+    payment.merchant = shop(rng.below(rng.below(shop_count) + 1));
     payment.at = Time(payment.at.time_since_epoch() / 10);
     payment.amount = std::exp(4.0 * rng.normal()) * (rng.below(5) == 0 ? -1.0 : 1.0);
     if (rng.below(50) == 0) payment.amount = 0.0;
@@ -129,7 +106,7 @@ TEST_CASE("Quantiles and top values of every kind of window are what the whole l
   PlainLog log(lateness);
   std::size_t wrong = 0;
   for (const Payment& payment : payments(seed, 700, late)) {
-    if (log.takes(payment)) wrong += all_served(pipeline(payment)) != plain_tallies(log, payment);
+    if (log.takes(payment)) wrong += served_of(pipeline(payment)) != plain_tallies(log, payment);
     pipeline.observe(payment);
     log.feed(payment);
   }
@@ -146,7 +123,7 @@ TEST_CASE("Quantiles and top values of thousands of events are what the whole lo
   std::size_t wrong = 0;
   std::size_t i = 0;
   for (const Payment& payment : spread_stream(seed, 8000, seed % 2 == 0 ? 0 : 20'000)) {
-    if (i++ % 211 == 0) wrong += all_served(pipeline(payment)) != plain_tallies(log, payment);
+    if (i++ % 211 == 0) wrong += served_of(pipeline(payment)) != plain_tallies(log, payment);
     pipeline.observe(payment);
     log.feed(payment);
   }
@@ -276,7 +253,7 @@ TEST_CASE("In a tile of more than 256 values, counts are too small by at most 1/
   CHECK(save(restored) == save(pipeline));
   for (int i = 0; i < 600; ++i) {
     const Payment payment = tally_event(11'000 + 2 * i, 0.0, shops[rng.below(shops.size())]);
-    REQUIRE(all_served(restored(payment)) == all_served(pipeline(payment)));
+    REQUIRE(served_of(restored(payment)) == served_of(pipeline(payment)));
     restored.observe(payment);
     pipeline.observe(payment);
   }
@@ -354,7 +331,7 @@ TEST_CASE("Partitions with tallies merged are one that was fed with everything",
       probe.card = card;
       probe.at += seconds(later - 100);
       set.compute(probe, fitted, parts[2], out);
-      wrong += all_served(out.features()) != plain_tallies(log, probe);
+      wrong += served_of(out.features()) != plain_tallies(log, probe);
     }
   CHECK(wrong == 0);
 }
@@ -376,9 +353,9 @@ TEST_CASE("Tallies saved, restored and continued are what goes on, bit for bit, 
   for (std::size_t i = 3000; i < stream.size(); ++i) {
     const bool look = i % 7 == 0;
     if (look) {
-      const ServedTallies expected = all_served(pipeline(stream[i]));
-      wrong += all_served(restored(stream[i])) != expected;
-      wrong += all_served(copy(stream[i])) != expected;
+      const Served expected = served_of(pipeline(stream[i]));
+      wrong += served_of(restored(stream[i])) != expected;
+      wrong += served_of(copy(stream[i])) != expected;
     }
     for (auto* each : {&pipeline, &restored, &copy}) each->observe(stream[i]);
   }

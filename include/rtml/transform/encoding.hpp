@@ -12,6 +12,7 @@
 #include "rtml/core/hash.hpp"
 #include "rtml/transform/category.hpp"
 #include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/detail/column_kernels.hpp"
 #include "rtml/transform/fitted_tables.hpp"
 #include "rtml/transform/operations.hpp"
 
@@ -55,7 +56,7 @@ class TargetEncoding {
     if (!(all > 0.0)) return std::numeric_limits<float>::quiet_NaN();
     const auto smoothing = static_cast<double>(smoothing_);
     const double mean = tables.sum(table) / all;
-    return to_float((tables.sum(table, cell) + smoothing * mean) / (tables.count(table, cell) + smoothing));
+    return kernels::element::canonical((tables.sum(table, cell) + smoothing * mean) / (tables.count(table, cell) + smoothing));
   }
 
  private:

@@ -108,12 +108,9 @@ class EntityWindows {
   /// A consistent cut over all entities: everybody else waits.
   Lock lock_all() const noexcept { return lock(shard_count_ == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << shard_count_) - 1); }
 
-  /// Reading an entity is a chain of cache misses: its slot, itself, its blocks. These fetch ahead: the first at any time, early; the
-  /// others when the entity's lock is held, some time before `read`.
+  /// Reading an entity is two cache misses, one after the other: itself, its blocks. These fetch ahead: the first at any time, early; the
+  /// second when the entity's lock is held, some time before `read`.
   [[gnu::always_inline]] void prefetch(std::uint64_t entity) const noexcept { shards_[shard_of(entity)].prefetch(entity); }
-  [[gnu::always_inline]] void prefetch_entity(std::size_t key, std::uint64_t entity) const noexcept {
-    if (const detail::Entity* found = shards_[shard_of(entity)].find(entity, key)) __builtin_prefetch(found);
-  }
   [[gnu::always_inline]] void prefetch_cells(std::size_t key, std::uint64_t entity) const noexcept {
     const detail::EntityShard& shard = shards_[shard_of(entity)];
     const detail::Entity* found = shard.find(entity, key);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -15,7 +14,6 @@
 #include <utility>
 
 #include "rtml/core/error.hpp"
-#include "rtml/core/finite.hpp"
 #include "rtml/core/hash.hpp"
 #include "rtml/core/row.hpp"
 #include "rtml/core/time.hpp"
@@ -146,17 +144,6 @@ double to_double(const T& value) noexcept {
   } else {
     return static_cast<double>(value);
   }
-}
-
-/// Beyond float's range is infinity, and -0.0 is 0.
-inline float to_float(double value) noexcept {
-  if (!is_usable(value)) {
-    if (is_nan(value)) return std::numeric_limits<float>::quiet_NaN();
-    const std::uint32_t sign = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(value) >> 32U) & 0x80000000U;
-    return std::bit_cast<float>(sign | 0x7f800000U);
-  }
-  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
-  return std::bit_cast<float>(bits == 0x80000000U ? 0U : bits);
 }
 
 template <Text T>

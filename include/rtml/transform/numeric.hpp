@@ -4,6 +4,7 @@
 #include <tuple>
 #include <utility>
 
+#include "rtml/transform/detail/column_kernels.hpp"
 #include "rtml/transform/field.hpp"
 #include "rtml/transform/operations.hpp"
 
@@ -26,7 +27,7 @@ class NumericInput {
 
   template <class Event>
   float read(const Event& event, const Cursor& /*cursor*/) const noexcept {
-    return to_float(to_double(field_.read(event)));
+    return kernels::element::canonical(to_double(field_.read(event)));
   }
   template <class Event>
   void read(Tile<Event>& tile, float* column) const noexcept {

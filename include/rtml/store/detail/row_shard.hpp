@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "rtml/core/linear_probing.hpp"
 #include "rtml/core/spin_lock.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/store/detail/row_arena.hpp"
@@ -289,15 +290,12 @@ class alignas(64) RowShard {
     return at;
   }
 
-  /// Closes the gap, so that probing needs no tombstones. Source: D. Knuth, TAOCP 3, 6.4, algorithm R.
   void erase_slot(std::uint64_t gap) noexcept {
-    for (std::uint64_t at = (gap + 1) & slot_mask_; slots_[at].entity != none; at = (at + 1) & slot_mask_) {
-      const std::uint64_t home = slots_[at].hash & slot_mask_;
-      if (((at - home) & slot_mask_) < ((at - gap) & slot_mask_)) continue;
-      slots_[gap] = slots_[at];
-      gap = at;
-    }
-    slots_[gap] = {};
+    const std::uint64_t free = close_gap(
+        gap, slot_mask_, [&](std::uint64_t place) noexcept { return slots_[place].entity == none; },
+        [&](std::uint64_t place) noexcept { return slots_[place].hash & slot_mask_; },
+        [&](std::uint64_t from, std::uint64_t to) noexcept { slots_[to] = slots_[from]; });
+    slots_[free] = {};
   }
 
   RowShape shape_;

@@ -9,18 +9,19 @@
 
 #include "rtml/stats/hyper_log_log.hpp"
 #include "rtml/transform/detail/block_pool.hpp"
+#include "rtml/transform/detail/sketch_blocks.hpp"
 
 namespace rtml::detail {
 
 // A HyperLogLog of 1024 registers (standard error 3.3 %) in one word of a partial aggregate. The word is 0 when nothing was seen; holds up
 // to three entries of 16 bits itself (its lowest bit is 1 then); or leads to a block, whose first word is {size class, entries}: entries in
-// the order of their registers, or in the largest class a byte for each register.
+// the order of their registers, or in a dense one a byte for each register.
 
 inline constexpr unsigned distinct_precision = 10;
 inline constexpr std::size_t distinct_registers = std::size_t{1} << distinct_precision;
-inline constexpr std::array<std::uint32_t, 6> distinct_block_words = {4, 8, 16, 32, 64, 1 + distinct_registers / 8};
-inline constexpr std::size_t distinct_dense = distinct_block_words.size() - 1;
-inline constexpr std::size_t distinct_sparse = 2;  // the largest of entries: uniting more takes longer than uniting all registers
+inline constexpr std::size_t distinct_sparse = 2;  // the largest block of entries: uniting more takes longer than uniting all registers
+inline constexpr std::size_t distinct_dense = 5;
+static_assert(sketch_block_words[distinct_dense] == 1 + distinct_registers / 8);
 
 using DistinctEntry = std::uint16_t;  // register << 6 | rank, which is at least 1
 
@@ -118,7 +119,7 @@ inline void add_distinct(std::uint64_t& word, DistinctEntry entry, std::size_t f
   std::uint64_t* block = sketch::block_of(word);
   if (sketch::class_of(block) < distinct_dense) {
     const std::size_t size = sketch::size_of(block);
-    const std::size_t room = 4 * (distinct_block_words[sketch::class_of(block)] - 1);
+    const std::size_t room = 4 * (sketch_block_words[sketch::class_of(block)] - 1);
     if (size < room) {
       *block += sketch::put(sketch::entries_of(block), size, entry);
       return;

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "rtml/core/huge_pages.hpp"
+#include "rtml/core/linear_probing.hpp"
 #include "rtml/core/spin_lock.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/transform/detail/cell_tree.hpp"
@@ -191,15 +192,12 @@ class alignas(64) EntityShard {
     counters.entities.subtract(1);
   }
 
-  /// Closes the gap, so that probing needs no tombstones. Source: D. Knuth, TAOCP 3, 6.4, algorithm R.
-  void erase(std::uint64_t gap) noexcept {
-    for (std::uint64_t at = (gap + 1) & mask_; !table_[at].free(); at = (at + 1) & mask_) {
-      const std::uint64_t home = table_[at].hash & mask_;
-      if (((at - home) & mask_) < ((at - gap) & mask_)) continue;
-      move(static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(gap));
-      gap = at;
-    }
-    table_[gap] = Entity{};
+  void erase(std::uint32_t at) noexcept {
+    const std::uint64_t free = close_gap(
+        at, mask_, [&](std::uint64_t place) noexcept { return table_[place].free(); },
+        [&](std::uint64_t place) noexcept { return table_[place].hash & mask_; },
+        [&](std::uint64_t from, std::uint64_t to) noexcept { move(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)); });
+    table_[free] = Entity{};
   }
 
   /// Its neighbours in the list follow it.

@@ -95,8 +95,7 @@ class FeatureProgram {
     for (const BoundKey<Event>& key : keys)
       if (const auto entity = key.entity(event)) shards |= windows.shard_bit(*entity);
     auto lock = windows.lock(shards);
-    for (std::size_t k = 0; k < keys.size(); ++k)
-      if (const auto entity = keys[k].entity(event)) windows.prefetch_entity(k, *entity);
+    prefetch(event, windows);
     for (std::size_t k = 0; k < keys.size(); ++k)
       if (const auto entity = keys[k].entity(event)) windows.prefetch_cells(k, *entity);
     return lock;

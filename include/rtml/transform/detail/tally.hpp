@@ -7,7 +7,7 @@
 #include <span>
 
 #include "rtml/transform/detail/block_pool.hpp"
-#include "rtml/transform/detail/distinct_sketch.hpp"
+#include "rtml/transform/detail/sketch_blocks.hpp"
 
 namespace rtml::detail {
 
@@ -17,9 +17,7 @@ namespace rtml::detail {
 
 inline constexpr std::size_t tally_most = 256;
 
-/// Of the pool's blocks for sketches, of which those of HyperLogLogs are the first.
-inline constexpr std::array<std::uint32_t, 7> sketch_block_words = {4, 8, 16, 32, 64, 129, 1 + tally_most};
-static_assert(std::equal(distinct_block_words.begin(), distinct_block_words.end(), sketch_block_words.begin()));
+static_assert(sketch_block_words.back() == 1 + tally_most);
 
 using TallyEntry = std::uint64_t;  // key << 32 | count << 1 | 1
 

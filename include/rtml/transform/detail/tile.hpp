@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rtml/transform/detail/binding.hpp"
+#include "rtml/transform/detail/column_kernels.hpp"
 #include "rtml/transform/detail/table_rows.hpp"
 #include "rtml/transform/detail/tile_memory.hpp"
 
@@ -56,7 +57,7 @@ class Tile {
     if constexpr (std::same_as<Event, Row> && std::same_as<A, NumberColumn>) {
       reader_.numbers(field.accessor().index, to);
     } else {
-      for (std::size_t row = 0; row < size_; ++row) to[row] = to_float(to_double(field.read(reader_.event(row))));
+      for (std::size_t row = 0; row < size_; ++row) to[row] = kernels::element::canonical(to_double(field.read(reader_.event(row))));
     }
   }
 
