@@ -1,7 +1,6 @@
 // One process serves and logs, and is killed; another, which knows nothing but the log, makes again what was served.
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -24,6 +23,7 @@
 #include "rtml/store/event_log.hpp"
 #include "rtml/transform/feature_pipeline.hpp"
 #include "support/catch.hpp"
+#include "support/in_child.hpp"
 
 using namespace rtml;
 using namespace std::chrono_literals;
@@ -158,17 +158,12 @@ void serve(const std::string& folder, std::uint64_t until, std::optional<std::ui
 /// This program as a process of its own, with nothing of this one's memory: runs the hidden case `name`. Gives the exit code, or 1000 and the
 /// signal.
 int in_process(const std::string& name, const std::string& folder, const std::string& argument) {
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
+  return rtml::testing::in_child([&] {
     ::setenv("RTML_TEST_FOLDER", folder.c_str(), 1);
     ::setenv("RTML_TEST_ARGUMENT", argument.c_str(), 1);
     ::execl("/proc/self/exe", "rtml_test", name.c_str(), "--out", (folder + "/said").c_str(), nullptr);
-    ::_exit(98);
-  }
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    return 98;
+  });
 }
 
 std::string environment(const char* name) {

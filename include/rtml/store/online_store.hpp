@@ -39,8 +39,8 @@ namespace rtml {
 /// Threads: put, restore, reads and counters from anywhere; a read locks one of `shards` locks for as long as the copy takes. `add`,
 /// assignment and loading want no other user. Allocates while entities are new; what has no memory is counted (failed).
 ///
-/// A handle goes with its store: after a load or an assignment it reads the rows that came. Where its view did not come with them, or they went
-/// to another store, everything is missing.
+/// A handle goes with its store: after a load or an assignment it reads the rows that came; where its view did not come with them, everything
+/// is missing. Of a store that was moved from it is resolved anew.
 class OnlineStore {
  public:
   explicit OnlineStore(Clock clock = system_now) : clock_(std::move(clock)) {}
