@@ -55,7 +55,7 @@ int main() {
   std::vector<float> dense(table.size() * scaled.dense_size());
   const Fitted fitted = scaled.make_fitted();
   const auto half = [&](std::size_t begin) {
-    FeatureBatch mine(std::span<float>(dense).subspan(begin * 2, 500 * 2));
+    FeatureBatch mine(std::span<float>(dense).subspan(begin * 2, std::size_t{500} * 2));
     scaled.transform(table.slice(begin, 500), fitted, mine);
   };
   std::thread other(half, 500);

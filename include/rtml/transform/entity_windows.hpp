@@ -76,7 +76,7 @@ class EntityWindows {
     std::uint64_t taken_ = 0;  // a bit for each shard
   };
 
-  EntityWindows(std::vector<Key> keys, const Options& options) : keys_(std::move(keys)), options_(options) {
+  EntityWindows(std::vector<Key> keys, Options options) : keys_(std::move(keys)), options_(std::move(options)) {
     detail::check(options_);
     check_keys();
     make_shards();

@@ -13,7 +13,9 @@ namespace rtml::detail {
 
 inline std::size_t count_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block); }
 inline std::int64_t time_at(const std::uint64_t* entry) noexcept { return static_cast<std::int64_t>(*entry); }
-inline std::uint64_t* child_of(const std::uint64_t* entry) noexcept { return reinterpret_cast<std::uint64_t*>(entry[1]); }
+inline std::uint64_t* child_of(const std::uint64_t* entry) noexcept {
+  return reinterpret_cast<std::uint64_t*>(entry[1]);  // NOLINT(performance-no-int-to-ptr): a block is words, of which this is an address
+}
 inline const std::uint64_t* entry_of(const std::uint64_t* block, std::size_t i, std::size_t width) noexcept {
   return block + 1 + i * width;
 }

@@ -32,7 +32,6 @@ inline DistinctEntry distinct_entry(std::uint64_t hash) noexcept {
 namespace sketch {
 
 inline bool is_inline(std::uint64_t sketch) noexcept { return (sketch & 1U) != 0; }
-inline std::uint64_t* block_of(std::uint64_t sketch) noexcept { return reinterpret_cast<std::uint64_t*>(sketch); }
 inline std::size_t class_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block >> 32U); }
 inline std::size_t size_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block & 0xffffffffU); }
 inline DistinctEntry* entries_of(std::uint64_t* block) noexcept { return reinterpret_cast<DistinctEntry*>(block + 1); }
@@ -44,8 +43,7 @@ inline void set_head(std::uint64_t* block, std::size_t size_class, std::size_t s
 }
 
 inline void raise(std::uint8_t* registers, DistinctEntry entry) noexcept {
-  std::uint8_t& rank = registers[entry >> 6U];
-  rank = std::max(rank, static_cast<std::uint8_t>(entry & 63U));
+  registers[entry >> 6U] = std::max(registers[entry >> 6U], static_cast<std::uint8_t>(entry & 63U));
 }
 
 /// Puts an entry among sorted ones: 1 when they have become more. @pre there is room for one more
@@ -87,7 +85,7 @@ void each_distinct(std::uint64_t word, const Visit& visit) noexcept {
     for (std::uint64_t left = word >> 16U; left != 0; left >>= 16U) visit(static_cast<DistinctEntry>(left & 0xffffU));
     return;
   }
-  std::uint64_t* const block = sketch::block_of(word);
+  std::uint64_t* const block = sketch_block(word);
   if (sketch::class_of(block) < distinct_dense) {
     for (std::size_t i = 0; i < sketch::size_of(block); ++i) visit(sketch::entries_of(block)[i]);
     return;
@@ -116,10 +114,10 @@ inline void add_distinct(std::uint64_t& word, DistinctEntry entry, std::size_t f
     word = reinterpret_cast<std::uintptr_t>(block);
     return;
   }
-  std::uint64_t* block = sketch::block_of(word);
+  std::uint64_t* block = sketch_block(word);
   if (sketch::class_of(block) < distinct_dense) {
     const std::size_t size = sketch::size_of(block);
-    const std::size_t room = 4 * (sketch_block_words[sketch::class_of(block)] - 1);
+    const std::size_t room = std::size_t{4} * (sketch_block_words[sketch::class_of(block)] - 1);
     if (size < room) {
       *block += sketch::put(sketch::entries_of(block), size, entry);
       return;
@@ -137,7 +135,7 @@ inline void merge_distinct(std::uint64_t& word, std::uint64_t other, std::size_t
 }
 
 inline void release_distinct(std::uint64_t& word, std::size_t first_class, BlockPool& pool) noexcept {
-  if (word != 0 && !sketch::is_inline(word)) pool.give(sketch::block_of(word), first_class + sketch::class_of(sketch::block_of(word)));
+  if (word != 0 && !sketch::is_inline(word)) pool.give(sketch_block(word), first_class + sketch::class_of(sketch_block(word)));
   word = 0;
 }
 
@@ -166,7 +164,7 @@ class DistinctUnion {
       add(static_cast<DistinctEntry>(word >> 48U));
       return;
     }
-    const std::uint64_t* const block = sketch::block_of(word);
+    const std::uint64_t* const block = sketch_block(word);
     if (sketch::class_of(block) == distinct_dense) {
       raise_all(registers_.data(), sketch::registers_of(block));
       dense_ = true;
@@ -187,7 +185,7 @@ class DistinctUnion {
   static constexpr double unit = stats::detail::power_of_half(highest_rank);
 
   /// 2^-rank in units, 0 of an empty register: whole numbers know no order.
-  static std::uint64_t power_of(std::uint8_t rank) noexcept { return std::uint64_t{rank != 0} << (highest_rank - rank); }
+  static std::uint64_t power_of(std::uint8_t rank) noexcept { return static_cast<std::uint64_t>(rank != 0) << (highest_rank - rank); }
 
   /// They do not overlap: a compiler that knows it compares 16 at once.
   static void raise_all(std::uint8_t* __restrict registers, const std::uint8_t* __restrict others) noexcept {

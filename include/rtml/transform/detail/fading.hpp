@@ -18,7 +18,7 @@ inline double fading_factor(std::int64_t elapsed, std::int64_t half_life) noexce
   if (elapsed == 0) return 1.0;
   const double lives = static_cast<double>(elapsed) / static_cast<double>(half_life);
   if (lives >= 1000.0) return 0.0;
-  const auto whole = static_cast<unsigned>(lives + 0.5);
+  const auto whole = static_cast<unsigned>(lives + 0.5);  // NOLINT(bugprone-incorrect-roundings): either will do; lround is a call
   const double x = (static_cast<double>(whole) - lives) * 0.6931471805599453;  // |x| <= ln(2) / 2
   const double x2 = x * x;
   const double x4 = x2 * x2;

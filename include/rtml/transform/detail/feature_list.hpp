@@ -33,9 +33,9 @@ struct NoTime {};
 template <class Event>
 class FeatureProgram {
  public:
-  FeatureProgram(std::string set_name, const EntityWindows::Options& options, Binding<Event> binding)
+  FeatureProgram(std::string set_name, EntityWindows::Options options, Binding<Event> binding)
       : name(std::move(set_name)),
-        window_options(options),
+        window_options(std::move(options)),
         schema(std::move(binding.columns)),
         feature_ends(std::move(binding.feature_ends)),
         fit_slots(std::move(binding.fit_slots)),

@@ -42,7 +42,6 @@ struct TallyView {
 namespace tally {
 
 inline bool has_block(std::uint64_t word) noexcept { return word != 0 && (word & 3U) == 0; }
-inline std::uint64_t* block_of(std::uint64_t word) noexcept { return reinterpret_cast<std::uint64_t*>(word); }
 inline std::size_t size_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block & 0xffffU); }
 inline std::size_t class_of(const std::uint64_t* block) noexcept { return static_cast<std::size_t>(*block >> 16U & 0xffU); }
 inline unsigned level_of(const std::uint64_t* block) noexcept { return static_cast<unsigned>(*block >> 24U); }
@@ -52,14 +51,14 @@ inline unsigned level_of(const std::uint64_t* block) noexcept { return static_ca
 /// Valid while the word stays as and where it is.
 inline TallyView view_tally(const std::uint64_t& word) noexcept {
   if (tally::has_block(word)) {
-    const std::uint64_t* const block = tally::block_of(word);
+    const std::uint64_t* const block = sketch_block(word);
     return {{block + 1, tally::size_of(block)}, tally::level_of(block)};
   }
   return {{&word, word & 1U}, 0};
 }
 
 inline void release_tally(std::uint64_t& word, std::size_t first_class, BlockPool& pool) noexcept {
-  if (tally::has_block(word)) pool.give(tally::block_of(word), first_class + tally::class_of(tally::block_of(word)));
+  if (tally::has_block(word)) pool.give(sketch_block(word), first_class + tally::class_of(sketch_block(word)));
   word = 0;
 }
 
@@ -117,15 +116,15 @@ inline void store_tally(std::uint64_t& word, const Tally& tally, std::size_t fir
   }
   std::size_t size_class = 0;
   while (sketch_block_words[size_class] < 1 + tally.size) ++size_class;
-  if (tally::has_block(word) && tally::class_of(tally::block_of(word)) >= size_class) {
-    size_class = tally::class_of(tally::block_of(word));
+  if (tally::has_block(word) && tally::class_of(sketch_block(word)) >= size_class) {
+    size_class = tally::class_of(sketch_block(word));
   } else {
     std::uint64_t* const block = pool.take(first_class + size_class);
     if (block == nullptr) return;
     release_tally(word, first_class, pool);
     word = reinterpret_cast<std::uintptr_t>(block);
   }
-  std::uint64_t* const block = tally::block_of(word);
+  std::uint64_t* const block = sketch_block(word);
   *block = static_cast<std::uint64_t>(tally.level) << 24U | size_class << 16U | tally.size;
   std::copy_n(tally.entries.data(), tally.size, block + 1);
 }
@@ -136,7 +135,7 @@ inline bool count_in_place(std::uint64_t& word, TallyEntry entry) noexcept {
   const TallyEntry* const end = entries.data() + entries.size();
   const TallyEntry* const at = find_key(entries.data(), end, key_of(entry));
   if (at == end || key_of(*at) != key_of(entry)) return false;
-  std::uint64_t* const place = tally::has_block(word) ? tally::block_of(word) + 1 + (at - entries.data()) : &word;
+  std::uint64_t* const place = tally::has_block(word) ? sketch_block(word) + 1 + (at - entries.data()) : &word;
   *place = Tally::sum_of(*at, entry);
   return true;
 }
