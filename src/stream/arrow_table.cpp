@@ -140,6 +140,7 @@ Table table_over(const ArrowArray& array, const ArrowSchema& schema, std::span<c
     std::size_t place = 0;
     while (place < children && !is(place, name)) ++place;
     if (place == children) raise(ConfigError("ArrowTable: no column \"" + name + "\" in the batch"));
+    for (std::size_t i = place + 1; i < children; ++i) require("ArrowTable", "column", name, !is(i, name), "named once");
     add(place);
   }
   for (std::size_t i = 0; i < columns.size(); ++i)

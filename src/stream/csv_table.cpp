@@ -9,6 +9,7 @@ CsvTable::CsvTable(CsvReader& reader, const Options& options) : reader_(reader),
 }
 
 bool CsvTable::next(std::size_t rows) {
+  table_ = Table();  // what it looks at goes now, even when reading fails
   for (ColumnValues& column : columns_) {
     column.numbers.clear();
     column.texts.clear();

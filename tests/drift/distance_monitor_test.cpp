@@ -242,7 +242,7 @@ TEST_CASE("DistanceMonitor tells neighbouring floats apart where an edge falls b
   std::vector<double> reference;
   for (std::size_t i = 0; i < 300; ++i) {
     const float value = i < 30 ? a : b;  // the first decile lies nine tenths of the way from a to b
-    monitor.update(Features{std::span(&value, 1), {}});
+    feed(monitor, {{value}});
     reference.push_back(static_cast<double>(value));
   }
   const rtml::stats::QuantileBins bins(reference);

@@ -147,6 +147,7 @@ TEST_CASE("An Arrow batch is released once, at the table's end", "[stream][arrow
     CHECK(producer.array.release == nullptr);
     CHECK(producer.schema.release != nullptr);
     ArrowTable moved(std::move(arrow));
+    CHECK(arrow.table().columns().empty());  // NOLINT(bugprone-use-after-move): it is what is asked
     ArrowProducer second = good();
     {
       ArrowTable other(std::move(second.array), second.schema);
@@ -169,6 +170,12 @@ TEST_CASE("An Arrow batch gives chosen columns in the order asked for, whatever 
   const ArrowTable arrow(std::move(producer.array), producer.schema, std::vector<std::string>{"y", "x"});
   CHECK(arrow.table().columns()[0].number(1) == 4.0);
   CHECK(arrow.table().columns()[1].number(1) == 2.0);
+
+  ArrowProducer twins({numbers<float>("x", "f", {1, 2}), numbers<float>("y", "f", {3, 4}), numbers<float>("x", "f", {5, 6})}, 2);
+  CHECK_THROWS_WITH(ArrowTable(std::move(twins.array), twins.schema, std::vector<std::string>{"x"}),
+                    "ArrowTable: column is \"x\", must be named once");
+  const ArrowTable other(std::move(twins.array), twins.schema, std::vector<std::string>{"y"});
+  CHECK(other.table().columns()[0].number(1) == 4.0);
 }
 
 TEST_CASE("A hostile or unknown Arrow batch is refused by the name of what is wrong", "[stream][arrow][config]") {

@@ -147,20 +147,20 @@ struct TableColumn {
 /// place. Cheap to copy; any number of threads may read one.
 class Table {
  public:
-  Table() : columns_(std::make_shared<const std::vector<TableColumn>>()) {}
+  Table() = default;
   Table(std::vector<TableColumn> columns, std::size_t rows)
       : columns_(std::make_shared<const std::vector<TableColumn>>(std::move(columns))), rows_(rows) {}
 
   std::size_t size() const noexcept { return rows_; }
   bool empty() const noexcept { return rows_ == 0; }
-  std::span<const TableColumn> columns() const noexcept { return *columns_; }
+  std::span<const TableColumn> columns() const noexcept { return columns_ == nullptr ? std::span<const TableColumn>() : *columns_; }
 
   /// The place of a column, as column(i) and text_column(i) know it. @throws ConfigError that lists the columns there are.
   std::size_t column(std::string_view name) const {
     std::string known;
-    for (std::size_t i = 0; i < columns_->size(); ++i) {
-      if ((*columns_)[i].name == name) return i;
-      known += (i == 0 ? "" : ", ") + (*columns_)[i].name;
+    for (std::size_t i = 0; i < columns().size(); ++i) {
+      if (columns()[i].name == name) return i;
+      known += (i == 0 ? "" : ", ") + columns()[i].name;
     }
     raise(ConfigError("Table: no column \"" + std::string(name) + "\", there are " + known));
   }
@@ -169,7 +169,7 @@ class Table {
   /// @throws ConfigError for one that is not there
   Table select(std::span<const std::string> names) const {
     std::vector<TableColumn> chosen;
-    for (const std::string& name : names) chosen.push_back((*columns_)[column(name)]);
+    for (const std::string& name : names) chosen.push_back(columns()[column(name)]);
     Table table = *this;
     table.columns_ = std::make_shared<const std::vector<TableColumn>>(std::move(chosen));
     return table;
@@ -197,7 +197,7 @@ class Table {
 
   /// Event times from a column of timestamps, also when it is not selected. @throws ConfigError for a column that is not there or no timestamp
   Table with_times(std::string_view name) const {
-    const TableColumn& found = (*columns_)[column(name)];
+    const TableColumn& found = columns()[column(name)];
     require("Table", "times", name, found.is_time(), "a column of timestamps");
     Table table = *this;
     table.time_column_ = std::shared_ptr<const TableColumn>(columns_, &found);
@@ -215,7 +215,7 @@ class Table {
   }
 
  private:
-  std::shared_ptr<const std::vector<TableColumn>> columns_;
+  std::shared_ptr<const std::vector<TableColumn>> columns_;  // none: no columns
   std::shared_ptr<const TableColumn> time_column_;
   std::span<const Time> times_;
   std::size_t times_begin_ = 0;  // the row that times_[0] is of

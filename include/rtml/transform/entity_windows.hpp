@@ -40,7 +40,7 @@ namespace rtml {
 ///
 /// Threads: what reads or feeds an entity holds its lock (FeatureSet::lock); `counters` and `memory_bytes` may be called from anywhere;
 /// copying, merging and archiving want `lock_all` or no other user. Allocates only while there are more entities or events than ever
-/// before, and what cannot be allocated is not fed (failed).
+/// before, and what cannot be allocated is not fed (failed). One that was moved from may only be assigned to or destroyed.
 class EntityWindows {
  public:
   using Options = WindowOptions;
