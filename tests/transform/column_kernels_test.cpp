@@ -1,7 +1,9 @@
 #include "rtml/transform/detail/column_kernels.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -24,10 +26,12 @@ float plain_number(double value) {
 
 std::uint32_t column_bits(float value) { return std::bit_cast<std::uint32_t>(value); }
 
-/// Every pattern that decides something, and others.
+/// Patterns that decide something.
+constexpr std::uint32_t special[] = {0U,          0x80000000U, 1U,          0x80000001U, 0x7f800000U, 0xff800000U, 0x7fc00000U,
+                                     0xffc00001U, 0x7f800001U, 0x58635fa9U, 0x58635faaU, 0xd8635fa9U, 0x7f7fffffU, 0x3f800000U};
+
+/// All of these, and others.
 std::vector<float> patterns(std::uint64_t seed, std::size_t count) {
-  constexpr std::uint32_t special[] = {0U,          0x80000000U, 1U,          0x80000001U, 0x7f800000U, 0xff800000U, 0x7fc00000U,
-                                       0xffc00001U, 0x7f800001U, 0x58635fa9U, 0x58635faaU, 0xd8635fa9U, 0x7f7fffffU, 0x3f800000U};
   Rng rng(seed);
   std::vector<float> values(count);
   for (float& value : values) {
@@ -103,6 +107,23 @@ TEST_CASE("Columns are transformed as single values are, to the bit", "[transfor
                       [](float x) { return kernels::element::standardized(x, 3.0F, 0.5F, 8.0F); });
   require_elementwise([](float* x, std::size_t n) { kernels::scale(x, n, 3.0F, 7.0F, 0.0F, 1.0F); },
                       [](float x) { return kernels::element::scaled(x, 3.0F, 7.0F, 0.0F, 1.0F); });
+}
+
+TEST_CASE("One unusual number in a column becomes what it is alone", "[transform][batch]") {
+  for (const std::uint32_t pattern : special) {
+    for (const std::size_t n : {1U, 17U, 128U, 129U}) {
+      for (const std::size_t at : {std::size_t{0}, n / 2, n - 1}) {
+        std::vector<float> from(n, 1.5F);
+        from[at] = std::bit_cast<float>(pattern);
+        std::vector<float> column(n);
+        kernels::from_numbers(from.data(), n, column.data());
+        CAPTURE(pattern, n, at);
+        const float expected = plain_number(static_cast<double>(from[at]));
+        CHECK((is_nan(expected) ? is_nan(column[at]) : column_bits(column[at]) == column_bits(expected)));
+        CHECK(std::count(column.begin(), column.end(), 1.5F) + 1 == static_cast<std::ptrdiff_t>(n));
+      }
+    }
+  }
 }
 
 TEST_CASE("Columns have the same bits on every processor", "[transform][batch]") {

@@ -48,7 +48,15 @@ RTML_INLINE float canonical(double x) noexcept {
 
 RTML_INLINE float filled(float x, float value) noexcept { return choose(is_nan(x), value, x); }
 
-RTML_INLINE float within(float x, float lo, float hi) noexcept { return choose(x < lo, lo, choose(x > hi, hi, x)); }
+/// Limited to [lo, hi]; NaN stays where comparisons are those of IEEE 754.
+RTML_INLINE float within(float x, float lo, float hi) noexcept {
+#if __FINITE_MATH_ONLY__
+  return choose(x < lo, lo, choose(x > hi, hi, x));
+#else
+  const float above = x < lo ? lo : x;  // so written, each is one instruction
+  return above > hi ? hi : above;
+#endif
+}
 
 /// Limited to [lo, hi]; NaN stays.
 RTML_INLINE float clipped(float x, float lo, float hi) noexcept {
@@ -74,6 +82,13 @@ RTML_INLINE float scaled(float x, float from, float width, float lo, float hi) n
 namespace plain {
 
 RTML_INLINE void from_numbers(const float* from, std::size_t n, float* to) noexcept {
+  std::uint32_t unusual = 0;  // hardly any are
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(from[i]);
+    unusual |= (bits & 0x7fffffffU) > std::bit_cast<std::uint32_t>(largest_magnitude) || bits == 0x80000000U ? 1U : 0U;
+    to[i] = from[i];
+  }
+  if (unusual == 0) return;
   for (std::size_t i = 0; i < n; ++i) to[i] = element::canonical(from[i]);
 }
 RTML_INLINE void from_numbers(const double* from, std::size_t n, float* to) noexcept {
