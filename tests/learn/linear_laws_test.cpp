@@ -95,7 +95,7 @@ TEMPLATE_TEST_CASE("the default optimizer keeps the laws of learners under every
   testing::check_learner(AnyLinear{Linear<TestType>({.bits = 6})}, laws_of<TestType>());
 }
 
-TEST_CASE("so do the defaults as they are, not behind AnyLearner", "[learn][laws]") {
+TEST_CASE("so does the default as it is, not behind AnyLearner", "[learn][laws]") {
   testing::check_learner(LogisticRegression({.bits = 6}), laws_of<Logistic>());
 }
 
