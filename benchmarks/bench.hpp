@@ -17,5 +17,6 @@ void add_loop(CLI::App& app);
 void add_sparse(CLI::App& app);
 void add_linear(CLI::App& app);
 void add_features(CLI::App& app);
+void add_monitor(CLI::App& app);
 
 }  // namespace rtml_bench

@@ -7,7 +7,7 @@
 #include "rtml/core/rng.hpp"
 #include "rtml/drift/adwin.hpp"
 #include "rtml/drift/ddm.hpp"
-#include "rtml/drift/distance_monitor.hpp"
+#include "rtml/drift/drift_monitor.hpp"
 #include "rtml/drift/ks.hpp"
 #include "rtml/drift/page_hinkley.hpp"
 
@@ -43,8 +43,8 @@ std::vector<float> normal_rows(std::size_t rows, std::size_t columns) {
   return values;
 }
 
-rtml::drift::DistanceMonitor full_monitor(const std::vector<float>& values, std::size_t columns) {
-  rtml::drift::DistanceMonitor monitor(rtml::Schema::numeric(columns));
+rtml::drift::DriftMonitor full_monitor(const std::vector<float>& values, std::size_t columns) {
+  rtml::drift::DriftMonitor monitor(rtml::Schema::numeric(columns));
   for (std::size_t i = 0; i < 4096; ++i) monitor.update({std::span(values).subspan(i % 1024 * columns, columns), {}});
   return monitor;
 }
@@ -58,7 +58,7 @@ void monitor_update(benchmark::State& state) {
     monitor.update({std::span(values).subspan(i * columns, columns), {}});
     i = (i + 1) % 1024;
   }
-  benchmark::DoNotOptimize(monitor.current_counts(0).front());
+  benchmark::DoNotOptimize(monitor.rows());
   state.SetItemsProcessed(state.iterations());
 }
 

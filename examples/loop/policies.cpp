@@ -36,6 +36,7 @@ Trigger drifts(Spec& spec) {
   distance("psi", rtml::drift::psi(window));
   distance("ks", rtml::drift::ks(window));
   distance("js", rtml::drift::js(window));
+  if (spec.flag("alarms")) trigger = either(std::move(trigger), rtml::drift::alarms(window) > 0.0);
   if (spec.flag("adwin")) trigger = either(std::move(trigger), rtml::drift::adwin() > 0.0);
   if (spec.flag("ddm")) trigger = either(std::move(trigger), rtml::drift::ddm() > 0.0);
   if (spec.flag("page_hinkley")) trigger = either(std::move(trigger), rtml::drift::page_hinkley() > 0.0);

@@ -42,7 +42,7 @@
 #include "rtml/drift/ddm.hpp"
 #include "rtml/drift/direction.hpp"
 #include "rtml/drift/distance.hpp"
-#include "rtml/drift/distance_monitor.hpp"
+#include "rtml/drift/drift_monitor.hpp"
 #include "rtml/drift/histogram_distance.hpp"
 #include "rtml/drift/ks.hpp"
 #include "rtml/drift/make_detector.hpp"

@@ -10,7 +10,7 @@
 
 #include "rtml/core/any_learner.hpp"
 #include "rtml/drift/any_detector.hpp"
-#include "rtml/drift/distance_monitor.hpp"
+#include "rtml/drift/drift_monitor.hpp"
 #include "rtml/metrics/any_metric.hpp"
 #include "rtml/monitor/series.hpp"
 #include "rtml/train/scheduler.hpp"
@@ -20,7 +20,7 @@ namespace rtml::detail {
 /// What one signal of a retraining trigger is computed from.
 class SignalValue {
  public:
-  SignalValue(const Signal& signal, Task task, std::size_t classes, const Schema& schema, const drift::DistanceMonitor::Options& options);
+  SignalValue(const Signal& signal, Task task, std::size_t classes, const Schema& schema, const drift::DriftMonitor::Options& options);
 
   void observe(const Features& x) noexcept {
     if (distance_) distance_->update(x);
@@ -53,8 +53,9 @@ class SignalValue {
   Signal signal_;
   metrics::AnyMetric metric_;
   drift::AnyDetector detector_;
-  std::optional<drift::DistanceMonitor> distance_;
+  std::optional<drift::DriftMonitor> distance_;
   drift::Distance distance_kind_{};
+  bool counts_alarms_ = false;
   bool alarmed_ = false;
 };
 

@@ -31,7 +31,6 @@ void LoopOptions::validate() const {
   require(type, "metric_window", metric_window, metric_window >= 10 && metric_window <= 1'000'000, "in [10, 1000000]");
   require(type, "idle", idle.count(), idle.count() >= 0, ">= 0");
   require(type, "clock", "empty", static_cast<bool>(clock), "a function that says the time");
-  require(type, "drift_level", drift_level, drift_level > 0.0, "> 0");
   require(type, "challengers", challengers.size(), challengers.size() <= 32, "at most 32");
   double share = 0.0;
   for (const Challenger& challenger : challengers) {

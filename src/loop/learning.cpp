@@ -3,6 +3,7 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <utility>
 
 #include "rtml/core/finite.hpp"
 #include "rtml/metrics/outcome_of.hpp"
@@ -119,12 +120,11 @@ bool Engine::Worker::observe_next() {
   for (Arm& arm : arms)
     for (SignalValue& signal : arm.signals) signal.observe(x);
   journal.observe(*working, fit_inputs);
-  monitor.update(x);
   clock.advance(at);
   pass(id);
   ++observed;
   ++counts.events;
-  if (counts.events % std::max<std::uint64_t>(options.drift.window / 4, 1) == 0) look_for_drift();
+  look_for_drift(x);
   return true;
 }
 
@@ -218,18 +218,18 @@ void Engine::Worker::watch_error(double error) {
   tell({.kind = LoopEvent::Kind::drift, .what = "error", .detector = std::string(error_detector.name()), .statistic = level});
 }
 
-void Engine::Worker::look_for_drift() {
-  if (!monitor.ready()) return;
-  for (std::size_t column = 0; column < watches.size(); ++column) {
-    FeatureWatch& watch = watches[column];
-    const double psi = monitor.psi(column);
-    watch.series.add({counts.events, clock.now(), psi});
-    if (watch.alarmed && psi < options.drift_level / 2) watch.alarmed = false;
-    if (watch.alarmed || !(psi > options.drift_level)) continue;
-    watch.alarmed = true;
+void Engine::Worker::look_for_drift(const Features& x) {
+  const std::uint64_t windows = monitor.windows();
+  monitor.update(x);
+  if (monitor.windows() == windows) return;
+  for (const auto& alarm : monitor.alarms()) {
+    if (std::exchange(watches[alarm.column].alarmed, true)) continue;
     ++counts.drifts;
-    const std::string& feature = schema.dense(column).name;
-    tell({.kind = LoopEvent::Kind::drift, .what = feature, .detector = "psi", .statistic = psi});
+    tell({.kind = LoopEvent::Kind::drift, .what = schema.dense(alarm.column).name, .detector = "monitor", .statistic = alarm.effect});
+  }
+  for (std::size_t column = 0; column < watches.size(); ++column) {
+    watches[column].series.add({counts.events, clock.now(), monitor.effect(column)});
+    watches[column].alarmed = monitor.drifted(column);
   }
 }
 
@@ -292,7 +292,7 @@ void Engine::Worker::consider_retraining(std::size_t arm) {
   journal.replace(*working, arm, std::move(*next));
   of.scheduler.done();
   for (SignalValue& signal : of.signals) signal.restart();
-  if (arm == 0 && monitor.ready()) monitor.take_reference_from_current();
+  if (arm == 0 && monitor.ready()) monitor.relearn();
   ++counts.retrainings;
   counts.retrained += learned;
   tell({.kind = LoopEvent::Kind::retrain,

@@ -62,21 +62,21 @@ std::string compare(const Arm& control, const Arm& other, Task task) {
 }  // namespace
 
 void Engine::Worker::describe(std::size_t column, monitor::FeatureDrift& feature) const {
-  feature.psi = monitor.psi(column);
-  feature.js = monitor.js(column);
-  feature.ks = monitor.ks(column);
-  feature.p = monitor.p_value(drift::Distance::psi, column);
-  feature.severity = feature.psi > options.drift_level
-                         ? monitor::Severity::alarm
-                         : (feature.psi > options.drift_level / 2 ? monitor::Severity::attention : monitor::Severity::good);
+  feature.psi = monitor.compare(drift::Distance::psi, column).statistic;
+  feature.js = monitor.compare(drift::Distance::js, column).statistic;
+  const auto shift = monitor.shift(column);
+  feature.ks = shift.effect;
+  feature.p = shift.p_value;
+  feature.severity = monitor.drifted(column) ? monitor::Severity::alarm : monitor::Severity::good;
   const auto split = [](std::span<const std::uint64_t> counted, std::vector<double>& bins, double& missing) {
     double total = 0.0;
     for (const std::uint64_t count : counted) total += static_cast<double>(count);
     bins.assign(counted.begin(), counted.end() - 1);  // the last one is of the missing
     missing = total > 0.0 ? static_cast<double>(counted.back()) / total : monitor::unknown;
   };
-  split(monitor.reference_counts(column), feature.reference, feature.reference_missing);
-  split(monitor.current_counts(column), feature.current, feature.current_missing);
+  std::vector<std::uint64_t> counted(monitor.bins().bins(column));
+  split(monitor.bins().histogram(monitor.reference(), column, counted), feature.reference, feature.reference_missing);
+  split(monitor.bins().histogram(monitor.last(), column, counted), feature.current, feature.current_missing);
 }
 
 void Engine::Worker::add_metrics(monitor::Report& report) const {
@@ -120,7 +120,7 @@ monitor::Report Engine::Worker::report() const {
   for (const LoopEvent& event : events)
     report.marks.add({event.event, event.at, std::string(name_of(event.kind)),
                       event.what + (event.detector.empty() ? "" : fmt::format(": {} ({:.3g})", event.detector, event.statistic))});
-  report.drift_threshold = options.drift_level;
+  report.drift_threshold = options.drift.budget.least_effect;
   report.predict = engine.predict_latency_.summary();
   report.label = engine.label_latency_.summary();
   report.memory_bytes = memory_bytes();

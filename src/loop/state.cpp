@@ -70,7 +70,9 @@ void Engine::Worker::each_part(Self& self, Part part) {
       for (auto& metric : arm.window) ar(metric);
   });
   const std::string drift =
-      fmt::format("{:016x} {} {} {} {}", self.schema.fingerprint(), o.drift.reference, o.drift.window, o.drift.bins, o.drift.categories);
+      fmt::format("{:016x} {} {} {} {} {} {} {} {} {}", self.schema.fingerprint(), o.drift.edge_rows, o.drift.reference, o.drift.window,
+                  o.drift.scales, o.drift.columns.bins, o.drift.columns.categories, o.drift.budget.false_alarms,
+                  o.drift.budget.least_effect, name_of(o.drift.budget.multiplicity));
   part("columns", "drift of features", drift, [&](auto& ar) {
     ar(self.monitor, self.watches);
     ar.check(self.watches.size() == self.schema.dense_size(), "watched features");

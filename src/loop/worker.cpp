@@ -8,8 +8,9 @@
 namespace rtml::detail {
 namespace {
 
-drift::DistanceMonitor::Options with_window(drift::DistanceMonitor::Options options, std::size_t window) {
+drift::DriftMonitor::Options with_window(drift::DriftMonitor::Options options, std::size_t window, std::size_t scales) {
   options.window = window;
+  options.scales = scales;
   return options;
 }
 
@@ -22,13 +23,14 @@ std::vector<metrics::AnyMetric> metrics_for(Task task, std::size_t classes, metr
 }  // namespace
 
 SignalValue::SignalValue(const Signal& signal, Task task, std::size_t classes, const Schema& schema,
-                         const drift::DistanceMonitor::Options& options)
+                         const drift::DriftMonitor::Options& options)
     : signal_(signal) {
   switch (signal.source) {
     case Signal::Source::metric: metric_ = metrics::make_metric(signal.name, metrics::Window::last(signal.window), task, classes); break;
     case Signal::Source::distance:
-      distance_.emplace(schema, with_window(options, signal.window));
-      distance_kind_ = drift::distance_named(signal.name);
+      counts_alarms_ = signal.name == "alarms";
+      distance_.emplace(schema, with_window(options, signal.window, counts_alarms_ ? options.scales : 1));
+      if (!counts_alarms_) distance_kind_ = drift::distance_named(signal.name);
       break;
     case Signal::Source::detector: detector_ = drift::make_detector(signal.name); break;
     case Signal::Source::host:
@@ -41,7 +43,9 @@ double SignalValue::value() const {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   switch (signal_.source) {
     case Signal::Source::metric: return metric_.count() < signal_.window ? unknown : metric_.value();
-    case Signal::Source::distance: return distance_->ready() ? distance_->largest(distance_kind_).value : unknown;
+    case Signal::Source::distance:
+      if (!distance_->ready()) return unknown;
+      return counts_alarms_ ? static_cast<double>(distance_->drifted()) : distance_->largest(distance_kind_).value;
     case Signal::Source::detector: return alarmed_ ? 1.0 : 0.0;
     case Signal::Source::host: return signal_.read();
   }
@@ -52,7 +56,7 @@ void SignalValue::restart() {
   alarmed_ = false;
   if (metric_) metric_.reset();
   if (detector_) detector_.reset();
-  if (distance_ && distance_->ready()) distance_->take_reference_from_current();
+  if (distance_ && distance_->ready()) distance_->relearn();
 }
 
 std::size_t SignalValue::memory_bytes() const noexcept {
@@ -91,7 +95,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
   history.bind(schema);
   rehearser.bind(schema);
   for (std::size_t column = 0; column < schema.dense_size(); ++column)
-    watches.push_back({monitor::Series("PSI", "", {.capacity = 128, .keep = monitor::Series::Keep::largest}), false});
+    watches.push_back({monitor::Series("moved", "", {.capacity = 128, .keep = monitor::Series::Keep::largest}), false});
 }
 
 void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at) {

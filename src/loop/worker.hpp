@@ -48,7 +48,7 @@ struct Engine::Worker {
   double value_of(const SignalValue& signal);
   void consider_retraining(std::size_t arm);
   void watch_error(double error);
-  void look_for_drift();
+  void look_for_drift(const Features& x);
   void publish();
   double error_of(const Outcome& outcome) const;
   void scale_errors(const Outcome& outcome);
@@ -95,7 +95,7 @@ struct Engine::Worker {
   SlidingWindow history;
   Rehearser rehearser;
 
-  drift::DistanceMonitor monitor;
+  drift::DriftMonitor monitor;
   std::vector<FeatureWatch> watches;  // [dense columns]
   drift::AnyDetector error_detector;
   double error_scale = 0.0;  // fading mean of |error|, of a regression

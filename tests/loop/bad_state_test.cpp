@@ -37,7 +37,12 @@ LoopOptions small_options(const TemporaryFolder& folder) {
   options.pending = 4;
   options.label_queue = 4;
   options.history = 1;
-  options.drift = {.reference = 20, .window = 20, .bins = 2, .categories = 2};
+  options.drift = {.edge_rows = 20,
+                   .reference = 20,
+                   .window = 20,
+                   .scales = 1,
+                   .columns = {.bins = 2, .categories = 2},
+                   .budget = {.least_effect = 0.4}};
   options.metric_window = 10;
   options.checkpoint_every = 0;
   options.baselines = false;

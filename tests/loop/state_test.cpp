@@ -275,7 +275,7 @@ TEST_CASE("A state survives other options: the model goes on, what they shape be
       {"signals of retraining", [](auto& o) { o.retrain.when = rtml::metrics::accuracy() < 0.1 || rtml::drift::psi() > 5.0; }},
       {"rolling metrics", [](auto& o) { o.metric_window = 100; }},
       {"drift of features", [](auto& o) { o.drift.window = 500; }},
-      {"drift of features", [](auto& o) { o.drift.reference = 700; }},
+      {"drift of features", [](auto& o) { o.drift.reference = 1700; }},
       {"rehearsal", [](auto& o) { o.rehearse = {}; }},
       {"rehearsal", [](auto& o) { o.rehearse = rtml::Rehearsal(rtml::reservoir(50), 0.5); }},
       {"rehearsal", [](auto& o) { o.rehearse = rtml::Rehearsal(rtml::class_balanced(100), 0.5); }},

@@ -12,7 +12,7 @@ namespace rtml {
 struct Signal {
   enum class Source : std::uint8_t {
     metric,    ///< a metric of served predictions, over the last `window` labels
-    distance,  ///< between a feature's reference and its last `window` values; the largest over the features
+    distance,  ///< between a feature's reference and its last window of values; the largest over the features
     detector,  ///< 1 when a change detector on the error alarmed since the last retraining, else 0
     host,      ///< `read` says
   };

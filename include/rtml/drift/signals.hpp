@@ -10,7 +10,11 @@ namespace rtml::drift {
 
 // What retraining triggers compare: `drift::psi() > 0.2 || drift::adwin() > 0`.
 
-/// Largest over the features between their reference and their last `window` rows (drift/distance_monitor.hpp: 10 rows a bin at least).
+/// How many features moved, within the loop's budget of false alarms (drift/drift_monitor.hpp), the shortest window of `window` rows:
+/// `drift::alarms() > 0`.
+inline Signal alarms(std::size_t window = 1000) { return {Signal::Source::distance, "alarms", window, {}}; }
+
+/// Largest over the features between their reference and the last full window of `window` rows (10 a bin at least).
 inline Signal psi(std::size_t window = 1000) { return {Signal::Source::distance, "psi", window, {}}; }
 inline Signal ks(std::size_t window = 1000) { return {Signal::Source::distance, "ks", window, {}}; }
 inline Signal js(std::size_t window = 1000) { return {Signal::Source::distance, "js", window, {}}; }

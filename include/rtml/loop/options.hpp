@@ -9,7 +9,7 @@
 
 #include "rtml/core/any_learner.hpp"
 #include "rtml/core/time.hpp"
-#include "rtml/drift/distance_monitor.hpp"
+#include "rtml/drift/drift_monitor.hpp"
 #include "rtml/loop/loop_event.hpp"
 #include "rtml/replay/rehearsal.hpp"
 #include "rtml/train/retrain.hpp"
@@ -43,8 +43,7 @@ struct LoopOptions {
   std::size_t retain = 3;                    ///< checkpoints kept
   Duration idle = std::chrono::milliseconds(1);  ///< sleep of start()'s thread when nothing is to do
 
-  drift::DistanceMonitor::Options drift = {};
-  double drift_level = 0.2;          ///< PSI of a feature that is reported as drift
+  drift::DriftMonitor::Options drift = {};  ///< of the features, with the budget of false alarms
   std::size_t metric_window = 1000;  ///< labels of the rolling metrics
   bool baselines = true;             ///< score no-change and majority (or the mean) beside the models
 

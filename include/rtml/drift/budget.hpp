@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace rtml::drift {
+
+/// How the columns of one window are judged together (stats/multiple_testing.hpp).
+enum class Multiplicity : std::uint8_t {
+  bonferroni,  ///< holds the mean number of columns that alarm falsely; any dependence between columns
+  holm,        ///< holds the chance that any column does; any dependence; alarms wherever bonferroni does
+  bh,          ///< Benjamini-Hochberg: names more columns when several moved; independent or positively dependent columns
+  e_bh,        ///< the same from e-values: any dependence, and less power than holm for a single column that moved
+};
+
+constexpr std::string_view name_of(Multiplicity multiplicity) noexcept {
+  constexpr std::string_view names[] = {"Bonferroni", "Holm", "Benjamini-Hochberg", "e-BH"};
+  return names[static_cast<std::size_t>(multiplicity)];
+}
+
+/// The false alarms that are accepted, and what is worth one.
+///
+/// While rows are drawn independently from one distribution, whatever it is and however its columns depend on each other, and on the
+/// average over references:
+/// - the chance of any alarm within the first N rows after the reference is at most N `false_alarms`;
+/// - the first alarm comes after 1 / `false_alarms` rows at the least, on the average, less the longest window.
+/// Rows that depend on those before them break both (docs/drift.md has figures).
+struct Budget {
+  double false_alarms = 1e-6;  ///< a row, over all columns and windows together; > 0
+  double least_effect = 0.05;  ///< share of the rows that must have moved across an edge, in (0, 1), above the reference's own noise
+  Multiplicity multiplicity = Multiplicity::holm;
+};
+
+}  // namespace rtml::drift

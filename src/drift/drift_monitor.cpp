@@ -1,0 +1,357 @@
+#include "rtml/drift/drift_monitor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
+#include "rtml/drift/histogram_distance.hpp"
+#include "rtml/stats/hypergeometric.hpp"
+#include "rtml/stats/multiple_testing.hpp"
+#include "rtml/stats/special.hpp"
+
+namespace rtml::drift {
+
+namespace {
+
+constexpr std::size_t most_bins = 130;  // of a column: 128 categories, others, missing
+constexpr std::size_t most_rows = std::size_t{1} << 31U;
+using Histogram = std::array<std::uint64_t, most_bins>;
+
+constexpr std::uint64_t windows_of(std::size_t scale) noexcept { return std::uint64_t{1} << (2 * scale); }
+
+/// One split of a column in two samples.
+struct Split {
+  std::uint64_t reference;
+  std::uint64_t current;
+  double n;
+  double m;
+
+  double gap() const noexcept { return std::abs(static_cast<double>(current) / m - static_cast<double>(reference) / n); }
+
+  /// The square of the usual z statistic, which orders the splits of a column as their exact p-values do, about.
+  double z_square() const noexcept {
+    const double pooled = static_cast<double>(reference + current) / (n + m);
+    const double variance = pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m);
+    return variance > 0.0 ? gap() * gap() / variance : 0.0;
+  }
+
+  double p_value() const noexcept {
+    return stats::hypergeometric_tails(current, reference + current, static_cast<std::uint64_t>(m), static_cast<std::uint64_t>(n + m))
+        .two_sided();
+  }
+};
+
+Split split_of(const ColumnBins& bins, const ColumnCounts& reference, const ColumnCounts& window, std::size_t column,
+               std::size_t split) noexcept {
+  return {bins.on_side(reference, column, split), bins.on_side(window, column, split), static_cast<double>(reference.rows()),
+          static_cast<double>(window.rows())};
+}
+
+}  // namespace
+
+double DriftMonitor::noise(std::size_t reference) noexcept {
+  return std::sqrt(std::log(2.0 / 0.05) / (2.0 * static_cast<double>(reference)));
+}
+
+DriftMonitor::DriftMonitor(const Schema& schema, const Options& options) : options_(options), bins_(schema, options.columns) {
+  constexpr std::string_view type = "DriftMonitor";
+  const std::size_t least_rows = 10 * options.columns.bins;
+  const auto enough = [&](std::size_t rows) { return rows >= least_rows && rows <= most_rows; };
+  constexpr std::string_view rule = "at least 10 rows a bin and at most 2^31";
+  require(type, "edge_rows", options.edge_rows, enough(options.edge_rows), rule);
+  require(type, "reference", options.reference, enough(options.reference), rule);
+  require(type, "window", options.window, enough(options.window), rule);
+  require(type, "scales", options.scales, options.scales >= 1 && options.scales <= 8, "in [1, 8]");
+  require(type, "window", options.window, options.window <= most_rows / windows_of(options.scales - 1),
+          "at most 2^31 rows in the longest scale");
+  const Budget& budget = options.budget;
+  const double longest = static_cast<double>(options.window * windows_of(options.scales - 1)) / static_cast<double>(options.scales);
+  require(type, "false_alarms", budget.false_alarms, budget.false_alarms > 0.0 && budget.false_alarms * longest < 1.0,
+          "> 0, and less than one in the longest window's share");
+  require(type, "least_effect", budget.least_effect, budget.least_effect > noise(options.reference) && budget.least_effect < 1.0,
+          "above the reference's own noise, 1.36 / sqrt(reference), and below 1");
+  require(type, "multiplicity", static_cast<int>(budget.multiplicity), budget.multiplicity <= Multiplicity::e_bh, "a known one");
+  reference_ = filling_ = last_ = bins_.counts();
+  longer_.assign(options.scales - 1, {bins_.counts(), 0});
+  drifted_.assign(columns(), 0);
+  held_rows_.resize(std::max(options.edge_rows, block_rows) * columns());
+  alarms_.reserve(columns() * options.scales);
+  scratch_.room(options.edge_rows);
+  candidates_.resize(columns());
+  adjusted_.resize(columns());
+  order_.resize(columns());
+}
+
+Change DriftMonitor::update(const Features& x) noexcept {
+  if (columns() == 0) return Change::none;
+  if (x.dense.size() < columns()) {
+    ++refused_;
+    return Change::none;
+  }
+  std::copy_n(x.dense.data(), columns(), held_rows_.data() + held_ * columns());
+  ++held_;
+  if (until_full() == 0) return advance();
+  if (bins_.learned() && held_ == block_rows) count_held();
+  return Change::none;
+}
+
+Change DriftMonitor::update(const Batch& batch) {
+  require("DriftMonitor", "columns", batch.dense_size(), batch.dense_size() >= columns(), "those of the schema, or more");
+  if (columns() == 0) return Change::none;
+  Change strongest = Change::none;
+  for (std::size_t begin = 0; begin < batch.size();) {
+    const std::size_t rows = std::min(batch.size() - begin, until_full());
+    if (bins_.learned()) {
+      count_held();
+      const float* values = batch.row(begin).dense.data();
+      bins_.count({values, rows, columns(), batch.row_stride()}, learning() ? reference_ : filling_);
+      if (!learning()) rows_ += rows;
+    } else {
+      for (std::size_t row = 0; row < rows; ++row, ++held_)
+        std::copy_n(batch.row(begin + row).dense.data(), columns(), held_rows_.data() + held_ * columns());
+    }
+    begin += rows;
+    if (until_full() == 0) strongest = std::max(strongest, advance());
+  }
+  return strongest;
+}
+
+Change DriftMonitor::update(const ColumnCounts& counts) {
+  require("DriftMonitor", "reference", reference_rows_, !learning(), "learned before counts are added");
+  filling_.merge(counts);
+  rows_ += counts.rows();
+  return filling_.rows() + held_ >= options_.window ? advance() : Change::none;
+}
+
+void DriftMonitor::learn_reference(const Batch& batch) {
+  require("DriftMonitor", "columns", batch.dense_size(), batch.dense_size() >= columns(), "those of the schema, or more");
+  const std::size_t least = options_.edge_rows + 10 * options_.columns.bins;
+  require("DriftMonitor", "reference rows", batch.size(), batch.size() >= least && batch.size() <= most_rows,
+          "at least edge_rows and 10 more a bin");
+  const std::size_t counted = batch.size() - options_.edge_rows;
+  require("DriftMonitor", "reference rows", batch.size(), options_.budget.least_effect > noise(counted),
+          "enough for the budget's least effect: it must be above 1.36 / sqrt(rows)");
+  relearn();
+  if (columns() == 0) return;
+  for (std::size_t row = 0; row < options_.edge_rows; ++row)
+    std::copy_n(batch.row(row).dense.data(), columns(), held_rows_.data() + row * columns());
+  held_ = options_.edge_rows;
+  advance();
+  bins_.count({batch.row(options_.edge_rows).dense.data(), counted, columns(), batch.row_stride()}, reference_);
+  reference_rows_ = counted;
+}
+
+void DriftMonitor::relearn() noexcept {
+  bins_.forget();
+  begin_counts();
+  rows_ = windows_ = reference_rows_ = 0;
+  held_ = 0;
+  std::fill(drifted_.begin(), drifted_.end(), std::uint8_t{0});
+  alarms_.clear();
+}
+
+void DriftMonitor::begin_counts() noexcept {
+  for (ColumnCounts* counts : {&reference_, &filling_, &last_}) bins_.begin(*counts);
+  for (Longer& longer : longer_) {
+    bins_.begin(longer.counts);
+    longer.windows = 0;
+  }
+}
+
+Change DriftMonitor::count_held() noexcept {
+  bins_.count(held(), learning() ? reference_ : filling_);
+  if (!learning()) rows_ += held_;
+  held_ = 0;
+  return Change::none;
+}
+
+/// What was waited for is full.
+Change DriftMonitor::advance() noexcept {
+  if (!bins_.learned()) {
+    bins_.learn(held_rows_.data(), held_, columns(), scratch_);
+    held_ = 0;
+    begin_counts();
+    return Change::none;
+  }
+  count_held();
+  if (learning()) {
+    reference_rows_ = reference_.rows();
+    return Change::none;
+  }
+  return close_window();
+}
+
+Change DriftMonitor::close_window() noexcept {
+  alarms_.clear();
+  ++windows_;
+  std::swap(last_, filling_);
+  filling_.clear();
+  bool alarmed = judge(last_, 0);
+  for (std::size_t i = 0; i < longer_.size(); ++i) {
+    auto& [counts, windows] = longer_[i];
+    const bool fits = counts.rows() + last_.rows() <= ColumnCounts::most_rows;  // not when parts of many rows are added
+    if (fits) {
+      counts.add(last_);
+      if (++windows < windows_of(i + 1)) continue;
+    }
+    alarmed |= judge(counts, i + 1);
+    counts.clear();
+    windows = 0;
+    if (!fits) counts.add(last_), windows = 1;
+  }
+  return alarmed ? Change::drift : Change::none;
+}
+
+bool DriftMonitor::judge(const ColumnCounts& window, std::size_t scale) noexcept {
+  const Budget& budget = options_.budget;
+  const double level = std::min(1.0, static_cast<double>(window.rows()) * budget.false_alarms / static_cast<double>(options_.scales));
+  bool any = false;
+  for (std::size_t column = 0; column < columns(); ++column) {
+    candidates_[column] = candidate(window, column, level);
+    adjusted_[column] = candidates_[column].p_value;
+    any |= adjusted_[column] <= level;
+  }
+  if (any) {
+    switch (budget.multiplicity) {
+      case Multiplicity::bonferroni: stats::bonferroni(adjusted_, adjusted_); break;
+      case Multiplicity::holm: stats::holm(adjusted_, adjusted_, order_); break;
+      case Multiplicity::bh: stats::benjamini_hochberg(adjusted_, adjusted_, order_); break;
+      case Multiplicity::e_bh:
+        for (double& p : adjusted_) p = stats::e_from_p(p);
+        stats::e_benjamini_hochberg(adjusted_, adjusted_, order_);
+        break;
+    }
+  }
+  const auto bit = static_cast<std::uint8_t>(1U << scale);
+  bool alarmed = false;
+  for (std::size_t column = 0; column < columns(); ++column) {
+    const bool moved = candidates_[column].effect > 0.0 && adjusted_[column] <= level;
+    drifted_[column] = static_cast<std::uint8_t>(moved ? drifted_[column] | bit : drifted_[column] & ~bit);
+    if (!moved) continue;
+    alarmed = true;
+    alarms_.push_back({column, scale, candidates_[column].split, candidates_[column].effect, candidates_[column].p_value, window.rows()});
+  }
+  return alarmed;
+}
+
+/// The most significant of the splits that moved far enough. Its p-value is worked out only where it may be as small as the level: that
+/// of a count is hardly ever below exp(-z^2), which it is for none where many are expected.
+DriftMonitor::Candidate DriftMonitor::candidate(const ColumnCounts& window, std::size_t column, double level) const noexcept {
+  Candidate best;
+  double farthest = -std::log(level);
+  const std::size_t splits = bins_.splits(column);
+  for (std::size_t i = 0; i < splits; ++i) {
+    const Split split = split_of(bins_, reference_, window, column, i);
+    const double effect = split.gap();
+    if (effect <= options_.budget.least_effect) continue;
+    const double z = split.z_square();
+    if (z <= farthest) continue;
+    farthest = z;
+    best = {i, effect, 1.0};
+  }
+  if (best.effect > 0.0)
+    best.p_value = std::min(1.0, static_cast<double>(splits) * split_of(bins_, reference_, window, column, best.split).p_value());
+  return best;
+}
+
+std::size_t DriftMonitor::drifted() const noexcept {
+  return static_cast<std::size_t>(std::count_if(drifted_.begin(), drifted_.end(), [](std::uint8_t scales) { return scales != 0; }));
+}
+
+double DriftMonitor::effect(std::size_t column) const noexcept {
+  double largest = ready() ? 0.0 : std::numeric_limits<double>::quiet_NaN();
+  for (std::size_t i = 0; ready() && i < bins_.splits(column); ++i)
+    largest = std::max(largest, split_of(bins_, reference_, last_, column, i).gap());
+  return largest;
+}
+
+DriftMonitor::Shift DriftMonitor::shift(std::size_t column) const noexcept {
+  if (!ready()) return {};
+  Shift shift{0.0, 0, 1.0};
+  double farthest = -1.0;
+  std::size_t significant = 0;
+  const std::size_t splits = bins_.splits(column);
+  for (std::size_t i = 0; i < splits; ++i) {
+    const Split split = split_of(bins_, reference_, last_, column, i);
+    if (split.gap() > shift.effect) shift.effect = split.gap(), shift.split = i;
+    if (split.z_square() > farthest) farthest = split.z_square(), significant = i;
+  }
+  shift.p_value = std::min(1.0, static_cast<double>(splits) * split_of(bins_, reference_, last_, column, significant).p_value());
+  return shift;
+}
+
+TwoSample DriftMonitor::compare(Distance distance, std::size_t column) const noexcept {
+  if (!ready()) return {};
+  Histogram before;
+  Histogram now;
+  std::span<const std::uint64_t> reference = bins_.histogram(reference_, column, before);
+  std::span<const std::uint64_t> current = bins_.histogram(last_, column, now);
+  const bool nominal = bins_.is_nominal(column);
+  // Missing and other categories have a bin in the distance only where there are any, as in the distances of samples.
+  for (int unused = nominal ? 2 : 1; unused > 0 && reference.size() > 1 && reference.back() == 0 && current.back() == 0; --unused) {
+    reference = reference.first(reference.size() - 1);
+    current = current.first(current.size() - 1);
+  }
+  if (distance == Distance::psi) return drift::psi(reference, current);
+  if (distance == Distance::js) return jensen_shannon(reference, current);
+
+  const auto n = static_cast<double>(reference_.rows());
+  const auto m = static_cast<double>(last_.rows());
+  double gap = 0.0;
+  double largest = 0.0;
+  double apart = 0.0;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const double step = static_cast<double>(reference[i]) * m - static_cast<double>(current[i]) * n;
+    gap += step;
+    largest = std::max(largest, std::abs(gap));
+    apart += std::abs(step);
+  }
+  if (nominal) {
+    const double variation = 0.5 * apart / (n * m);
+    return {variation, drift::psi(reference, current).p_value, variation};
+  }
+  const double statistic = largest / (n * m);
+  return {statistic, stats::kolmogorov_sf(std::sqrt(n * m / (n + m)) * statistic), statistic};
+}
+
+DriftMonitor::Largest DriftMonitor::largest(Distance distance) const noexcept {
+  Largest found;
+  if (!ready()) return found;
+  for (std::size_t column = 0; column < columns(); ++column) {
+    const double value = compare(distance, column).statistic;
+    if (column == 0 || value > found.value) found = {column, value};
+  }
+  return found;
+}
+
+std::size_t DriftMonitor::memory_bytes() const noexcept {
+  std::size_t bytes = sizeof(*this) - sizeof(bins_) + bins_.memory_bytes() + drifted_.capacity() + held_rows_.capacity() * sizeof(float) +
+                      alarms_.capacity() * sizeof(Alarm) + scratch_.memory_bytes() + candidates_.capacity() * sizeof(Candidate) +
+                      adjusted_.capacity() * sizeof(double) + order_.capacity() * sizeof(std::uint32_t);
+  for (const ColumnCounts* counts : {&reference_, &filling_, &last_}) bytes += counts->memory_bytes() - sizeof(*counts);
+  for (const Longer& longer : longer_) bytes += sizeof(Longer) - sizeof(ColumnCounts) + longer.counts.memory_bytes();
+  return bytes;
+}
+
+bool DriftMonitor::has_options(const Options& options) const noexcept {
+  return options.edge_rows == options_.edge_rows && options.reference == options_.reference && options.window == options_.window &&
+         options.scales == options_.scales && options.budget.false_alarms == options_.budget.false_alarms &&
+         options.budget.least_effect == options_.budget.least_effect && options.budget.multiplicity == options_.budget.multiplicity;
+}
+
+bool DriftMonitor::counts_are_valid() const noexcept {
+  if (!bins_.learned()) return windows_ == 0 && reference_rows_ == 0 && reference_.rows() == 0 && filling_.rows() == 0 && last_.rows() == 0;
+  if (reference_rows_ != 0 && reference_rows_ != reference_.rows()) return false;
+  if ((windows_ == 0) != (last_.rows() == 0)) return false;
+  if (have() >= wanted() || (learning() && (filling_.rows() != 0 || last_.rows() != 0))) return false;
+  for (const ColumnCounts* counts : {&reference_, &filling_, &last_})
+    if (!bins_.allows(*counts)) return false;
+  for (std::size_t i = 0; i < longer_.size(); ++i)
+    if (!bins_.allows(longer_[i].counts) || longer_[i].windows >= windows_of(i + 1) || (learning() && longer_[i].windows != 0))
+      return false;
+  return true;
+}
+
+}  // namespace rtml::drift
