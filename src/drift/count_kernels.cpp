@@ -38,7 +38,10 @@ template <class Lanes, std::size_t E, bool Missing>
     counted[k] = Ints{};
   }
   Ints absent{};
+  const std::ptrdiff_t ahead = static_cast<std::ptrdiff_t>(count) * stride;
   for (std::size_t row = 0; row < count; ++row, rows += stride) {
+    // Rows lie too far apart for the processor to see that the next ones will follow.
+    if constexpr (Missing) __builtin_prefetch(rows + ahead);
     Floats x;
     read(x, rows);
 #pragma GCC unroll 8

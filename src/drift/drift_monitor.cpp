@@ -21,33 +21,46 @@ using Histogram = std::array<std::uint64_t, most_bins>;
 
 constexpr std::uint64_t windows_of(std::size_t scale) noexcept { return std::uint64_t{1} << (2 * scale); }
 
-/// One split of a column in two samples.
-struct Split {
-  std::uint64_t reference;
-  std::uint64_t current;
-  double n;
-  double m;
+/// Splits of columns in two samples.
+class Comparison {
+ public:
+  Comparison(const ColumnBins& bins, const ColumnCounts& reference, const ColumnCounts& window) noexcept
+      : bins_(bins),
+        reference_(reference),
+        window_(window),
+        per_reference_(1.0 / static_cast<double>(reference.rows())),
+        per_window_(1.0 / static_cast<double>(window.rows())) {}
 
-  double gap() const noexcept { return std::abs(static_cast<double>(current) / m - static_cast<double>(reference) / n); }
+  /// Share of the rows that moved across the split.
+  double gap(std::size_t column, std::size_t split) const noexcept {
+    return std::abs(static_cast<double>(bins_.on_side(window_, column, split)) * per_window_ -
+                    static_cast<double>(bins_.on_side(reference_, column, split)) * per_reference_);
+  }
 
   /// The square of the usual z statistic, which orders the splits of a column as their exact p-values do, about.
-  double z_square() const noexcept {
-    const double pooled = static_cast<double>(reference + current) / (n + m);
-    const double variance = pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m);
-    return variance > 0.0 ? gap() * gap() / variance : 0.0;
+  double z_square(std::size_t column, std::size_t split) const noexcept {
+    const double both = static_cast<double>(bins_.on_side(window_, column, split) + bins_.on_side(reference_, column, split));
+    const double pooled = both / static_cast<double>(window_.rows() + reference_.rows());
+    const double variance = pooled * (1.0 - pooled) * (per_reference_ + per_window_);
+    const double moved = gap(column, split);
+    return variance > 0.0 ? moved * moved / variance : 0.0;
   }
 
-  double p_value() const noexcept {
-    return stats::hypergeometric_tails(current, reference + current, static_cast<std::uint64_t>(m), static_cast<std::uint64_t>(n + m))
-        .two_sided();
+  /// Of the column, when this is its most significant split.
+  double p_value(std::size_t column, std::size_t split) const noexcept {
+    const std::uint64_t now = bins_.on_side(window_, column, split);
+    const std::uint64_t both = now + bins_.on_side(reference_, column, split);
+    const auto tails = stats::hypergeometric_tails(now, both, window_.rows(), window_.rows() + reference_.rows());
+    return std::min(1.0, static_cast<double>(bins_.splits(column)) * tails.two_sided());
   }
+
+ private:
+  const ColumnBins& bins_;
+  const ColumnCounts& reference_;
+  const ColumnCounts& window_;
+  double per_reference_;
+  double per_window_;
 };
-
-Split split_of(const ColumnBins& bins, const ColumnCounts& reference, const ColumnCounts& window, std::size_t column,
-               std::size_t split) noexcept {
-  return {bins.on_side(reference, column, split), bins.on_side(window, column, split), static_cast<double>(reference.rows()),
-          static_cast<double>(window.rows())};
-}
 
 }  // namespace
 
@@ -80,6 +93,7 @@ DriftMonitor::DriftMonitor(const Schema& schema, const Options& options) : optio
   alarms_.reserve(columns() * options.scales);
   scratch_.room(options.edge_rows);
   candidates_.resize(columns());
+  p_values_.resize(columns());
   adjusted_.resize(columns());
   order_.resize(columns());
 }
@@ -207,53 +221,45 @@ Change DriftMonitor::close_window() noexcept {
 bool DriftMonitor::judge(const ColumnCounts& window, std::size_t scale) noexcept {
   const Budget& budget = options_.budget;
   const double level = std::min(1.0, static_cast<double>(window.rows()) * budget.false_alarms / static_cast<double>(options_.scales));
-  bool any = false;
-  for (std::size_t column = 0; column < columns(); ++column) {
-    candidates_[column] = candidate(window, column, level);
-    adjusted_[column] = candidates_[column].p_value;
-    any |= adjusted_[column] <= level;
-  }
-  if (any) {
-    switch (budget.multiplicity) {
-      case Multiplicity::bonferroni: stats::bonferroni(adjusted_, adjusted_); break;
-      case Multiplicity::holm: stats::holm(adjusted_, adjusted_, order_); break;
-      case Multiplicity::bh: stats::benjamini_hochberg(adjusted_, adjusted_, order_); break;
-      case Multiplicity::e_bh:
-        for (double& p : adjusted_) p = stats::e_from_p(p);
-        stats::e_benjamini_hochberg(adjusted_, adjusted_, order_);
-        break;
-    }
-  }
   const auto bit = static_cast<std::uint8_t>(1U << scale);
+  for (std::uint8_t& scales : drifted_) scales = static_cast<std::uint8_t>(scales & ~bit);
+
+  // A p-value is worked out only where it may be as small as the level: that of a count is hardly ever below exp(-z^2), and is not where
+  // many are expected. Leaving one out costs power at most.
+  const Comparison compared(bins_, reference_, window);
+  double farthest = 0.0;
+  for (std::size_t column = 0; column < columns(); ++column) {
+    Candidate& best = candidates_[column] = {};
+    for (std::size_t split = 0; split < bins_.splits(column); ++split) {
+      if (compared.gap(column, split) <= budget.least_effect) continue;
+      const double z = compared.z_square(column, split);
+      if (z > best.z_square) best = {split, z};
+    }
+    farthest = std::max(farthest, best.z_square);
+  }
+  const double level_of_first = budget.multiplicity == Multiplicity::bh ? level : level / static_cast<double>(columns());
+  if (farthest <= -std::log(level_of_first)) return false;
+
+  for (std::size_t column = 0; column < columns(); ++column)
+    p_values_[column] = candidates_[column].z_square > -std::log(level) ? compared.p_value(column, candidates_[column].split) : 1.0;
+  switch (budget.multiplicity) {
+    case Multiplicity::bonferroni: stats::bonferroni(p_values_, adjusted_); break;
+    case Multiplicity::holm: stats::holm(p_values_, adjusted_, order_); break;
+    case Multiplicity::bh: stats::benjamini_hochberg(p_values_, adjusted_, order_); break;
+    case Multiplicity::e_bh:
+      std::transform(p_values_.begin(), p_values_.end(), adjusted_.begin(), stats::e_from_p);
+      stats::e_benjamini_hochberg(adjusted_, adjusted_, order_);
+      break;
+  }
   bool alarmed = false;
   for (std::size_t column = 0; column < columns(); ++column) {
-    const bool moved = candidates_[column].effect > 0.0 && adjusted_[column] <= level;
-    drifted_[column] = static_cast<std::uint8_t>(moved ? drifted_[column] | bit : drifted_[column] & ~bit);
-    if (!moved) continue;
+    if (adjusted_[column] > level || candidates_[column].z_square <= 0.0) continue;
     alarmed = true;
-    alarms_.push_back({column, scale, candidates_[column].split, candidates_[column].effect, candidates_[column].p_value, window.rows()});
+    drifted_[column] = static_cast<std::uint8_t>(drifted_[column] | bit);
+    const std::size_t split = candidates_[column].split;
+    alarms_.push_back({column, scale, split, compared.gap(column, split), p_values_[column], adjusted_[column], window.rows()});
   }
   return alarmed;
-}
-
-/// The most significant of the splits that moved far enough. Its p-value is worked out only where it may be as small as the level: that
-/// of a count is hardly ever below exp(-z^2), which it is for none where many are expected.
-DriftMonitor::Candidate DriftMonitor::candidate(const ColumnCounts& window, std::size_t column, double level) const noexcept {
-  Candidate best;
-  double farthest = -std::log(level);
-  const std::size_t splits = bins_.splits(column);
-  for (std::size_t i = 0; i < splits; ++i) {
-    const Split split = split_of(bins_, reference_, window, column, i);
-    const double effect = split.gap();
-    if (effect <= options_.budget.least_effect) continue;
-    const double z = split.z_square();
-    if (z <= farthest) continue;
-    farthest = z;
-    best = {i, effect, 1.0};
-  }
-  if (best.effect > 0.0)
-    best.p_value = std::min(1.0, static_cast<double>(splits) * split_of(bins_, reference_, window, column, best.split).p_value());
-  return best;
 }
 
 std::size_t DriftMonitor::drifted() const noexcept {
@@ -261,24 +267,25 @@ std::size_t DriftMonitor::drifted() const noexcept {
 }
 
 double DriftMonitor::effect(std::size_t column) const noexcept {
-  double largest = ready() ? 0.0 : std::numeric_limits<double>::quiet_NaN();
-  for (std::size_t i = 0; ready() && i < bins_.splits(column); ++i)
-    largest = std::max(largest, split_of(bins_, reference_, last_, column, i).gap());
+  if (!ready()) return std::numeric_limits<double>::quiet_NaN();
+  const Comparison compared(bins_, reference_, last_);
+  double largest = 0.0;
+  for (std::size_t split = 0; split < bins_.splits(column); ++split) largest = std::max(largest, compared.gap(column, split));
   return largest;
 }
 
 DriftMonitor::Shift DriftMonitor::shift(std::size_t column) const noexcept {
   if (!ready()) return {};
+  const Comparison compared(bins_, reference_, last_);
   Shift shift{0.0, 0, 1.0};
-  double farthest = -1.0;
-  std::size_t significant = 0;
-  const std::size_t splits = bins_.splits(column);
-  for (std::size_t i = 0; i < splits; ++i) {
-    const Split split = split_of(bins_, reference_, last_, column, i);
-    if (split.gap() > shift.effect) shift.effect = split.gap(), shift.split = i;
-    if (split.z_square() > farthest) farthest = split.z_square(), significant = i;
+  Candidate best;
+  for (std::size_t split = 0; split < bins_.splits(column); ++split) {
+    const double gap = compared.gap(column, split);
+    if (gap > shift.effect) shift.effect = gap, shift.split = split;
+    const double z = compared.z_square(column, split);
+    if (z > best.z_square) best = {split, z};
   }
-  shift.p_value = std::min(1.0, static_cast<double>(splits) * split_of(bins_, reference_, last_, column, significant).p_value());
+  shift.p_value = compared.p_value(column, best.split);
   return shift;
 }
 
@@ -329,7 +336,7 @@ DriftMonitor::Largest DriftMonitor::largest(Distance distance) const noexcept {
 std::size_t DriftMonitor::memory_bytes() const noexcept {
   std::size_t bytes = sizeof(*this) - sizeof(bins_) + bins_.memory_bytes() + drifted_.capacity() + held_rows_.capacity() * sizeof(float) +
                       alarms_.capacity() * sizeof(Alarm) + scratch_.memory_bytes() + candidates_.capacity() * sizeof(Candidate) +
-                      adjusted_.capacity() * sizeof(double) + order_.capacity() * sizeof(std::uint32_t);
+                      (p_values_.capacity() + adjusted_.capacity()) * sizeof(double) + order_.capacity() * sizeof(std::uint32_t);
   for (const ColumnCounts* counts : {&reference_, &filling_, &last_}) bytes += counts->memory_bytes() - sizeof(*counts);
   for (const Longer& longer : longer_) bytes += sizeof(Longer) - sizeof(ColumnCounts) + longer.counts.memory_bytes();
   return bytes;

@@ -145,14 +145,14 @@ TEST_CASE("DriftMonitor's p-value is that of the most significant split, by the 
 
 TEST_CASE("DriftMonitor counts the same row by row, in batches of any size, and in shards merged in any order", "[drift][property]") {
   constexpr std::size_t columns = 19;
-  const auto rows = rows_of(7, 2000, columns);
+  const auto rows = rows_of(7, 2050, columns);
   DriftMonitor whole(Schema::numeric(columns), small_windows);
   feed(whole, rows);
   rtml::Rng rng(1);
   for (int round = 0; round < 5; ++round) {
     DriftMonitor batched(Schema::numeric(columns), small_windows);
-    for (std::size_t begin = 0; begin < 2000;) {
-      const std::size_t count = std::min<std::size_t>(1 + rng.below(round < 3 ? 50 : 900), 2000 - begin);
+    for (std::size_t begin = 0; begin < 2050;) {
+      const std::size_t count = std::min<std::size_t>(1 + rng.below(round < 3 ? 50 : 900), 2050 - begin);
       if (rng.below(4) == 0) {  // now and then row by row
         feed(batched, {rows.begin() + static_cast<std::ptrdiff_t>(begin * columns),
                        rows.begin() + static_cast<std::ptrdiff_t>((begin + count) * columns)});
@@ -166,8 +166,8 @@ TEST_CASE("DriftMonitor counts the same row by row, in batches of any size, and 
 
   DriftMonitor sharded(Schema::numeric(columns), small_windows);
   sharded.update(Batch(rows.data(), 450, columns));
-  for (std::size_t begin = 450; begin < 2000; begin += 200) {
-    const std::size_t count = std::min<std::size_t>(200, 2000 - begin);
+  for (std::size_t begin = 450; begin < 2050; begin += 200) {
+    const std::size_t count = std::min<std::size_t>(200, 2050 - begin);
     std::vector<rtml::drift::ColumnCounts> shards(3, sharded.bins().counts());
     for (std::size_t row = begin; row < begin + count; ++row)
       sharded.bins().count(Batch(rows.data() + row * columns, 1, columns), shards[rng.below(3)]);
@@ -183,15 +183,15 @@ TEST_CASE("DriftMonitor counts the same row by row, in batches of any size, and 
 
 TEST_CASE("DriftMonitor reads the rows of a batch where they lie: backwards, wider than the schema, every second", "[drift]") {
   constexpr std::size_t columns = 17;
-  const auto rows = rows_of(8, 900, columns);
+  const auto rows = rows_of(8, 850, columns);
   DriftMonitor whole(Schema::numeric(columns), small_windows);
   feed(whole, rows);
-  std::vector<float> reversed(900 * 40, -1e9F);
-  for (std::size_t i = 0; i < 900; ++i)
+  std::vector<float> reversed(850 * 40, -1e9F);
+  for (std::size_t i = 0; i < 850; ++i)
     std::copy_n(rows.begin() + static_cast<std::ptrdiff_t>(i * columns), columns,
-                reversed.begin() + static_cast<std::ptrdiff_t>((899 - i) * 40));
+                reversed.begin() + static_cast<std::ptrdiff_t>((849 - i) * 40));
   DriftMonitor strided(Schema::numeric(columns), small_windows);
-  strided.update(Batch(reversed.data() + 899 * 40, 900, columns + 2, -40));
+  strided.update(Batch(reversed.data() + 849 * 40, 850, columns + 2, -40));
   CHECK(rtml::save(strided) == rtml::save(whole));
 }
 

@@ -59,12 +59,13 @@ class DriftMonitor {
   };
 
   struct Alarm {
-    std::size_t column = 0;  ///< dense place
-    std::size_t scale = 0;   ///< of the window, 0 is the shortest
-    std::size_t split = 0;   ///< the one that moved
-    double effect = 0.0;     ///< there
-    double p_value = 1.0;    ///< of the column, before the correction for many columns
-    std::uint64_t rows = 0;  ///< of the window: the change lies in them, or not long before
+    std::size_t column = 0;         ///< dense place
+    std::size_t scale = 0;          ///< of the window, 0 is the shortest
+    std::size_t split = 0;          ///< the one that moved
+    double effect = 0.0;            ///< there
+    double p_value = 1.0;           ///< of the column alone
+    double adjusted_p_value = 1.0;  ///< after the correction for many columns
+    std::uint64_t rows = 0;         ///< of the window: the change lies in them, or not long before
   };
 
   struct Largest {
@@ -132,8 +133,8 @@ class DriftMonitor {
   const ColumnCounts& reference() const noexcept { return reference_; }
   const ColumnCounts& last() const noexcept { return last_; }  ///< the last full window of the shortest scale
 
-  /// Rows counted since the reference.
-  std::uint64_t rows() const noexcept { return rows_; }
+  /// Rows since the reference.
+  std::uint64_t rows() const noexcept { return rows_ + (learning() ? 0 : held_); }
 
   /// How many windows of the shortest scale were full since the reference.
   std::uint64_t windows() const noexcept { return windows_; }
@@ -173,8 +174,7 @@ class DriftMonitor {
 
   struct Candidate {
     std::size_t split = 0;
-    double effect = 0.0;
-    double p_value = 1.0;
+    double z_square = 0.0;  // 0 of none
   };
 
   bool learning() const noexcept { return reference_rows_ == 0; }
@@ -195,14 +195,13 @@ class DriftMonitor {
   Change advance() noexcept;
   Change close_window() noexcept;
   bool judge(const ColumnCounts& window, std::size_t scale) noexcept;
-  Candidate candidate(const ColumnCounts& window, std::size_t column, double level) const noexcept;
 
   static constexpr std::size_t block_rows = 32;  // counted at once
 
   Options options_;
   ColumnBins bins_;
   std::uint64_t refused_ = 0;
-  std::uint64_t rows_ = 0;
+  std::uint64_t rows_ = 0;  // counted since the reference
   std::uint64_t windows_ = 0;
   std::uint64_t reference_rows_ = 0;  // 0 while the reference is learned
   std::size_t held_ = 0;              // rows that are not counted yet
@@ -215,6 +214,7 @@ class DriftMonitor {
   std::vector<Alarm> alarms_;
   ColumnBins::Scratch scratch_;
   std::vector<Candidate> candidates_;  // [columns], of judge()
+  std::vector<double> p_values_;       // [columns]
   std::vector<double> adjusted_;       // [columns]
   std::vector<std::uint32_t> order_;   // [columns]
 };
