@@ -135,7 +135,7 @@ TEST_CASE("make_detector names what it does not know, and what it knows", "[drif
 
 TEST_CASE("signals of detectors can be made, and those of distances name a distance", "[drift]") {
   for (const auto& signal : {adwin(), ddm(), eddm(), rddm(), hddm_a(), hddm_w(), fhddm(), stepd(), ecdd(), cusum(), page_hinkley(),
-                             detector("adwin:delta=0.1")}) {
+                             detector("adwin:delta=0.1,direction=rise")}) {
     CAPTURE(signal.name);
     CHECK(signal.source == rtml::Signal::Source::detector);
     auto made = make_detector(signal.name);

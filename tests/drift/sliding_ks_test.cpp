@@ -87,6 +87,15 @@ TEST_CASE("SlidingKs sees a change of the variance, and no difference between eq
   CHECK(alarms.front() <= 2700);
 }
 
+TEST_CASE("SlidingKs learns its reference without an allocation, copied or not", "[drift]") {
+  const auto values = rtml::testing::gaussian(2, 500);
+  const SlidingKs fresh({.window = 20, .reference = 300});
+  SlidingKs copy = fresh;
+  const rtml::testing::AllocationCounter allocations;
+  for (const double value : values) copy.update(value);
+  CHECK(allocations.count() == 0);
+}
+
 TEST_CASE("SlidingKs says what it keeps, and forgets only what it learned", "[drift]") {
   const auto values = rtml::testing::gaussian(2, 500);
   SlidingKs learned({.window = 20, .reference = 100});
