@@ -7,6 +7,8 @@
 
 #include "rtml/core/finite.hpp"
 
+#include "stats/deviance.hpp"
+
 namespace rtml::stats {
 
 namespace {
@@ -23,29 +25,10 @@ double polynomial(const double (&coefficients)[N], double x) noexcept {
   return sum;
 }
 
-/// ln Gamma(x) - ((x - 1/2) ln x - x + ln sqrt(2 pi)), for x >= 15.
-double stirling_error(double x) noexcept {
-  constexpr double series[] = {1.0 / 12.0, -1.0 / 360.0, 1.0 / 1260.0, -1.0 / 1680.0, 1.0 / 1188.0, -691.0 / 360360.0};
-  return polynomial(series, 1.0 / (x * x)) / x;
-}
-
-/// a - x + a ln(x / a), without the cancellation near x = a.
-double deviance(double a, double x) noexcept {
-  const double v = (x - a) / (x + a);
-  if (std::abs(v) > 0.1) return a - x + a * std::log(x / a);
-  double sum = 0.0;  // ln(x / a) = 2 (v + v^3 / 3 + v^5 / 5 + ...), and a - x + 2 a v = -(x - a) v
-  double power = v;
-  for (double k = 3.0; k < 40.0; k += 2.0) {
-    power *= v * v;
-    sum += power / k;
-  }
-  return 2.0 * a * sum - (x - a) * v;
-}
-
 /// x^a e^-x / Gamma(a).
 double gamma_prefactor(double a, double x) noexcept {
   if (a < 15.0) return std::exp(a * std::log(x) - x - log_gamma(a));
-  return std::exp(deviance(a, x) - stirling_error(a)) * std::sqrt(a) / std::sqrt(2.0 * std::numbers::pi);
+  return std::exp(-detail::deviance(a, x) - detail::stirling_series(a)) * std::sqrt(a) / std::sqrt(2.0 * std::numbers::pi);
 }
 
 double gamma_series(double a, double x) noexcept {
@@ -140,7 +123,7 @@ double log_gamma(double x) noexcept {
   if (!(x > 0.0)) return nan;
   double shift = 1.0;  // Gamma(x) = Gamma(x + n) / (x (x + 1) ... (x + n - 1))
   while (x < 15.0) shift *= x, x += 1.0;
-  return (x - 0.5) * std::log(x) - x + log_sqrt_two_pi + stirling_error(x) - std::log(shift);
+  return (x - 0.5) * std::log(x) - x + log_sqrt_two_pi + detail::stirling_series(x) - std::log(shift);
 }
 
 double gamma_p(double a, double x) noexcept {
