@@ -89,7 +89,7 @@ TEST_CASE("DistanceMonitor equals the distances of samples on the same rows, at 
         for (double& value : values) value = static_cast<double>(bins(value));
         return values;
       };
-      const auto ks = rtml::drift::ks(binned(reference), binned(current), rtml::drift::KsMethod::asymptotic);
+      const auto ks = rtml::drift::ks(binned(reference), binned(current), rtml::drift::KsMethod::limit);
       CHECK(monitor.ks(c) == ks.statistic);
       CHECK(monitor.p_value(Distance::ks, c) == Approx(ks.p_value).epsilon(1e-12));
       CHECK(monitor.ks(c) <= rtml::drift::ks(reference, current).statistic);
@@ -103,11 +103,11 @@ TEST_CASE("DistanceMonitor finds the column that moved, by each distance", "[dri
   DistanceMonitor monitor(Schema::numeric(18), {});
   feed(monitor, mixed_rows(1, 3000, 18));
   REQUIRE(monitor.ready());
-  for (const auto name : rtml::drift::distance_names()) CHECK(monitor.largest(name).value < 0.15);
+  for (const std::string_view name : {"psi", "js", "ks"}) CHECK(monitor.largest(name).value < 0.15);
   auto rows = mixed_rows(2, 1000, 18);
   for (auto& row : rows) row[moved] += 1.0F;
   feed(monitor, rows);
-  for (const auto name : rtml::drift::distance_names()) {
+  for (const std::string_view name : {"psi", "js", "ks"}) {
     CAPTURE(name);
     const auto largest = monitor.largest(name);
     CHECK(largest.column == moved);
@@ -184,7 +184,7 @@ TEST_CASE("DistanceMonitor counts the frequent categories of a nominal column, a
   CHECK(monitor.current_counts(1)[4] == 200);
   feed(monitor, shop_rows(3, 200, 12, -0.5F));  // nor these, below and between the known ones
   CHECK(monitor.current_counts(1)[4] == 200);
-  for (const auto name : rtml::drift::distance_names()) CHECK(monitor.largest(name).column == 1);
+  for (const std::string_view name : {"psi", "js", "ks"}) CHECK(monitor.largest(name).column == 1);
   CHECK(monitor.p_value(Distance::ks, 1) < 1e-12);
   auto rows = shop_rows(4, 200, 12);
   for (auto& row : rows) row[1] = missing;
