@@ -65,9 +65,8 @@ TEST_CASE("measure takes each value for a category where there are no bins", "[d
   const std::vector<double> a{1, 1, 1, 1, 1, 1, 1, 1, 2, 2};
   const std::vector<double> b{2, 2, 2, 1, 2, 1, 2, 1, 2, 2};
   const auto of = [&](std::string_view spec) { return measure(rtml::Spec(spec), a, b); };
-  using Cells = std::vector<std::uint64_t>;
-  const Cells reference{8, 2};
-  const Cells current{3, 7};
+  const std::vector<std::uint64_t> reference{8, 2};
+  const std::vector<std::uint64_t> current{3, 7};
   CHECK(of("chi2").statistic == chi2(reference, current).statistic);
   CHECK(of("chi2:correction=yates").statistic == chi2(reference, current, Correction::yates).statistic);
   CHECK(of("g_test").statistic == g_test(reference, current).statistic);

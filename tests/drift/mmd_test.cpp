@@ -80,6 +80,23 @@ TEST_CASE("mmd in linear time is near the one of all pairs on large samples, and
   CHECK(mmd(std::vector<double>(20, 1.0), std::vector<double>(20, 2.0), {.estimator = MmdEstimator::linear}).p_value == std::exp2(-10.0));
 }
 
+TEST_CASE("mmd in linear time is the mean over pairs of neighbours, and its p-value that of its standard error", "[drift]") {
+  const auto x = gaussian(3, 12);
+  const auto y = gaussian(4, 15);  // the last three have no partner
+  const auto kernel = [](double u, double v) { return std::exp(-0.5 * (u - v) * (u - v) / (0.7 * 0.7)); };
+  std::vector<double> h;
+  double mean = 0.0;
+  for (std::size_t i = 0; i < 12; i += 2) {
+    h.push_back(kernel(x[i], x[i + 1]) + kernel(y[i], y[i + 1]) - kernel(x[i], y[i + 1]) - kernel(x[i + 1], y[i]));
+    mean += h.back() / 6.0;
+  }
+  double squares = 0.0;
+  for (const double one : h) squares += (one - mean) * (one - mean);
+  const auto result = mmd(x, y, {.estimator = MmdEstimator::linear, .bandwidth = 0.7});
+  CHECK(result.statistic == Approx(mean).epsilon(1e-12));
+  CHECK(result.p_value == Approx(0.5 * std::erfc(mean / std::sqrt(squares / 5.0 / 6.0) / std::sqrt(2.0))).epsilon(1e-10));
+}
+
 TEST_CASE("mmd is whole where distances are 0: more than half of the values are one", "[drift]") {
   const std::vector<double> a{1.0, 1.0, 1.0, 1.0, 1.0, 2.0};
   const std::vector<double> b{1.0, 1.0, 1.0, 1.0, 1.0, 1.0};
