@@ -9,7 +9,8 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
-#include "rtml/stats/quantile_bins.hpp"
+#include "rtml/drift/contingency.hpp"
+#include "rtml/drift/histograms.hpp"
 #include "rtml/stats/special.hpp"
 
 namespace rtml::drift {
@@ -28,21 +29,6 @@ void require_same_bins(std::string_view who, Counts reference, Counts current) {
 double chi2_p(double statistic, std::size_t bins) noexcept {
   return bins < 2 ? 1.0 : stats::chi2_sf(statistic, static_cast<double>(bins - 1));
 }
-
-/// Counts of both samples in the reference's bins; the one for missing values only when there are any.
-struct Histograms {
-  std::vector<std::uint64_t> reference;
-  std::vector<std::uint64_t> current;
-
-  Histograms(std::span<const double> a, std::span<const double> b, std::size_t count) {
-    const stats::QuantileBins bins(a, count);
-    reference.resize(bins.size());
-    current.resize(bins.size());
-    bins.count(a, reference);
-    bins.count(b, current);
-    if (reference.back() == 0 && current.back() == 0) reference.pop_back(), current.pop_back();
-  }
-};
 
 /// p ln(p / middle), 0 at p = 0.
 double relative_entropy(double p, double middle) noexcept { return p > 0.0 ? p * std::log(p / middle) : 0.0; }
@@ -71,7 +57,7 @@ TwoSample psi(Counts reference, Counts current) {
 }
 
 TwoSample psi(std::span<const double> reference, std::span<const double> current, std::size_t bins) {
-  const Histograms histograms(reference, current, bins);
+  const Histograms histograms = quantile_histograms(reference, current, bins);
   return psi(Counts(histograms.reference), Counts(histograms.current));
 }
 
@@ -97,8 +83,69 @@ TwoSample jensen_shannon(Counts reference, Counts current, JsForm form, double b
 }
 
 TwoSample jensen_shannon(std::span<const double> reference, std::span<const double> current, std::size_t bins, JsForm form, double base) {
-  const Histograms histograms(reference, current, bins);
+  const Histograms histograms = quantile_histograms(reference, current, bins);
   return jensen_shannon(Counts(histograms.reference), Counts(histograms.current), form, base);
+}
+
+TwoSample kl(Counts reference, Counts current) {
+  require_same_bins("kl", reference, current);
+  const double n = total(reference);
+  const double m = total(current);
+  if (n == 0.0 || m == 0.0) return {};
+  const std::size_t bins = reference.size();
+  const double added = 0.5 * static_cast<double>(bins);
+  double sum = 0.0;
+  double smoothed = 0.0;
+  for (std::size_t i = 0; i < bins; ++i) {
+    const auto a = static_cast<double>(reference[i]);
+    const auto b = static_cast<double>(current[i]);
+    sum += relative_entropy(a / n, b / m);
+    smoothed += relative_entropy((a + 0.5) / (n + added), (b + 0.5) / (m + added));
+  }
+  return {std::max(0.0, sum), chi2_p(std::max(0.0, 2.0 * smoothed / (1.0 / n + 1.0 / m)), bins),
+          std::max(0.0, smoothed - 0.5 * psi_null_mean(bins, n, m))};
+}
+
+TwoSample kl(std::span<const double> reference, std::span<const double> current, std::size_t bins) {
+  const Histograms histograms = quantile_histograms(reference, current, bins);
+  return kl(Counts(histograms.reference), Counts(histograms.current));
+}
+
+TwoSample hellinger(Counts reference, Counts current) {
+  require_same_bins("hellinger", reference, current);
+  const double n = total(reference);
+  const double m = total(current);
+  if (n == 0.0 || m == 0.0) return {};
+  double sum = 0.0;
+  std::size_t filled = 0;
+  for (std::size_t i = 0; i < reference.size(); ++i) {
+    const double gap = std::sqrt(static_cast<double>(reference[i]) / n) - std::sqrt(static_cast<double>(current[i]) / m);
+    sum += gap * gap;
+    if (reference[i] + current[i] > 0) ++filled;
+  }
+  const double distance = std::sqrt(0.5 * sum);
+  return {distance, chi2_p(4.0 * sum / (1.0 / n + 1.0 / m), filled), distance};
+}
+
+TwoSample hellinger(std::span<const double> reference, std::span<const double> current, std::size_t bins) {
+  const Histograms histograms = quantile_histograms(reference, current, bins);
+  return hellinger(Counts(histograms.reference), Counts(histograms.current));
+}
+
+TwoSample total_variation(Counts reference, Counts current) {
+  require_same_bins("total_variation", reference, current);
+  const double n = total(reference);
+  const double m = total(current);
+  if (n == 0.0 || m == 0.0) return {};
+  double sum = 0.0;
+  for (std::size_t i = 0; i < reference.size(); ++i)
+    sum += std::abs(static_cast<double>(reference[i]) / n - static_cast<double>(current[i]) / m);
+  return {0.5 * sum, chi2(reference, current).p_value, 0.5 * sum};
+}
+
+TwoSample total_variation(std::span<const double> reference, std::span<const double> current, std::size_t bins) {
+  const Histograms histograms = quantile_histograms(reference, current, bins);
+  return total_variation(Counts(histograms.reference), Counts(histograms.current));
 }
 
 }  // namespace rtml::drift

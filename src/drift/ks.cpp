@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
-#include <numeric>
 #include <vector>
 
-#include "rtml/core/finite.hpp"
 #include "rtml/stats/special.hpp"
+
+#include "drift/pooled.hpp"
 
 namespace rtml::drift {
 
@@ -17,48 +16,35 @@ namespace {
 constexpr double exact_cells = 1e8;
 constexpr double exact_critical_cells = 1e7;
 
-/// Ascending, with NaN as one value above all others.
-struct Ordered {
-  std::vector<double> values;  // without the missing ones
-  std::size_t size = 0;        // with them
-
-  explicit Ordered(std::span<const double> sample) : size(sample.size()) {
-    values.reserve(size);
-    std::copy_if(sample.begin(), sample.end(), std::back_inserter(values), [](double value) { return !is_nan(value); });
-    std::sort(values.begin(), values.end());
-  }
-};
-
-/// Largest |i m - j n| over all cuts that leave i of n and j of m below: D n m, in integers.
-std::uint64_t largest_gap(const Ordered& a, const Ordered& b) {
-  const auto n = static_cast<std::int64_t>(a.size);
-  const auto m = static_cast<std::int64_t>(b.size);
-  std::size_t i = 0;
-  std::size_t j = 0;
+/// Largest i m - j n, j n - i m or either over all cuts that leave i of n and j of m below: D n m, in integers. Both sides pass a tie
+/// before they are compared.
+std::uint64_t largest_gap(const std::vector<Run>& runs, std::size_t size_a, std::size_t size_b, Direction direction) {
+  const auto n = static_cast<std::int64_t>(size_a);
+  const auto m = static_cast<std::int64_t>(size_b);
+  std::int64_t i = 0;
+  std::int64_t j = 0;
   std::int64_t largest = 0;
-  const auto compare = [&] { largest = std::max(largest, std::abs(static_cast<std::int64_t>(i) * m - static_cast<std::int64_t>(j) * n)); };
-  while (i < a.values.size() && j < b.values.size()) {
-    const double at = std::min(a.values[i], b.values[j]);
-    while (i < a.values.size() && a.values[i] == at) ++i;  // both sides pass the tie before they are compared
-    while (j < b.values.size() && b.values[j] == at) ++j;
-    compare();
+  for (const Run& run : runs) {
+    i += static_cast<std::int64_t>(run.a);
+    j += static_cast<std::int64_t>(run.b);
+    const std::int64_t above = i * m - j * n;
+    if (direction != Direction::fall) largest = std::max(largest, above);
+    if (direction != Direction::rise) largest = std::max(largest, -above);
   }
-  i = a.values.size(), j = b.values.size();  // only the missing are left on one side
-  compare();
   return static_cast<std::uint64_t>(largest);
 }
 
-/// Share of the lattice paths from (0, 0) to (n, m) that reach a gap |i m - j n| of at least `gap`. The share is carried itself, by
-/// sums of positive terms: the complement of the paths that stay inside would have no digits left far in the tail.
-double exact_p(std::uint64_t gap, std::size_t size_a, std::size_t size_b) {
+/// Share of the lattice paths from (0, 0) to (n, m) that reach a gap |i m - j n| (i m - j n for one side) of at least `gap`. The share is
+/// carried itself, by sums of positive terms: the complement of the paths that stay inside would have no digits left far in the tail.
+double exact_p(std::uint64_t gap, std::size_t size_a, std::size_t size_b, bool both_sides) {
   if (gap == 0) return 1.0;
-  const auto n = static_cast<std::int64_t>(std::max(size_a, size_b));
+  const auto n = static_cast<std::int64_t>(std::max(size_a, size_b));  // one side or the other: paths backwards swap them
   const auto m = static_cast<std::int64_t>(std::min(size_a, size_b));
   const auto bound = static_cast<std::int64_t>(gap);
   std::vector<double> reached(static_cast<std::size_t>(m) + 1, 1.0);  // of (i, j), for one i at a time
   for (std::int64_t i = 0; i <= n; ++i) {
     const std::int64_t low = i * m < bound ? 0 : (i * m - bound) / n + 1;  // inside: low <= j <= high
-    const std::int64_t high = std::min(m, (i * m + bound - 1) / n);
+    const std::int64_t high = both_sides ? std::min(m, (i * m + bound - 1) / n) : m;
     double left = low == 0 ? 0.0 : 1.0;
     for (std::int64_t j = low; j <= high; ++j) {
       double& here = reached[static_cast<std::size_t>(j)];
@@ -74,19 +60,36 @@ double exact_p(std::uint64_t gap, std::size_t size_a, std::size_t size_b) {
   return std::min(1.0, reached.back());
 }
 
+double asymptotic_p(double gap, double n, double m, bool both_sides) {
+  const double effective = n * m / (n + m);
+  if (both_sides) return stats::kolmogorov_smirnov_sf(gap, static_cast<std::uint64_t>(std::nearbyint(effective)));
+  const double z = std::sqrt(effective) * gap;
+  const double skew = (std::max(n, m) + 2.0 * std::min(n, m)) / std::sqrt(n * m * (n + m));  // Hodges' equation 5.3
+  return std::exp(-2.0 * z * z - 2.0 / 3.0 * z * skew);
+}
+
+double limit_p(double gap, double n, double m, bool both_sides) {
+  const double z = std::sqrt(n * m / (n + m)) * gap;
+  return both_sides ? stats::kolmogorov_sf(z) : std::exp(-2.0 * z * z);
+}
+
 }  // namespace
 
-TwoSample ks(std::span<const double> reference, std::span<const double> current, KsMethod method) {
+TwoSample ks(std::span<const double> reference, std::span<const double> current, KsMethod method, Direction direction) {
   if (reference.empty() || current.empty()) return {};
-  const Ordered a(reference);
-  const Ordered b(current);
-  const std::uint64_t gap = largest_gap(a, b);
-  const auto n = static_cast<double>(a.size);
-  const auto m = static_cast<double>(b.size);
+  const std::uint64_t gap = largest_gap(pooled(reference, current), reference.size(), current.size(), direction);
+  const auto n = static_cast<double>(reference.size());
+  const auto m = static_cast<double>(current.size());
   const double statistic = static_cast<double>(gap) / (n * m);
-  const bool exact = method == KsMethod::exact || (method == KsMethod::automatic && n * m <= exact_cells);
-  const double p = exact ? exact_p(gap, a.size, b.size) : stats::kolmogorov_sf(std::sqrt(n * m / (n + m)) * statistic);
-  return {statistic, p, statistic};
+  const bool both_sides = direction == Direction::both;
+  if (method == KsMethod::automatic) method = n * m <= exact_cells ? KsMethod::exact : KsMethod::asymptotic;
+  switch (method) {
+    case KsMethod::automatic:
+    case KsMethod::exact: return {statistic, exact_p(gap, reference.size(), current.size(), both_sides), statistic};
+    case KsMethod::asymptotic: return {statistic, asymptotic_p(statistic, n, m, both_sides), statistic};
+    case KsMethod::limit: return {statistic, limit_p(statistic, n, m, both_sides), statistic};
+  }
+  return {};
 }
 
 double ks_critical(std::size_t n, std::size_t m, double alpha) {

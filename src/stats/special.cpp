@@ -8,6 +8,8 @@
 #include "loader.hpp"
 #include "rtml/core/finite.hpp"
 
+#include "stats/deviance.hpp"
+
 namespace rtml::stats {
 
 namespace {
@@ -27,7 +29,7 @@ double polynomial(const double (&coefficients)[N], double x) noexcept {
 /// x^a e^-x / Gamma(a).
 double gamma_prefactor(double a, double x) noexcept {
   if (a < 15.0) return std::exp(a * std::log(x) - x - log_gamma(a));
-  return std::exp(deviance(a, x) - stirling_error(a)) * std::sqrt(a) / std::sqrt(2.0 * std::numbers::pi);
+  return std::exp(-detail::deviance(a, x) - detail::stirling_series(a)) * std::sqrt(a) / std::sqrt(2.0 * std::numbers::pi);
 }
 
 double gamma_series(double a, double x) noexcept {
@@ -122,7 +124,7 @@ double log_gamma(double x) noexcept {
   if (!(x > 0.0)) return nan;
   double shift = 1.0;  // Gamma(x) = Gamma(x + n) / (x (x + 1) ... (x + n - 1))
   while (x < 15.0) shift *= x, x += 1.0;
-  return (x - 0.5) * std::log(x) - x + log_sqrt_two_pi + stirling_error(x) - std::log(shift);
+  return (x - 0.5) * std::log(x) - x + log_sqrt_two_pi + detail::stirling_series(x) - std::log(shift);
 }
 
 double gamma_p(double a, double x) noexcept {

@@ -15,9 +15,12 @@
 #include "support/catch.hpp"
 #include "support/streams.hpp"
 
+using rtml::drift::hellinger;
 using rtml::drift::jensen_shannon;
 using rtml::drift::JsForm;
+using rtml::drift::kl;
 using rtml::drift::psi;
+using rtml::drift::total_variation;
 using rtml::testing::gaussian;
 
 namespace {
@@ -33,7 +36,7 @@ Counted random_counts(rtml::Rng& rng, std::size_t bins) {
 
 }  // namespace
 
-TEST_CASE("psi and jensen_shannon of samples are those of numpy's quantile bins, on 31 pairs", "[drift][reference]") {
+TEST_CASE("histogram distances of samples are those of numpy's quantile bins, on all 31 pairs that have them", "[drift][reference]") {
   int checked = 0;
   for (const auto& pair : rtml::testing::pair_references()) {
     if (pair.reference_counts.empty()) continue;
@@ -51,11 +54,14 @@ TEST_CASE("psi and jensen_shannon of samples are those of numpy's quantile bins,
     CHECK(divergence(JsForm::distance, 2.0) == Approx(pair.js_base2).epsilon(1e-12).margin(1e-12));
     CHECK(divergence(JsForm::distance, std::numbers::e) == Approx(pair.js_base_e).epsilon(1e-12).margin(1e-12));
     CHECK(divergence(JsForm::divergence, 2.0) == Approx(pair.js_bits).epsilon(1e-12).margin(1e-12));
+    CHECK(hellinger(pair.reference, pair.current).statistic == Approx(pair.hellinger).epsilon(1e-12).margin(1e-12));
+    CHECK(total_variation(pair.reference, pair.current).statistic == Approx(pair.total_variation).epsilon(1e-12).margin(1e-12));
+    CHECK(kl(pair.reference, pair.current).statistic == kl(pair.reference_counts, pair.current_counts).statistic);
   }
   CHECK(checked == 31);
 }
 
-TEST_CASE("psi and jensen_shannon of counts are scipy's on 15 tables", "[drift][reference]") {
+TEST_CASE("histogram distances of counts are scipy's on all 15 tables", "[drift][reference]") {
   for (const auto& table : rtml::testing::counts_references()) {
     CAPTURE(table.name);
     CHECK(psi(table.reference, table.current).statistic == Approx(table.psi).epsilon(1e-12).margin(1e-12));
@@ -63,6 +69,10 @@ TEST_CASE("psi and jensen_shannon of counts are scipy's on 15 tables", "[drift][
     CHECK(divergence(JsForm::distance, 2.0) == Approx(table.js_base2).epsilon(1e-12).margin(1e-12));
     CHECK(divergence(JsForm::distance, std::numbers::e) == Approx(table.js_base_e).epsilon(1e-12).margin(1e-12));
     CHECK(divergence(JsForm::divergence, std::numbers::e) == Approx(table.js_nats).epsilon(1e-12).margin(1e-12));
+    CHECK(kl(table.reference, table.current).statistic == Approx(table.kl).epsilon(1e-12).margin(1e-12));
+    CHECK(kl(table.current, table.reference).statistic == Approx(table.kl_reversed).epsilon(1e-12).margin(1e-12));
+    CHECK(hellinger(table.reference, table.current).statistic == Approx(table.hellinger).epsilon(1e-12).margin(1e-12));
+    CHECK(total_variation(table.reference, table.current).statistic == Approx(table.total_variation).epsilon(1e-12).margin(1e-12));
   }
 }
 
@@ -165,4 +175,82 @@ TEST_CASE("histogram distances refuse what has not as many bins, and know nothin
   CHECK(rtml::is_nan(psi(Counted{1, 2}, Counted{0, 0}).p_value));
   CHECK(rtml::is_nan(jensen_shannon(Counted{0, 0}, Counted{1, 2}).effect));
   CHECK(rtml::is_nan(psi(gaussian(1, 5), std::vector<double>{}).statistic));
+}
+
+TEST_CASE("jensen_shannon takes the mean of the distributions, not of the samples, and keeps bins that one side lacks", "[drift]") {
+  // Two of three and three of three in the first bin: M = (5/6, 1/6).
+  const double expected = 0.5 * (2.0 / 3.0 * std::log2(4.0 / 5.0) + 1.0 / 3.0 * std::log2(2.0)) + 0.5 * std::log2(6.0 / 5.0);
+  CHECK(jensen_shannon(Counted{2, 1}, Counted{3, 0}, JsForm::divergence).statistic == Approx(expected).epsilon(1e-14));
+}
+
+TEST_CASE("an empty bin costs psi a few units, not hundreds", "[drift]") {
+  CHECK(psi(Counted{50, 50, 0}, Counted{40, 50, 10}).statistic < 0.5);
+  CHECK(psi(Counted{100, 0}, Counted{0, 100}).statistic < 11.0);
+}
+
+TEST_CASE("the number of bins of psi, kl, hellinger and total_variation takes effect", "[drift]") {
+  const auto a = gaussian(1, 500);
+  const auto b = gaussian(2, 500);
+  CHECK(psi(a, b, 4).statistic < psi(a, b, 40).statistic);
+  CHECK(kl(a, b, 4).statistic < kl(a, b, 40).statistic);
+  CHECK(hellinger(a, b, 4).statistic < hellinger(a, b, 40).statistic);
+  CHECK(total_variation(a, b, 4).statistic < total_variation(a, b, 40).statistic);
+}
+
+TEST_CASE("kl is infinite where the current side lacks a bin, and its p-value is not fooled by it", "[drift]") {
+  const auto lacking = kl(Counted{30, 28, 1}, Counted{31, 29, 0});
+  CHECK(lacking.statistic == std::numeric_limits<double>::infinity());
+  CHECK(lacking.p_value > 0.2);
+  CHECK(rtml::is_finite(lacking.effect));
+  const auto moved = kl(Counted{300, 280, 1}, Counted{100, 480, 0});
+  CHECK(moved.p_value < 1e-9);
+  CHECK(moved.effect > 0.1);
+}
+
+TEST_CASE("kl, hellinger and total_variation lie between their bounds and order pairs alike", "[drift][property]") {
+  const auto seed = GENERATE(range(1u, 26u));
+  CAPTURE(seed);
+  rtml::Rng rng(seed);
+  const Counted a = random_counts(rng, 2 + seed % 12);
+  const Counted b = random_counts(rng, a.size());
+  const double h = hellinger(a, b).statistic;
+  const double v = total_variation(a, b).statistic;
+  CHECK(h * h <= v + 1e-12);  // Le Cam's inequalities
+  CHECK(v <= h * std::sqrt(2.0 - h * h) + 1e-12);
+  CHECK(kl(a, b).statistic >= 2.0 * v * v - 1e-12);  // Pinsker's
+  CHECK(hellinger(b, a).statistic == Approx(h).margin(1e-15));
+  CHECK(total_variation(b, a).statistic == Approx(v).margin(1e-15));
+  CHECK(hellinger(a, a).statistic == 0.0);
+  CHECK(total_variation(a, a).statistic == 0.0);
+  CHECK(kl(a, a).statistic == 0.0);
+  CHECK(kl(a, a).p_value == 1.0);
+}
+
+TEST_CASE("p-values of kl, hellinger and total_variation keep their level when nothing drifts", "[drift][property]") {
+  const int runs = 1000;
+  int kl_alarms = 0;
+  int hellinger_alarms = 0;
+  int variation_alarms = 0;
+  for (std::uint64_t seed = 0; seed < runs; ++seed) {
+    const auto values = gaussian(5000 + seed, 600);
+    const auto reference = std::span(values).first(300);
+    const auto current = std::span(values).last(300);
+    kl_alarms += kl(reference, current).p_value <= 0.05 ? 1 : 0;
+    hellinger_alarms += hellinger(reference, current).p_value <= 0.05 ? 1 : 0;
+    variation_alarms += total_variation(reference, current).p_value <= 0.05 ? 1 : 0;
+  }
+  for (const int alarms : {kl_alarms, hellinger_alarms, variation_alarms}) {
+    CHECK(alarms >= 20);
+    CHECK(alarms <= 75);
+  }
+}
+
+TEST_CASE("kl, hellinger and total_variation refuse what has not as many bins, and know nothing of the empty", "[drift][config]") {
+  CHECK_THROWS_WITH(kl(Counted{1, 2}, Counted{1}), "kl: bins is 1, must be those of the reference, 2");
+  CHECK_THROWS_WITH(hellinger(Counted{1, 2}, Counted{1}), "hellinger: bins is 1, must be those of the reference, 2");
+  CHECK_THROWS_WITH(total_variation(Counted{1, 2}, Counted{1}), "total_variation: bins is 1, must be those of the reference, 2");
+  for (const auto& result : {kl(Counted{0}, Counted{1}), hellinger(Counted{0}, Counted{1}), total_variation(Counted{1}, Counted{0})}) {
+    CHECK(rtml::is_nan(result.statistic));
+    CHECK(rtml::is_nan(result.p_value));
+  }
 }

@@ -1,5 +1,6 @@
 #include "rtml/drift/ks.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -11,21 +12,61 @@
 #include "support/catch.hpp"
 #include "support/streams.hpp"
 
+using rtml::drift::Direction;
 using rtml::drift::ks;
 using rtml::drift::KsMethod;
 using rtml::testing::gaussian;
 
-TEST_CASE("ks is scipy's on 34 pairs of samples, with ties, constants, tiny and coprime sizes", "[drift][reference]") {
+TEST_CASE("ks is scipy's on all 34 pairs of samples, with ties, constants, tiny and coprime sizes, by each method and direction",
+          "[drift][reference]") {
   for (const auto& pair : rtml::testing::pair_references()) {
     CAPTURE(pair.name);
-    const auto result = ks(pair.reference, pair.current);
-    CHECK(result.statistic == Approx(pair.ks).margin(1e-12).epsilon(1e-12));
-    CHECK(result.p_value == Approx(pair.ks_exact_p).epsilon(1e-9).margin(0.0));
-    CHECK(result.effect == result.statistic);
-    const auto limit = ks(pair.reference, pair.current, KsMethod::asymptotic);
-    CHECK(limit.statistic == result.statistic);
-    CHECK(limit.p_value == Approx(pair.ks_limit_p).epsilon(1e-9).margin(0.0));
+    CHECK(ks(pair.reference, pair.current).p_value == ks(pair.reference, pair.current, KsMethod::exact).p_value);
+    CHECK(ks(pair.reference, pair.current, KsMethod::limit).p_value == Approx(pair.ks_limit_p).epsilon(1e-9).margin(0.0));
+    const auto check = [&](Direction direction, const rtml::testing::KsReference& expected) {
+      const auto exact = ks(pair.reference, pair.current, KsMethod::exact, direction);
+      CHECK(exact.statistic == Approx(expected.statistic).margin(1e-12).epsilon(1e-12));
+      CHECK(exact.effect == exact.statistic);
+      if (!rtml::is_nan(expected.exact_p)) CHECK(exact.p_value == Approx(expected.exact_p).epsilon(1e-9).margin(0.0));
+      const auto asymptotic = ks(pair.reference, pair.current, KsMethod::asymptotic, direction);
+      CHECK(asymptotic.statistic == exact.statistic);
+      CHECK(rtml::is_nan(asymptotic.p_value) == rtml::is_nan(expected.asymptotic_p));
+      if (!rtml::is_nan(expected.asymptotic_p)) CHECK(asymptotic.p_value == Approx(expected.asymptotic_p).epsilon(1e-9).margin(0.0));
+    };
+    check(Direction::both, pair.ks);
+    check(Direction::rise, pair.ks_greater);
+    check(Direction::fall, pair.ks_less);
   }
+}
+
+TEST_CASE("ks of one direction is ks of the other with the samples exchanged, and both is the larger of them", "[drift][metamorphic]") {
+  const auto seed = GENERATE(range(1u, 11u));
+  CAPTURE(seed);
+  const auto a = gaussian(seed, 40 + seed);
+  const auto b = gaussian(100 + seed, 55);
+  for (const auto method : {KsMethod::exact, KsMethod::asymptotic, KsMethod::limit}) {
+    const auto rise = ks(a, b, method, Direction::rise);
+    const auto fall = ks(b, a, method, Direction::fall);
+    CHECK(rise.statistic == fall.statistic);
+    CHECK(rise.p_value == Approx(fall.p_value).epsilon(1e-12));
+    const auto other = ks(a, b, method, Direction::fall);
+    const auto both = ks(a, b, method);
+    CHECK(both.statistic == std::max(rise.statistic, other.statistic));
+    if (method == KsMethod::asymptotic) continue;  // of one and of both directions by formulas that do not meet
+    CHECK(both.p_value <= (2.0 + 1e-9) * std::min(rise.p_value, other.p_value));
+    CHECK(both.p_value >= std::min(rise.p_value, other.p_value));
+  }
+}
+
+TEST_CASE("ks has the exact p of samples without a common value far into the tail, where a complement would be 0", "[drift]") {
+  std::vector<double> low(60);
+  std::vector<double> high(60);
+  for (std::size_t i = 0; i < 60; ++i) low[i] = static_cast<double>(i), high[i] = 100.0 + static_cast<double>(i);
+  double arrangements = 1.0;  // 120! / (60! 60!)
+  for (int i = 1; i <= 60; ++i) arrangements *= (60.0 + i) / i;
+  CHECK(ks(low, high).p_value == Approx(2.0 / arrangements).epsilon(1e-12).margin(0.0));
+  CHECK(ks(low, high, KsMethod::exact, Direction::rise).p_value == Approx(1.0 / arrangements).epsilon(1e-12).margin(0.0));
+  CHECK(ks(low, high, KsMethod::exact, Direction::fall).p_value == 1.0);
 }
 
 TEST_CASE("ks takes the asymptotic p only where the exact one would take long", "[drift]") {

@@ -108,3 +108,83 @@ TEST_CASE("special functions give NaN outside their domain, and their limits at 
   CHECK(normal_sf(boundless) == 0.0);
   CHECK(kolmogorov_sf(0.0) == 1.0);
 }
+
+TEST_CASE("kolmogorov_smirnov_sf is scipy's for one to 100,000 values, far into the tail", "[stats][reference]") {
+  for (const auto& row : rtml::testing::kolmogorov_smirnov_sf_reference) {
+    CAPTURE(row.x, row.parameter);
+    CHECK(kolmogorov_smirnov_sf(row.x, static_cast<std::uint64_t>(row.parameter)) == relative(row.value, 1e-11));
+  }
+}
+
+TEST_CASE("kolmogorov_smirnov_sf falls in x without a step where its methods meet, and tends to kolmogorov_sf", "[stats][property]") {
+  for (const std::uint64_t n : {1ULL, 2ULL, 7ULL, 139ULL, 140ULL, 141ULL, 1000ULL, 7000ULL, 20'000ULL}) {
+    CAPTURE(n);
+    const double root = std::sqrt(static_cast<double>(n));
+    double last = 1.0;
+    for (double z = 0.01; z < 3.0 && z < root; z += 0.01) {
+      CAPTURE(z);
+      const double p = kolmogorov_smirnov_sf(z / root, n);
+      CHECK(p <= last + 1e-9);
+      CHECK(p >= 0.0);
+      if (n >= 139) {
+        CHECK(last - p < 0.03);
+        CHECK(p == Approx(kolmogorov_sf(z)).margin(0.4 / root));
+      }
+      last = p;
+    }
+  }
+  const auto step = [](std::uint64_t n) { return kolmogorov_smirnov_sf(0.1, n) - kolmogorov_smirnov_sf(0.1, n + 1); };
+  CHECK(step(140) == Approx(step(139)).epsilon(0.05));  // exact to 140, by an expansion from there
+  CHECK(kolmogorov_smirnov_sf(1.0, 5) == 0.0);
+  CHECK(kolmogorov_smirnov_sf(0.0, 5) == 1.0);
+  CHECK(kolmogorov_smirnov_sf(-1.0, 5) == 1.0);
+  CHECK(rtml::is_nan(kolmogorov_smirnov_sf(0.5, 0)));
+  CHECK(rtml::is_nan(kolmogorov_smirnov_sf(undefined, 5)));
+}
+
+TEST_CASE("cramer_von_mises_sf and anderson_darling_sf are their series summed to 30 digits, from end to end", "[stats][reference]") {
+  struct Row {
+    double x, value;
+  };
+  for (const auto& row : {Row{0.003, 1.0},
+                          {0.01, 0.999994135567190131},
+                          {0.02, 0.996999385698398122},
+                          {0.05, 0.87628093104134899},
+                          {0.46136, 0.050000383132651276},
+                          {0.74346, 0.0099999619154553671},
+                          {1.857, 0.0000268129507557361687},
+                          {3.403479660132982, 9.72186058901902905e-9},
+                          {6.708711752835441, 5.75765975254714101e-16}}) {
+    CAPTURE(row.x);
+    CHECK(cramer_von_mises_sf(row.x) == relative(row.value));
+  }
+  for (const auto& row : {Row{0.05, 0.9999999998268508},
+                          {0.1, 0.9999719218948736},
+                          {0.5, 0.7468143735303445},
+                          {2.4924, 0.04999801609242245},
+                          {3.8781, 0.01000028215546663},
+                          {10.0, 1.381503541068586e-5}}) {
+    CAPTURE(row.x);
+    CHECK(anderson_darling_sf(row.x) == relative(row.value));
+  }
+  double last_cvm = 1.0;
+  double last_ad = 1.0;
+  for (double x = 0.0; x < 60.0; x += x < 1.0 ? 0.001 : 0.1) {
+    CAPTURE(x);
+    const double cvm = cramer_von_mises_sf(x);
+    const double ad = anderson_darling_sf(x);
+    CHECK(cvm <= last_cvm + 1e-15);
+    CHECK(ad <= last_ad + 1e-15);
+    last_cvm = cvm;
+    last_ad = ad;
+  }
+  CHECK(last_cvm > 0.0);
+  CHECK(last_ad > 0.0);
+  for (const double x : {1e6, boundless}) {
+    CHECK(cramer_von_mises_sf(x) == 0.0);
+    CHECK(anderson_darling_sf(x) == 0.0);
+  }
+  CHECK(cramer_von_mises_sf(-1.0) == 1.0);
+  CHECK(rtml::is_nan(cramer_von_mises_sf(undefined)));
+  CHECK(rtml::is_nan(anderson_darling_sf(undefined)));
+}

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "rtml/core/export.hpp"
 
 namespace rtml::stats {
@@ -33,5 +35,19 @@ RTML_API double chi2_sf(double x, double freedom) noexcept;
 
 /// P(K > x) of Kolmogorov's limiting distribution.
 RTML_API double kolmogorov_sf(double x) noexcept;
+
+/// P(D > x) of the largest gap between a continuous distribution function and that of n values drawn from it, either side above; NaN for
+/// n = 0. Exact for n <= 140, at least 5 digits above. O(n) above its median, and at most 1 ms below.
+/// Source: R. Simard, P. L'Ecuyer, "Computing the two-sided Kolmogorov-Smirnov distribution", J. Statistical Software 39 (2011), 11.
+RTML_API double kolmogorov_smirnov_sf(double x, std::uint64_t n) noexcept;
+
+/// P(W > x) of Cramer and von Mises' limiting distribution, with its own relative accuracy.
+/// Source: N. V. Smirnov, "Sur la distribution de omega^2", C. R. Acad. Sci. Paris 202 (1936), 449-452.
+RTML_API double cramer_von_mises_sf(double x) noexcept;
+
+/// P(A > x) of Anderson and Darling's limiting distribution, with its own relative accuracy.
+/// Source: T. W. Anderson, D. A. Darling, "Asymptotic theory of certain goodness of fit criteria", Annals of Math. Statistics 23 (1952),
+/// 193-212.
+RTML_API double anderson_darling_sf(double x) noexcept;
 
 }  // namespace rtml::stats
