@@ -10,6 +10,7 @@
 #include "rtml/drift/distance_monitor.hpp"
 #include "rtml/drift/ks.hpp"
 #include "rtml/drift/page_hinkley.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 
 namespace {
 
@@ -82,6 +83,8 @@ BENCHMARK_CAPTURE(update, adwin, rtml::drift::Adwin());
 BENCHMARK_CAPTURE(update, adwin_clock_1, rtml::drift::Adwin({.clock = 1}));
 BENCHMARK_CAPTURE(update, ddm, rtml::drift::Ddm());
 BENCHMARK_CAPTURE(update, page_hinkley, rtml::drift::PageHinkley());
+BENCHMARK_CAPTURE(update, shiryaev_roberts_learned, rtml::drift::ShiryaevRoberts());
+BENCHMARK_CAPTURE(update, shiryaev_roberts_known, rtml::drift::ShiryaevRoberts({.mean = 0.2, .deviation = 0.5}));
 BENCHMARK(monitor_update)->Arg(8)->Arg(32)->Arg(1000);
 BENCHMARK(monitor_largest)->Args({32, 0})->Args({32, 1})->Args({32, 2});
 BENCHMARK(ks_exact)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);

@@ -47,6 +47,7 @@
 #include "rtml/drift/ks.hpp"
 #include "rtml/drift/make_detector.hpp"
 #include "rtml/drift/page_hinkley.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 #include "rtml/drift/signals.hpp"
 #include "rtml/drift/two_sample.hpp"
 #include "rtml/learn/baselines.hpp"

@@ -9,6 +9,7 @@
 #include "rtml/drift/adwin.hpp"
 #include "rtml/drift/ddm.hpp"
 #include "rtml/drift/page_hinkley.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 
 namespace rtml::drift {
 
@@ -59,12 +60,26 @@ AnyDetector page_hinkley_of(Spec& spec) {
   return {PageHinkley(options), spec.name()};
 }
 
+AnyDetector shiryaev_roberts_of(Spec& spec) {
+  constexpr double not_given = std::numeric_limits<double>::quiet_NaN();
+  ShiryaevRoberts::Options options;
+  options.arl = spec.number("arl", options.arl);
+  if (const double mean = spec.number("mean", not_given); !is_nan(mean)) options.mean = mean;
+  if (const double deviation = spec.number("deviation", not_given); !is_nan(deviation)) options.deviation = deviation;
+  options.reference = count_option(spec, "reference", options.reference);
+  options.direction = direction_option(spec);
+  options.seed = count_option(spec, "seed", options.seed);
+  spec.finish();
+  return {ShiryaevRoberts(options), spec.name()};
+}
+
 struct Known {
   std::string_view name;
   AnyDetector (*make)(Spec&);
 };
 
-constexpr std::array<Known, 3> known{{{"adwin", adwin_of}, {"ddm", ddm_of}, {"page_hinkley", page_hinkley_of}}};
+constexpr std::array<Known, 4> known{
+    {{"adwin", adwin_of}, {"ddm", ddm_of}, {"page_hinkley", page_hinkley_of}, {"shiryaev_roberts", shiryaev_roberts_of}}};
 
 constexpr auto names = [] {
   std::array<std::string_view, known.size()> all;

@@ -6,6 +6,7 @@
 #include "rtml/drift/adwin.hpp"
 #include "rtml/drift/ddm.hpp"
 #include "rtml/drift/page_hinkley.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 #include "rtml/drift/signals.hpp"
 
 #include "drift/reference_streams.hpp"
@@ -57,6 +58,9 @@ TEST_CASE("make_detector passes on every option", "[drift]") {
   same("ddm:warning=1.5,drift=2.5,min_samples=40", Ddm({.warning = 1.5, .drift = 2.5, .min_samples = 40}));
   same("page_hinkley:delta=0.01,threshold=9,forgetting=0.999,min_samples=50,direction=fall",
        PageHinkley({.delta = 0.01, .threshold = 9.0, .forgetting = 0.999, .min_samples = 50, .direction = Direction::fall}));
+  same("shiryaev_roberts:arl=50,reference=300,direction=fall,seed=9",
+       ShiryaevRoberts({.arl = 50.0, .reference = 300, .direction = Direction::fall, .seed = 9}));
+  same("shiryaev_roberts:mean=0.4,deviation=0.5", ShiryaevRoberts({.mean = 0.4, .deviation = 0.5}));
   same("page_hinkley:rules=moa,threshold=5", PageHinkley({.threshold = 5.0, .rules = PageHinkley::Rules::moa}));
 }
 
@@ -76,7 +80,7 @@ TEST_CASE("AnyDetector knows its type, and an empty one is nothing", "[drift]") 
 }
 
 TEST_CASE("make_detector names what it does not know, and what it knows", "[drift][config]") {
-  CHECK_THROWS_WITH(make_detector("adwine"), "detector: name is \"adwine\", must be one of adwin, ddm, page_hinkley");
+  CHECK_THROWS_WITH(make_detector("adwine"), "detector: name is \"adwine\", must be one of adwin, ddm, page_hinkley, shiryaev_roberts");
   CHECK_THROWS_WITH(make_detector("ddm:level=3"), "ddm: option is \"level\", must be one of warning, drift, min_samples");
   CHECK_THROWS_WITH(make_detector("adwin:delta=2"), "Adwin: delta is 2, must be in (0, 1)");
   CHECK_THROWS_WITH(make_detector("adwin:direction=up"), "adwin: direction is \"up\", must be both, rise or fall");
