@@ -6,11 +6,21 @@
 
 #include "rtml/core/rng.hpp"
 #include "rtml/drift/adwin.hpp"
+#include "rtml/drift/cusum.hpp"
 #include "rtml/drift/ddm.hpp"
 #include "rtml/drift/distance_monitor.hpp"
+#include "rtml/drift/ecdd.hpp"
+#include "rtml/drift/eddm.hpp"
+#include "rtml/drift/fhddm.hpp"
+#include "rtml/drift/hddm_a.hpp"
+#include "rtml/drift/hddm_w.hpp"
 #include "rtml/drift/ks.hpp"
+#include "rtml/drift/kswin.hpp"
 #include "rtml/drift/page_hinkley.hpp"
+#include "rtml/drift/rddm.hpp"
 #include "rtml/drift/shiryaev_roberts.hpp"
+#include "rtml/drift/sliding_ks.hpp"
+#include "rtml/drift/stepd.hpp"
 
 namespace {
 
@@ -28,13 +38,24 @@ const std::vector<double>& errors() {
 }
 
 template <class Detector>
-void update(benchmark::State& state, Detector detector) {
+void update(benchmark::State& state, Detector detector, const std::vector<double>& (*stream)() = errors) {
+  const double* values = stream().data();
   std::size_t i = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(detector.update(errors()[i]));
+    benchmark::DoNotOptimize(detector.update(values[i]));
     i = (i + 1) % stream_length;
   }
   state.SetItemsProcessed(state.iterations());
+}
+
+const std::vector<double>& gaussian() {
+  static const std::vector<double> values = [] {
+    rtml::Rng rng(1);
+    std::vector<double> made(stream_length);
+    for (double& value : made) value = rng.normal();
+    return made;
+  }();
+  return values;
 }
 
 std::vector<float> normal_rows(std::size_t rows, std::size_t columns) {
@@ -82,7 +103,19 @@ void ks_exact(benchmark::State& state) {
 BENCHMARK_CAPTURE(update, adwin, rtml::drift::Adwin());
 BENCHMARK_CAPTURE(update, adwin_clock_1, rtml::drift::Adwin({.clock = 1}));
 BENCHMARK_CAPTURE(update, ddm, rtml::drift::Ddm());
+BENCHMARK_CAPTURE(update, eddm, rtml::drift::Eddm());
+BENCHMARK_CAPTURE(update, rddm, rtml::drift::Rddm());
+BENCHMARK_CAPTURE(update, hddm_a, rtml::drift::HddmA());
+BENCHMARK_CAPTURE(update, hddm_w, rtml::drift::HddmW());
+BENCHMARK_CAPTURE(update, fhddm, rtml::drift::Fhddm());
+BENCHMARK_CAPTURE(update, stepd, rtml::drift::Stepd());
+BENCHMARK_CAPTURE(update, ecdd, rtml::drift::Ecdd());
+BENCHMARK_CAPTURE(update, cusum, rtml::drift::Cusum());
 BENCHMARK_CAPTURE(update, page_hinkley, rtml::drift::PageHinkley());
+BENCHMARK_CAPTURE(update, kswin, rtml::drift::Kswin(), gaussian);
+BENCHMARK_CAPTURE(update, sliding_ks_100, rtml::drift::SlidingKs({.reference = 100}), gaussian);
+BENCHMARK_CAPTURE(update, sliding_ks_1000, rtml::drift::SlidingKs(), gaussian);
+BENCHMARK_CAPTURE(update, sliding_ks_10000, rtml::drift::SlidingKs({.window = 1000, .reference = 10000}), gaussian);
 BENCHMARK_CAPTURE(update, shiryaev_roberts_learned, rtml::drift::ShiryaevRoberts());
 BENCHMARK_CAPTURE(update, shiryaev_roberts_known, rtml::drift::ShiryaevRoberts({.mean = 0.2, .deviation = 0.5}));
 BENCHMARK(monitor_update)->Arg(8)->Arg(32)->Arg(1000);

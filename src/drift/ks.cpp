@@ -15,6 +15,7 @@ namespace rtml::drift {
 namespace {
 
 constexpr double exact_cells = 1e8;
+constexpr double exact_critical_cells = 1e7;
 
 /// Ascending, with NaN as one value above all others.
 struct Ordered {
@@ -86,6 +87,25 @@ TwoSample ks(std::span<const double> reference, std::span<const double> current,
   const bool exact = method == KsMethod::exact || (method == KsMethod::automatic && n * m <= exact_cells);
   const double p = exact ? exact_p(gap, a.size, b.size) : stats::kolmogorov_sf(std::sqrt(n * m / (n + m)) * statistic);
   return {statistic, p, statistic};
+}
+
+double ks_critical(std::size_t n, std::size_t m, double alpha) {
+  if (n == 0 || m == 0) return 2.0;
+  const auto product = static_cast<double>(n) * static_cast<double>(m);
+  const double root = std::sqrt(product / static_cast<double>(n + m));
+  const bool exact = product <= exact_critical_cells;
+  const std::uint64_t step = std::gcd(n, m);  // gaps |i m - j n| are its multiples
+  const auto chance = [&](std::uint64_t gap) {
+    return exact ? exact_p(gap, n, m) : stats::kolmogorov_sf(root * (static_cast<double>(gap) / product));
+  };
+  std::uint64_t low = 0;  // likelier than alpha, in steps
+  std::uint64_t high = n * m / step;
+  if (chance(high * step) > alpha) return 2.0;
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    (chance(middle * step) > alpha ? low : high) = middle;
+  }
+  return static_cast<double>(high * step) / product;
 }
 
 }  // namespace rtml::drift

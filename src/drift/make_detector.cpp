@@ -3,74 +3,178 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
 #include "rtml/drift/adwin.hpp"
+#include "rtml/drift/cusum.hpp"
 #include "rtml/drift/ddm.hpp"
+#include "rtml/drift/ecdd.hpp"
+#include "rtml/drift/eddm.hpp"
+#include "rtml/drift/fhddm.hpp"
+#include "rtml/drift/hddm_a.hpp"
+#include "rtml/drift/hddm_w.hpp"
+#include "rtml/drift/kswin.hpp"
 #include "rtml/drift/page_hinkley.hpp"
+#include "rtml/drift/rddm.hpp"
 #include "rtml/drift/shiryaev_roberts.hpp"
+#include "rtml/drift/sliding_ks.hpp"
+#include "rtml/drift/stepd.hpp"
 
 namespace rtml::drift {
 
 namespace {
 
-std::uint64_t count_option(Spec& spec, std::string_view key, std::uint64_t otherwise) {
-  return static_cast<std::uint64_t>(spec.integer(key, static_cast<std::int64_t>(otherwise), 0));
+/// Reads options under their C++ names into where their defaults stand.
+class Given {
+ public:
+  explicit Given(Spec& spec) : spec_(spec) {}
+
+  void operator()(std::string_view key, double& option) { option = spec_.number(key, option); }
+
+  void operator()(std::string_view key, std::optional<double>& option) {
+    const double value = spec_.number(key, std::numeric_limits<double>::quiet_NaN());
+    if (!is_nan(value)) option = value;
+  }
+
+  void operator()(std::string_view key, std::uint64_t& option) {
+    option = static_cast<std::uint64_t>(spec_.integer(key, static_cast<std::int64_t>(option), 0));
+  }
+
+  void operator()(std::string_view key, Direction& option) { option = one_of(key, option, directions, "both, rise or fall"); }
+  void operator()(std::string_view key, Rules& option) { option = one_of(key, option, rules, "paper or moa"); }
+
+ private:
+  // In the order of the enumerators.
+  static constexpr std::array<std::string_view, 3> directions{"both", "rise", "fall"};
+  static constexpr std::array<std::string_view, 2> rules{"paper", "moa"};
+
+  template <class Enum, std::size_t N>
+  Enum one_of(std::string_view key, Enum option, const std::array<std::string_view, N>& words, std::string_view rule) {
+    const std::string text = spec_.text(key, words[static_cast<std::size_t>(option)]);
+    const auto* found = std::find(words.begin(), words.end(), text);
+    require(spec_.name(), key, text, found != words.end(), rule);
+    return static_cast<Enum>(found - words.begin());
+  }
+
+  Spec& spec_;
+};
+
+void read(Given given, Adwin::Options& options) {
+  given("delta", options.delta);
+  given("clock", options.clock);
+  given("scale", options.scale);
+  given("direction", options.direction);
+  given("rules", options.rules);
 }
 
-Direction direction_option(Spec& spec) {
-  const std::string direction = spec.text("direction", "both");
-  if (direction == "rise") return Direction::rise;
-  if (direction == "fall") return Direction::fall;
-  require(spec.name(), "direction", direction, direction == "both", "both, rise or fall");
-  return Direction::both;
+void read(Given given, Ddm::Options& options) {
+  given("warning", options.warning);
+  given("drift", options.drift);
+  given("min_samples", options.min_samples);
+  given("rules", options.rules);
 }
 
-AnyDetector adwin_of(Spec& spec) {
-  Adwin::Options options;
-  options.delta = spec.number("delta", options.delta);
-  options.clock = count_option(spec, "clock", options.clock);
-  options.scale = spec.number("scale", options.scale);
-  options.direction = direction_option(spec);
+void read(Given given, Eddm::Options& options) {
+  given("warning", options.warning);
+  given("drift", options.drift);
+  given("min_errors", options.min_errors);
+  given("rules", options.rules);
+}
+
+void read(Given given, Rddm::Options& options) {
+  given("warning", options.warning);
+  given("drift", options.drift);
+  given("min_samples", options.min_samples);
+  given("longest", options.longest);
+  given("stable", options.stable);
+  given("patience", options.patience);
+  given("rules", options.rules);
+}
+
+void read(Given given, HddmA::Options& options) {
+  given("drift", options.drift);
+  given("warning", options.warning);
+  given("direction", options.direction);
+  given("rules", options.rules);
+}
+
+void read(Given given, HddmW::Options& options) {
+  given("drift", options.drift);
+  given("warning", options.warning);
+  given("lambda", options.lambda);
+  given("direction", options.direction);
+  given("rules", options.rules);
+}
+
+void read(Given given, Fhddm::Options& options) {
+  given("delta", options.delta);
+  given("window", options.window);
+  given("direction", options.direction);
+}
+
+void read(Given given, Stepd::Options& options) {
+  given("drift", options.drift);
+  given("warning", options.warning);
+  given("window", options.window);
+  given("direction", options.direction);
+  given("rules", options.rules);
+}
+
+void read(Given given, Ecdd::Options& options) {
+  given("lambda", options.lambda);
+  given("warning", options.warning);
+  given("min_samples", options.min_samples);
+  given("rules", options.rules);
+}
+
+void read(Given given, Cusum::Options& options) {
+  given("delta", options.delta);
+  given("threshold", options.threshold);
+  given("min_samples", options.min_samples);
+  given("direction", options.direction);
+  given("rules", options.rules);
+}
+
+void read(Given given, PageHinkley::Options& options) {
+  given("delta", options.delta);
+  given("threshold", options.threshold);
+  given("forgetting", options.forgetting);
+  given("min_samples", options.min_samples);
+  given("direction", options.direction);
+  given("rules", options.rules);
+}
+
+void read(Given given, Kswin::Options& options) {
+  given("alpha", options.alpha);
+  given("window", options.window);
+  given("recent", options.recent);
+  given("seed", options.seed);
+}
+
+void read(Given given, SlidingKs::Options& options) {
+  given("alpha", options.alpha);
+  given("window", options.window);
+  given("reference", options.reference);
+}
+
+void read(Given given, ShiryaevRoberts::Options& options) {
+  given("arl", options.arl);
+  given("mean", options.mean);
+  given("deviation", options.deviation);
+  given("reference", options.reference);
+  given("direction", options.direction);
+  given("seed", options.seed);
+}
+
+template <class Detector>
+AnyDetector made(Spec& spec) {
+  typename Detector::Options options;
+  read(Given(spec), options);
   spec.finish();
-  return {Adwin(options), spec.name()};
-}
-
-AnyDetector ddm_of(Spec& spec) {
-  Ddm::Options options;
-  options.warning = spec.number("warning", options.warning);
-  options.drift = spec.number("drift", options.drift);
-  options.min_samples = count_option(spec, "min_samples", options.min_samples);
-  spec.finish();
-  return {Ddm(options), spec.name()};
-}
-
-AnyDetector page_hinkley_of(Spec& spec) {
-  PageHinkley::Options options;
-  options.delta = spec.number("delta", options.delta);
-  options.threshold = spec.number("threshold", options.threshold);
-  options.forgetting = spec.number("forgetting", options.forgetting);
-  options.min_samples = count_option(spec, "min_samples", options.min_samples);
-  options.direction = direction_option(spec);
-  const std::string rules = spec.text("rules", "paper");
-  require(spec.name(), "rules", rules, rules == "paper" || rules == "moa", "paper or moa");
-  options.rules = rules == "moa" ? PageHinkley::Rules::moa : PageHinkley::Rules::paper;
-  spec.finish();
-  return {PageHinkley(options), spec.name()};
-}
-
-AnyDetector shiryaev_roberts_of(Spec& spec) {
-  constexpr double not_given = std::numeric_limits<double>::quiet_NaN();
-  ShiryaevRoberts::Options options;
-  options.arl = spec.number("arl", options.arl);
-  if (const double mean = spec.number("mean", not_given); !is_nan(mean)) options.mean = mean;
-  if (const double deviation = spec.number("deviation", not_given); !is_nan(deviation)) options.deviation = deviation;
-  options.reference = count_option(spec, "reference", options.reference);
-  options.direction = direction_option(spec);
-  options.seed = count_option(spec, "seed", options.seed);
-  spec.finish();
-  return {ShiryaevRoberts(options), spec.name()};
+  return {Detector(options), spec.name()};
 }
 
 struct Known {
@@ -78,8 +182,22 @@ struct Known {
   AnyDetector (*make)(Spec&);
 };
 
-constexpr std::array<Known, 4> known{
-    {{"adwin", adwin_of}, {"ddm", ddm_of}, {"page_hinkley", page_hinkley_of}, {"shiryaev_roberts", shiryaev_roberts_of}}};
+constexpr std::array known{
+    Known{"adwin", made<Adwin>},
+    Known{"ddm", made<Ddm>},
+    Known{"eddm", made<Eddm>},
+    Known{"rddm", made<Rddm>},
+    Known{"hddm_a", made<HddmA>},
+    Known{"hddm_w", made<HddmW>},
+    Known{"fhddm", made<Fhddm>},
+    Known{"stepd", made<Stepd>},
+    Known{"ecdd", made<Ecdd>},
+    Known{"cusum", made<Cusum>},
+    Known{"page_hinkley", made<PageHinkley>},
+    Known{"kswin", made<Kswin>},
+    Known{"sliding_ks", made<SlidingKs>},
+    Known{"shiryaev_roberts", made<ShiryaevRoberts>},
+};
 
 constexpr auto names = [] {
   std::array<std::string_view, known.size()> all;

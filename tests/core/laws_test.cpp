@@ -61,6 +61,7 @@ TEST_CASE("each law of detectors catches the detector that breaks it", "[core][l
   const auto values = gaussian_with_jump(1, 400, 200, 3.0);
   CHECK(law_alarms(ToyDetector<>{}, gaussian(1, 100)) != "");
   CHECK(law_reset_forgets(ToyDetector<Bug::bind_forgets>{}, values) != "");
+  CHECK(law_drift_age_says_where(ToyDetector<Bug::drift_age_moves>{}, values) != "");
   CHECK(law_detector_checkpoint_continues(ToyDetector<Bug::archive_forgets_bias>{}, values) != "");
   CHECK(law_refuses_what_is_not_finite(ToyDetector<Bug::refused_not_counted>{}, values) == "nan was not counted as refused");
   CHECK(law_refuses_what_is_not_finite(ToyDetector<Bug::refused_learns>{}, values) != "");

@@ -40,6 +40,7 @@ enum class Bug {
   bind_by_place,
   memory_of_self_only,
   memory_exaggerated,
+  drift_age_moves,
 };
 
 /// Rows of linear weights over dense columns (kept by name) and 64 hashed buckets, with a normalised gradient step: no example, however
@@ -269,7 +270,10 @@ class ToyDetector {
     }
     if (bug == Bug::learn_allocates) grown_.assign(grown_.size() + 1, 0);
     sum_ = std::max(0.0, sum_ + value - 1.0);
+    age_ = sum_ > 0.0 ? age_ + 1 : 0;
     if (sum_ > 30.0) {
+      drift_age_ = age_;
+      age_ = 0;
       sum_ = 0.0;
       return Change::drift;
     }
@@ -277,8 +281,10 @@ class ToyDetector {
   }
   void reset() noexcept {
     if (bug != Bug::bind_forgets) sum_ = 0.0;
+    age_ = drift_age_ = 0;
   }
   std::uint64_t refused() const noexcept { return refused_; }
+  std::uint64_t drift_age() const noexcept { return bug == Bug::drift_age_moves ? age_ : drift_age_; }
   std::size_t memory_bytes() const noexcept { return sizeof(*this); }
 
   template <class Self, class Ar>
@@ -287,7 +293,7 @@ class ToyDetector {
     if constexpr (bug == Bug::archive_forgets_bias) {
       ar(self.refused_);
     } else {
-      ar(self.sum_, self.refused_);
+      ar(self.sum_, self.refused_, self.age_, self.drift_age_);
       ar.check(is_finite(self.sum_), "sum");
     }
   }
@@ -295,6 +301,8 @@ class ToyDetector {
  private:
   double sum_ = 0.0;
   std::uint64_t refused_ = 0;
+  std::uint64_t age_ = 0;
+  std::uint64_t drift_age_ = 0;
   std::vector<std::uint8_t> grown_;
 };
 

@@ -80,7 +80,9 @@ TEST_CASE("AnyDetector knows its type, and an empty one is nothing", "[drift]") 
 }
 
 TEST_CASE("make_detector names what it does not know, and what it knows", "[drift][config]") {
-  CHECK_THROWS_WITH(make_detector("adwine"), "detector: name is \"adwine\", must be one of adwin, ddm, page_hinkley, shiryaev_roberts");
+  CHECK_THROWS_WITH(make_detector("adwine"),
+                    "detector: name is \"adwine\", must be one of adwin, ddm, eddm, rddm, hddm_a, hddm_w, fhddm, stepd, ecdd, cusum, "
+                    "page_hinkley, kswin, sliding_ks, shiryaev_roberts");
   CHECK_THROWS_WITH(make_detector("ddm:level=3"), "ddm: option is \"level\", must be one of warning, drift, min_samples");
   CHECK_THROWS_WITH(make_detector("adwin:delta=2"), "Adwin: delta is 2, must be in (0, 1)");
   CHECK_THROWS_WITH(make_detector("adwin:direction=up"), "adwin: direction is \"up\", must be both, rise or fall");

@@ -40,6 +40,21 @@ std::string law_alarms(const T& fresh, const std::vector<double>& values) {
   return "no drift in the whole stream";
 }
 
+/// The estimated beginning of a drift lies among the values that the detector saw, and stands until the next drift or reset().
+template <ChangeDetector T>
+std::string law_drift_age_says_where(const T& fresh, const std::vector<double>& values) {
+  T detector = fresh;
+  std::uint64_t age = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool drift = detector.update(values[i]) == Change::drift;
+    if (drift && (detector.drift_age() == 0 || detector.drift_age() > i + 1)) return "drift_age() lies outside the stream at " + to_text(i);
+    if (!drift && detector.drift_age() != age) return "drift_age() moved without a drift at " + to_text(i);
+    age = detector.drift_age();
+  }
+  detector.reset();
+  return detector.drift_age() == 0 ? "" : "reset keeps drift_age()";
+}
+
 /// reset() forgets everything, wherever it happens and whatever extremes came before.
 template <ChangeDetector T>
 std::string law_reset_forgets(const T& fresh, const std::vector<double>& values) {
@@ -82,6 +97,7 @@ std::string law_detector_checkpoint_continues(const T& fresh, const std::vector<
     for (std::size_t i = 0; i < at; ++i) detector.update(values[i]);
     T restored = fresh;
     load(restored, save(detector));
+    if (restored.drift_age() != detector.drift_age()) return "loaded after " + to_text(at) + " values, it has lost drift_age()";
     for (std::size_t i = at; i < values.size(); ++i)
       if (restored.update(values[i]) != says[i]) return "loaded after " + to_text(at) + " values, it differs on value " + to_text(i);
     if (save(restored) != save(whole)) return "loaded after " + to_text(at) + " values, it ends in another state";
@@ -124,6 +140,7 @@ std::string law_update_does_not_allocate(const T& fresh, const std::vector<doubl
 template <ChangeDetector T>
 void check_detector(const T& fresh, const std::vector<double>& values) {
   CHECK(law_alarms(fresh, values) == "");
+  CHECK(law_drift_age_says_where(fresh, values) == "");
   CHECK(law_reset_forgets(fresh, values) == "");
   CHECK(law_detector_copies_agree(fresh, values) == "");
   CHECK(law_detector_checkpoint_continues(fresh, values) == "");

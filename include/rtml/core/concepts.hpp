@@ -89,6 +89,8 @@ concept Explainable = requires(const T& view, const Features& x, std::span<float
 enum class Change : std::uint8_t { none, warning, drift };
 
 /// Watches one scalar stream and says on which value a change became visible. A value that is not finite is ignored and counted.
+/// `drift_age()` is where the last drift is estimated to have begun: that many accepted values before its alarm, the one that alarmed
+/// included. 0 before the first drift and after reset(), otherwise >= 1 and the same until the next drift.
 template <class T>
 concept ChangeDetector = std::copyable<T> && Checkpointable<T> && Sized<T> && requires(T& detector, const T& view, double value) {
   { detector.update(value) }
@@ -96,6 +98,8 @@ concept ChangeDetector = std::copyable<T> && Checkpointable<T> && Sized<T> && re
   { detector.reset() }
   noexcept;
   { view.refused() }
+  noexcept->std::same_as<std::uint64_t>;
+  { view.drift_age() }
   noexcept->std::same_as<std::uint64_t>;
 };
 

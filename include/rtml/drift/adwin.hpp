@@ -11,6 +11,7 @@
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/drift/direction.hpp"
+#include "rtml/drift/rules.hpp"
 
 namespace rtml::drift {
 
@@ -22,8 +23,8 @@ namespace rtml::drift {
 /// what is old and keeps what is new, without a reset, so one big change may alarm several times in a row.
 ///
 /// Holds 5 buckets a power of two of the width: O(log width) each `clock` values, O(1) otherwise, 3 KB whatever the stream. Never
-/// allocates. Source: A. Bifet, R. Gavalda, "Learning from time-changing data with adaptive windowing", SDM 2007 (ADWIN2); with MOA's
-/// rules, and its alarms: both parts longer than 6, and 1/(n - 4) where the paper has 1/n.
+/// allocates. Source: A. Bifet, R. Gavalda, "Learning from time-changing data with adaptive windowing", SDM 2007 (ADWIN2: section 3.2,
+/// the bound with the variance). `Rules::moa` wants both parts longer than 6, and has 1/(n - 4) where the paper has 1/n.
 class Adwin {
  public:
   struct Options {
@@ -31,6 +32,7 @@ class Adwin {
     std::uint64_t clock = 32;               ///< values from one check to the next, >= 1
     double scale = 1.0;                     ///< length of the range of the values, > 0
     Direction direction = Direction::both;  ///< which changes alarm; the window follows all of them
+    Rules rules = Rules::paper;
   };
 
   Adwin() : Adwin(Options{}) {}
@@ -51,7 +53,7 @@ class Adwin {
     if (--until_check_ != 0) return Change::none;
     until_check_ = options_.clock;
     bool cut = false;
-    while (width_ > least_width && differs()) {
+    while (width_ > least_width() && differs()) {
       drop_oldest();
       cut = true;
     }
@@ -59,7 +61,9 @@ class Adwin {
     const double mean_after = total_ / static_cast<double>(width_);
     const bool told = options_.direction == Direction::both || (options_.direction == Direction::rise && mean_after > mean_before) ||
                       (options_.direction == Direction::fall && mean_after < mean_before);
-    return told ? Change::drift : Change::none;
+    if (!told) return Change::none;
+    drift_age_ = width_;
+    return Change::drift;
   }
 
   /// Empties the window; keeps the count of refused values.
@@ -69,6 +73,7 @@ class Adwin {
     width_ = 0;
     total_ = variance_ = 0.0;
     until_check_ = options_.clock;
+    drift_age_ = 0;
   }
 
   /// How many of the last values are in the window: after an alarm, about those since the change.
@@ -79,17 +84,22 @@ class Adwin {
   double variance() const noexcept { return width_ == 0 ? undefined : options_.scale * options_.scale * mean_square(); }
 
   std::uint64_t refused() const noexcept { return refused_; }
+
+  /// The width that the last alarm left.
+  std::uint64_t drift_age() const noexcept { return drift_age_; }
+
   std::size_t memory_bytes() const noexcept { return sizeof(*this); }
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("Adwin", 1);
     auto& options = self.options_;
-    ar(options.delta, options.clock, options.scale, options.direction);
-    ar(self.refused_, self.until_check_, self.total_, self.variance_, self.rows_used_);
+    ar(options.delta, options.clock, options.scale, options.direction, options.rules);
+    ar(self.refused_, self.drift_age_, self.until_check_, self.total_, self.variance_, self.rows_used_);
     ar.check(options.delta > 0.0 && options.delta < 1.0, "delta");
     ar.check(valid_scale(options.scale), "scale");
     ar.check(options.direction <= Direction::fall, "direction");
+    ar.check(options.rules <= Rules::moa, "rules");
     ar.check(self.until_check_ >= 1 && self.until_check_ <= options.clock, "clock");
     ar.check(is_finite(self.total_) && is_finite(self.variance_) && self.variance_ >= 0.0, "window");
     ar.check(self.rows_used_ <= most_rows, "rows");
@@ -114,8 +124,6 @@ class Adwin {
   static constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
   static constexpr std::size_t most_rows = 32;    // a window of 2e10 values; beyond it the oldest are dropped
   static constexpr std::size_t most_buckets = 5;  // of one size (M in the paper); a sixth merges the two oldest
-  static constexpr std::uint64_t least_width = 10;
-  static constexpr double least_part = 6.0;
 
   struct Bucket {
     double total;
@@ -125,6 +133,8 @@ class Adwin {
   static bool valid_scale(double scale) noexcept { return scale >= 1e-15 && scale <= 1e15; }
 
   static double bucket_size(std::size_t row) noexcept { return static_cast<double>(std::uint64_t{1} << row); }
+
+  std::uint64_t least_width() const noexcept { return options_.rules == Rules::moa ? 10 : 1; }
 
   double mean_square() const noexcept { return variance_ / static_cast<double>(width_); }
 
@@ -172,6 +182,8 @@ class Adwin {
 
   /// True when the window, cut between two of its buckets, has two different means.
   bool differs() const noexcept {
+    const double least_part = options_.rules == Rules::moa ? 6.0 : 0.0;
+    const double held_back = options_.rules == Rules::moa ? 4.0 : 0.0;
     const auto width = static_cast<double>(width_);
     const double log_term = std::log(2.0 * std::log(width) / options_.delta);
     const double variance = mean_square();
@@ -190,8 +202,8 @@ class Adwin {
         u1 -= rows_[row][k].total;
         if (n0 <= least_part) continue;
         if (n1 <= least_part) return false;
-        const double a = n0 - 4.0;
-        const double b = n1 - 4.0;
+        const double a = n0 - held_back;
+        const double b = n1 - held_back;
         const double across = u0 * n1 - u1 * n0;
         if (across * across * (a * b) <= settled * (a + b) * (n0 * n1 * (n0 * n1))) continue;
         const double m = 1.0 / a + 1.0 / b;
@@ -204,6 +216,7 @@ class Adwin {
 
   Options options_;
   std::uint64_t refused_ = 0;
+  std::uint64_t drift_age_ = 0;
   std::uint64_t until_check_ = 0;
   std::uint64_t width_ = 0;
   double per_scale_ = 1.0;

@@ -41,6 +41,7 @@ class AnyDetector {
   }
 
   std::uint64_t refused() const noexcept { return model_ ? model_->refused() : 0; }
+  std::uint64_t drift_age() const noexcept { return model_ ? model_->drift_age() : 0; }
   std::size_t memory_bytes() const noexcept { return sizeof(*this) + name_.capacity() + (model_ ? model_->memory_bytes() : 0); }
 
   /// The detector itself when it is a T, else nullptr.
@@ -71,6 +72,7 @@ class AnyDetector {
     virtual Change update(double value) noexcept = 0;
     virtual void reset() noexcept = 0;
     virtual std::uint64_t refused() const noexcept = 0;
+    virtual std::uint64_t drift_age() const noexcept = 0;
     virtual std::size_t memory_bytes() const noexcept = 0;
     virtual void archive(Writer&) const = 0;
     virtual void archive(Reader&) = 0;
@@ -88,6 +90,7 @@ class AnyDetector {
     Change update(double value) noexcept override { return detector.update(value); }
     void reset() noexcept override { detector.reset(); }
     std::uint64_t refused() const noexcept override { return detector.refused(); }
+    std::uint64_t drift_age() const noexcept override { return detector.drift_age(); }
     std::size_t memory_bytes() const noexcept override { return sizeof(Base) + detector.memory_bytes(); }
     void archive(Writer& writer) const override { writer(detector); }
     void archive(Reader& reader) override { reader(detector); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -7,22 +8,24 @@
 
 #include "rtml/core/concepts.hpp"
 #include "rtml/core/error.hpp"
-#include "rtml/core/finite.hpp"
+#include "rtml/drift/rules.hpp"
 
 namespace rtml::drift {
 
 /// Raises an alarm when an error rate has risen well above the lowest it has been: feed 1 for a wrong prediction and 0 for a right one.
 ///
-/// The rate's standard deviation is taken as binomial, so values must lie in [0, 1]; while their mean does not, nothing is judged.
-/// After an alarm it starts afresh with the next value. O(1) time and memory; never allocates.
-/// Source: J. Gama, P. Medas, G. Castillo, P. Rodrigues, "Learning with drift detection", SBIA 2004, section 3; alarms on the values
-/// that MOA's DDM alarms on, which begins to judge one value earlier (the 29th) than river's.
+/// The rate's standard deviation is taken as binomial, so values must lie in [0, 1]. A stream that begins with right predictions only
+/// has a lowest rate of 0, and its first error is an alarm. After an alarm it starts afresh with the next value. O(1) time and memory;
+/// never allocates. Source: J. Gama, P. Medas, G. Castillo, P. Rodrigues, "Learning with drift detection", SBIA 2004, section 3.
+/// `Rules::moa` looks for the lowest rate from the value before the `min_samples`-th on, takes values outside [0, 1], and judges
+/// nothing while their mean is outside.
 class Ddm {
  public:
   struct Options {
     double warning = 2.0;            ///< standard deviations above the lowest rate that warn, > 0
     double drift = 3.0;              ///< standard deviations above the lowest rate that alarm, >= warning
-    std::uint64_t min_samples = 30;  ///< values before it judges, >= 2; the first of them counts as the second, as in MOA
+    std::uint64_t min_samples = 30;  ///< the first value that is judged, >= 2
+    Rules rules = Rules::paper;
   };
 
   Ddm() : Ddm(Options{}) {}
@@ -35,16 +38,18 @@ class Ddm {
   }
 
   Change update(double value) noexcept {
-    if (!is_usable(value)) return ++refused_, Change::none;
-    rate_ += (value - rate_) / static_cast<double>(next_);
-    const double variance = rate_ * (1.0 - rate_) / static_cast<double>(next_);
-    ++next_;
-    if (next_ < options_.min_samples || variance < 0.0) return Change::none;
+    if (!is_error(value, options_.rules)) return ++refused_, Change::none;
+    ++count_;
+    rate_ += (value - rate_) / static_cast<double>(count_);
+    const double variance = rate_ * (1.0 - rate_) / static_cast<double>(count_);
+    if (count_ < first_judged() || variance < 0.0) return Change::none;
     const double deviation = std::sqrt(variance);
     const double level = rate_ + deviation;
-    if (level <= lowest_rate_ + lowest_deviation_) lowest_rate_ = rate_, lowest_deviation_ = deviation;
-    if (next_ > options_.min_samples && level > lowest_rate_ + options_.drift * lowest_deviation_) {
+    if (level <= lowest_rate_ + lowest_deviation_) lowest_rate_ = rate_, lowest_deviation_ = deviation, lowest_at_ = count_;
+    if (count_ >= options_.min_samples && level > lowest_rate_ + options_.drift * lowest_deviation_) {
+      const std::uint64_t age = count_ - lowest_at_;
       reset();
+      drift_age_ = std::max<std::uint64_t>(age, 1);
       return Change::drift;
     }
     return level > lowest_rate_ + options_.warning * lowest_deviation_ ? Change::warning : Change::none;
@@ -52,26 +57,31 @@ class Ddm {
 
   /// Forgets the stream; keeps the count of refused values.
   void reset() noexcept {
-    next_ = 1;
+    count_ = lowest_at_ = drift_age_ = 0;
     rate_ = 1.0;
     lowest_rate_ = lowest_deviation_ = unset;
   }
 
   /// Mean since the last alarm; NaN before the first value.
-  double mean() const noexcept { return next_ == 1 ? std::numeric_limits<double>::quiet_NaN() : rate_; }
+  double mean() const noexcept { return count_ == 0 ? std::numeric_limits<double>::quiet_NaN() : rate_; }
 
   std::uint64_t refused() const noexcept { return refused_; }
+
+  /// Values since the rate was lowest.
+  std::uint64_t drift_age() const noexcept { return drift_age_; }
+
   std::size_t memory_bytes() const noexcept { return sizeof(*this); }
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("Ddm", 1);
-    ar(self.options_.warning, self.options_.drift, self.options_.min_samples);
-    ar(self.refused_, self.next_, self.rate_, self.lowest_rate_, self.lowest_deviation_);
+    ar(self.options_.warning, self.options_.drift, self.options_.min_samples, self.options_.rules);
+    ar(self.refused_, self.drift_age_, self.count_, self.lowest_at_, self.rate_, self.lowest_rate_, self.lowest_deviation_);
     ar.check(is_finite(self.options_.warning) && self.options_.warning > 0.0, "warning");
     ar.check(is_finite(self.options_.drift) && self.options_.drift >= self.options_.warning, "drift");
     ar.check(self.options_.min_samples >= 2, "min_samples");
-    ar.check(self.next_ >= 1, "count");
+    ar.check(self.options_.rules <= Rules::moa, "rules");
+    ar.check(self.lowest_at_ <= self.count_, "count");
     ar.check(is_finite(self.rate_), "rate");
     ar.check(is_finite(self.lowest_rate_) && is_finite(self.lowest_deviation_) && self.lowest_deviation_ >= 0.0, "lowest rate");
   }
@@ -79,10 +89,14 @@ class Ddm {
  private:
   static constexpr double unset = 0.25 * std::numeric_limits<double>::max();  // above any level, and twice it is still finite
 
+  std::uint64_t first_judged() const noexcept { return options_.rules == Rules::moa ? options_.min_samples - 1 : options_.min_samples; }
+
   Options options_;
   std::uint64_t refused_ = 0;
-  std::uint64_t next_ = 1;           // index of the next value (i in the paper)
-  double rate_ = 1.0;                // p_i
+  std::uint64_t drift_age_ = 0;
+  std::uint64_t count_ = 0;          // i in the paper
+  std::uint64_t lowest_at_ = 0;      // i of the minimum
+  double rate_ = 1.0;                // p_i; the first value takes its place
   double lowest_rate_ = unset;       // p_min
   double lowest_deviation_ = unset;  // s_min
 };

@@ -9,7 +9,7 @@
 
 namespace rtml::drift {
 
-/// The known detectors: "adwin", "ddm", "page_hinkley", "shiryaev_roberts".
+/// The known detectors: "adwin", "ddm", "page_hinkley", "shiryaev_roberts" and so on.
 RTML_API std::span<const std::string_view> detector_names() noexcept;
 
 /// A detector by name, with its options under the names that they have in C++: "adwin:delta=0.01,direction=rise".
