@@ -198,12 +198,18 @@ class ShiryaevRoberts {
 
   void learned_ratios(double value, std::array<double, 2 * sizes>& ratios) noexcept {
     std::size_t slot = slot_of([value](const Ranked& edge) { return edge.value < value; });
-    if (slot < edges_.size() && edges_[slot].value == value)
+    std::size_t inner = slot;
+    if (slot < edges_.size() && edges_[slot].value == value) {
       slot = slot_of([ranked = Ranked{value, rng_.uniform()}](const Ranked& edge) { return edge < ranked; });
-    const double* tilts = tilts_.data() + slot * 2 * sizes;
+      inner = std::clamp<std::size_t>(slot, 1, slots - 2);
+    }
+    // A value that is as far out as the reference, and beyond it by its tie alone, counts as beyond, but is told as either, whichever says
+    // less: it takes nothing from the theorem, and values that are all equal stay silent.
+    const double* counted = tilts_.data() + slot * 2 * sizes;
+    const double* told = tilts_.data() + inner * 2 * sizes;
     for (std::size_t k = 0; k < lanes_; ++k) {
-      ratios[k] = tilts[k] * total_ / totals_[k];
-      totals_[k] += tilts[k];
+      ratios[k] = std::min(counted[k], told[k]) * total_ / totals_[k];
+      totals_[k] += counted[k];
     }
     total_ += 1.0;
   }
