@@ -27,7 +27,7 @@ using rtml::Rng;
 using rtml::drift::AnyDetector;
 
 struct Options {
-  std::uint64_t runs = 200;
+  std::uint64_t runs = 400;
   std::uint64_t before = 5000;
   std::uint64_t seed = 1;
   double arl = 10'000.0;
@@ -238,22 +238,22 @@ ordered_json measure(const Kind& kind, const Options& options) {
 }
 
 void print(const ordered_json& report) {
-  fmt::print("\n{}: values from a shift to its alarm, +- 95 percent (times the oracle's)\n{:<26}{:>14}",
+  fmt::print("\n{}: values from a shift to its alarm, +- 95 percent (times the oracle's)\n{:<26}{:>16}",
              report["stream"].get<std::string>(), "", "run length");
-  for (const ordered_json& shift : report["shifts"]) fmt::print("{:>22}", shift.get<double>());
+  for (const ordered_json& shift : report["shifts"]) fmt::print("{:>25}", shift.get<double>());
   const auto row = [](const ordered_json& cells) {
     for (const ordered_json& cell : cells) {
       std::string text = fmt::format("{:.1f}{} +- {:.1f}", cell["delay"].get<double>(), cell["capped"] > 0 ? "*" : "",
                                      cell["delay_ci"][1].get<double>() - cell["delay"].get<double>());
       if (cell.contains("ratio")) text += fmt::format(" ({:.2f})", cell["ratio"].get<double>());
-      fmt::print("{:>22}", text);
+      fmt::print("{:>25}", text);
     }
     fmt::print("\n");
   };
-  fmt::print("\n{:<26}{:>14}", "oracle", "");
+  fmt::print("\n{:<26}{:>16}", "oracle", "");
   row(report["oracle"]);
   for (const ordered_json& detector : report["detectors"]) {
-    fmt::print("{:<26}{:>14}", detector["name"].get<std::string>(),
+    fmt::print("{:<26}{:>16}", detector["name"].get<std::string>(),
                fmt::format("{:.0f} +- {:.0f}", detector["arl"].get<double>(),
                            detector["arl_ci"][1].get<double>() - detector["arl"].get<double>()));
     row(detector["delays"]);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <optional>
 
@@ -103,7 +105,7 @@ ValueStream errors_of_learner(const std::string& specification, const std::strin
 
 std::vector<double> read_values(const std::string& path) {
   std::ifstream file(path);
-  if (!file) rtml::raise(rtml::IoError(path + ": cannot be opened"));
+  if (!file) rtml::raise(rtml::IoError(path + ": " + std::strerror(errno), errno));
   std::vector<double> values;
   std::string line;
   for (std::uint64_t number = 1; std::getline(file, line); ++number) {
@@ -112,7 +114,7 @@ std::vector<double> read_values(const std::string& path) {
     if (!value) rtml::raise(rtml::FormatError(path + ", line " + rtml::to_text(number) + ": no number"));
     values.push_back(*value);
   }
-  if (file.bad()) rtml::raise(rtml::IoError(path + ": cannot be read"));
+  if (file.bad()) rtml::raise(rtml::IoError(path + ": " + std::strerror(errno), errno));
   if (values.empty()) rtml::raise(rtml::FormatError(path + ": holds no values"));
   return values;
 }
