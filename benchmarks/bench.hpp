@@ -18,5 +18,8 @@ void add_sparse(CLI::App& app);
 void add_linear(CLI::App& app);
 void add_features(CLI::App& app);
 void add_monitor(CLI::App& app);
+void add_drift(CLI::App& app);
+void add_drift_delay(CLI::App& app);
+void add_distance(CLI::App& app);
 
 }  // namespace rtml_bench

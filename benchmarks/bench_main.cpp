@@ -33,6 +33,9 @@ int main(int argc, char** argv) {
   rtml_bench::add_linear(app);
   rtml_bench::add_features(app);
   rtml_bench::add_monitor(app);
+  rtml_bench::add_drift(app);
+  rtml_bench::add_drift_delay(app);
+  rtml_bench::add_distance(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) return refuse("a subcommand is needed, one of " + subcommands_of(app));

@@ -20,6 +20,7 @@
 #include "rtml/stream/make_stream.hpp"
 #include "rtml/transform/feature_pipeline.hpp"
 #include "stopwatch.hpp"
+#include "value_stream.hpp"
 
 namespace rtml_bench {
 
@@ -30,7 +31,6 @@ using rtml::AnyLearner;
 using rtml::Row;
 using rtml::Task;
 using rtml::metrics::AnyMetric;
-using rtml::stream::SourceColumn;
 
 struct Options {
   std::string data;
@@ -70,21 +70,6 @@ std::unique_ptr<rtml::stream::Source> open_source(const Options& options) {
   if (options.target.empty()) rtml::raise(rtml::ConfigError("--target COL is needed with --data"));
   return std::make_unique<rtml::stream::CsvSource>(
       options.data, rtml::stream::CsvSource::Options{options.target, {}, options.nominal, options.ignore, task_of(options.task)});
-}
-
-rtml::FeatureSet<Row> features_of(const rtml::stream::Source& source, bool scale) {
-  std::vector<rtml::AnyFeature<Row>> features;
-  for (std::size_t i = 0; i < source.columns().size(); ++i) {
-    const SourceColumn& column = source.columns()[i];
-    if (column.kind != SourceColumn::Kind::numeric) {
-      features.push_back(rtml::category(column.name, rtml::text_column(i)));
-    } else if (scale) {
-      features.push_back(rtml::numeric(column.name, rtml::column(i)) | rtml::standardize());
-    } else {
-      features.push_back(rtml::numeric(column.name, rtml::column(i)));
-    }
-  }
-  return rtml::feature_set_from<Row>("rtml-bench", std::move(features));
 }
 
 /// A learner, what it said of the rows at hand, and how that turned out.

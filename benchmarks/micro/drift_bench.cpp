@@ -18,6 +18,7 @@
 #include "rtml/drift/kswin.hpp"
 #include "rtml/drift/page_hinkley.hpp"
 #include "rtml/drift/rddm.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 #include "rtml/drift/sliding_ks.hpp"
 #include "rtml/drift/stepd.hpp"
 
@@ -115,6 +116,8 @@ BENCHMARK_CAPTURE(update, kswin, rtml::drift::Kswin(), gaussian);
 BENCHMARK_CAPTURE(update, sliding_ks_100, rtml::drift::SlidingKs({.reference = 100}), gaussian);
 BENCHMARK_CAPTURE(update, sliding_ks_1000, rtml::drift::SlidingKs(), gaussian);
 BENCHMARK_CAPTURE(update, sliding_ks_10000, rtml::drift::SlidingKs({.window = 1000, .reference = 10000}), gaussian);
+BENCHMARK_CAPTURE(update, shiryaev_roberts_learned, rtml::drift::ShiryaevRoberts());
+BENCHMARK_CAPTURE(update, shiryaev_roberts_known, rtml::drift::ShiryaevRoberts({.mean = 0.2, .deviation = 0.5}));
 BENCHMARK(monitor_update)->Arg(8)->Arg(32)->Arg(1000);
 BENCHMARK(monitor_largest)->Args({32, 0})->Args({32, 1})->Args({32, 2});
 BENCHMARK(ks_exact)->Arg(1000)->Arg(10000)->Unit(benchmark::kMillisecond);

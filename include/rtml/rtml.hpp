@@ -64,6 +64,7 @@
 #include "rtml/drift/permutations.hpp"
 #include "rtml/drift/rddm.hpp"
 #include "rtml/drift/rules.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 #include "rtml/drift/signals.hpp"
 #include "rtml/drift/sliding_ks.hpp"
 #include "rtml/drift/stepd.hpp"

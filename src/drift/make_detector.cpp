@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <optional>
 #include <string>
 
 #include "rtml/core/error.hpp"
+#include "rtml/core/finite.hpp"
 #include "rtml/drift/adwin.hpp"
 #include "rtml/drift/cusum.hpp"
 #include "rtml/drift/ddm.hpp"
@@ -16,6 +19,7 @@
 #include "rtml/drift/kswin.hpp"
 #include "rtml/drift/page_hinkley.hpp"
 #include "rtml/drift/rddm.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 #include "rtml/drift/sliding_ks.hpp"
 #include "rtml/drift/stepd.hpp"
 
@@ -29,6 +33,11 @@ class Given {
   explicit Given(Spec& spec) : spec_(spec) {}
 
   void operator()(std::string_view key, double& option) { option = spec_.number(key, option); }
+
+  void operator()(std::string_view key, std::optional<double>& option) {
+    const double value = spec_.number(key, std::numeric_limits<double>::quiet_NaN());
+    if (!is_nan(value)) option = value;
+  }
 
   void operator()(std::string_view key, std::uint64_t& option) {
     option = static_cast<std::uint64_t>(spec_.integer(key, static_cast<std::int64_t>(option), 0));
@@ -151,6 +160,15 @@ void read(Given given, SlidingKs::Options& options) {
   given("reference", options.reference);
 }
 
+void read(Given given, ShiryaevRoberts::Options& options) {
+  given("arl", options.arl);
+  given("mean", options.mean);
+  given("deviation", options.deviation);
+  given("reference", options.reference);
+  given("direction", options.direction);
+  given("seed", options.seed);
+}
+
 template <class Detector>
 AnyDetector made(Spec& spec) {
   typename Detector::Options options;
@@ -178,6 +196,7 @@ constexpr std::array known{
     Known{"page_hinkley", made<PageHinkley>},
     Known{"kswin", made<Kswin>},
     Known{"sliding_ks", made<SlidingKs>},
+    Known{"shiryaev_roberts", made<ShiryaevRoberts>},
 };
 
 constexpr auto names = [] {

@@ -14,6 +14,7 @@
 #include "rtml/drift/kswin.hpp"
 #include "rtml/drift/page_hinkley.hpp"
 #include "rtml/drift/rddm.hpp"
+#include "rtml/drift/shiryaev_roberts.hpp"
 #include "rtml/drift/signals.hpp"
 #include "rtml/drift/sliding_ks.hpp"
 #include "rtml/drift/stepd.hpp"
@@ -105,6 +106,9 @@ TEST_CASE("make_detector passes on every option", "[drift]") {
   same("kswin:alpha=0.01,window=80,recent=20,seed=3", Kswin({.alpha = 0.01, .window = 80, .recent = 20, .seed = 3}));
   same("sliding_ks:alpha=0.01,window=80,reference=200", SlidingKs({.alpha = 0.01, .window = 80, .reference = 200}));
   same("page_hinkley:rules=moa,threshold=5", PageHinkley({.threshold = 5.0, .rules = Rules::moa}));
+  same("shiryaev_roberts:arl=50,reference=300,direction=fall,seed=9",
+       ShiryaevRoberts({.arl = 50.0, .reference = 300, .direction = Direction::fall, .seed = 9}));
+  same("shiryaev_roberts:mean=0.4,deviation=0.5", ShiryaevRoberts({.mean = 0.4, .deviation = 0.5}));
 }
 
 TEST_CASE("AnyDetector knows its type, and an empty one is nothing", "[drift]") {
@@ -124,8 +128,8 @@ TEST_CASE("AnyDetector knows its type, and an empty one is nothing", "[drift]") 
 
 TEST_CASE("make_detector names what it does not know, and what it knows", "[drift][config]") {
   CHECK_THROWS_WITH(make_detector("adwine"),
-                    "detector: name is \"adwine\", must be one of adwin, ddm, eddm, rddm, hddm_a, hddm_w, fhddm, "
-                    "stepd, ecdd, cusum, page_hinkley, kswin, sliding_ks");
+                    "detector: name is \"adwine\", must be one of adwin, ddm, eddm, rddm, hddm_a, hddm_w, fhddm, stepd, ecdd, cusum, "
+                    "page_hinkley, kswin, sliding_ks, shiryaev_roberts");
   CHECK_THROWS_WITH(make_detector("ddm:level=3"), "ddm: option is \"level\", must be one of warning, drift, min_samples, rules");
   CHECK_THROWS_WITH(make_detector("adwin:delta=2"), "Adwin: delta is 2, must be in (0, 1)");
   CHECK_THROWS_WITH(make_detector("adwin:direction=up"), "adwin: direction is \"up\", must be both, rise or fall");

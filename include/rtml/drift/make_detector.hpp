@@ -10,7 +10,7 @@
 namespace rtml::drift {
 
 /// The known detectors: "adwin", "ddm", "eddm", "rddm", "hddm_a", "hddm_w", "fhddm", "stepd", "ecdd", "cusum", "page_hinkley", "kswin",
-/// "sliding_ks".
+/// "sliding_ks", "shiryaev_roberts".
 RTML_API std::span<const std::string_view> detector_names() noexcept;
 
 /// A detector by name, with its options under the names that they have in C++: "adwin:delta=0.01,direction=rise".
