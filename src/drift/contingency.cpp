@@ -55,7 +55,7 @@ struct Table {
   double corrected_v() const noexcept {
     const double total = n + m;
     const double freedom = static_cast<double>(filled) - 1.0;
-    if (filled < 2 || total <= 2.0) return 0.0;
+    if (filled < 2) return 0.0;
     const double phi2 = std::max(0.0, pearson() / total - freedom / (total - 1.0));
     const double columns = freedom - freedom * freedom / (total - 1.0);
     const double rows = 1.0 - 1.0 / (total - 1.0);

@@ -18,7 +18,7 @@ enum class CvmMethod : std::uint8_t {
 /// values, with midranks for ties. Sees differences that ks misses, which knows only the largest gap.
 ///
 /// The effect is the root of the mean squared gap, less what is there when nothing drifts; at most 0.58. NaN is missing and counts as one
-/// value above all others. Allocates; O((n + m) log(n + m)); `exact` takes up to 0.3 s and 20 MB, for 19 against 20 values.
+/// value above all others. Allocates; O((n + m) log(n + m)); `exact` takes up to 30 ms and 20 MB, for 19 against 20 values.
 /// Source: T. W. Anderson, "On the distribution of the two-sample Cramer-von Mises criterion", Annals of Math. Statistics 33 (1962),
 /// 1148-1159.
 /// @throws ConfigError for `exact` when a sample has more than 20 values.
