@@ -93,7 +93,7 @@ std::size_t SlidingKs::memory_bytes() const noexcept {
 }
 
 void SlidingKs::allocate() {
-  distinct_.reserve(reference_.size());
+  distinct_.resize(reference_.size());
   leaves_ = std::bit_ceil(2 * reference_.size() + 1);
   tree_.assign(2 * leaves_, {});
   critical_gap_ = std::llround(critical_ * static_cast<double>(options_.reference) * static_cast<double>(options_.window));
@@ -101,11 +101,11 @@ void SlidingKs::allocate() {
 
 /// The slots of a reference that is complete.
 void SlidingKs::plant() noexcept {
-  distinct_.clear();
+  kinds_ = 0;
   if (learned_ < options_.reference) return;
-  distinct_.assign(reference_.begin(), reference_.end());
+  std::copy(reference_.begin(), reference_.end(), distinct_.begin());
   std::sort(distinct_.begin(), distinct_.end());
-  distinct_.erase(std::unique(distinct_.begin(), distinct_.end()), distinct_.end());
+  kinds_ = static_cast<std::size_t>(std::unique(distinct_.begin(), distinct_.end()) - distinct_.begin());
 }
 
 /// The tree of the reference and of what the window holds.
@@ -118,9 +118,10 @@ void SlidingKs::fill() noexcept {
 }
 
 std::uint32_t SlidingKs::slot_of(double value) const noexcept {
-  const auto at = std::lower_bound(distinct_.begin(), distinct_.end(), value);
+  const auto end = distinct_.begin() + static_cast<std::ptrdiff_t>(kinds_);
+  const auto at = std::lower_bound(distinct_.begin(), end, value);
   const auto below = static_cast<std::uint32_t>(at - distinct_.begin());
-  return 2 * below + (at != distinct_.end() && *at == value ? 1U : 0U);
+  return 2 * below + (at != end && *at == value ? 1U : 0U);
 }
 
 /// To the leaf alone.

@@ -10,6 +10,7 @@
 
 using rtml::Change;
 using rtml::drift::Ddm;
+using rtml::drift::Rules;
 using rtml::testing::alarms_on;
 using rtml::testing::bernoulli_with_jump;
 
@@ -19,10 +20,10 @@ TEST_CASE("Ddm keeps the laws of a change detector", "[drift][laws]") {
   rtml::testing::check_detector(Ddm(), bernoulli_with_jump(3, 1500, 800, 0.1, 0.5));
 }
 
-TEST_CASE("Ddm warns and alarms where MOA's does on 17 streams", "[drift][reference]") {
+TEST_CASE("Ddm with MOA's rules warns and alarms where MOA's does on 17 streams", "[drift][reference]") {
   for (const auto& reference : rtml::testing::stream_references()) {
     CAPTURE(reference.name);
-    Ddm detector;
+    Ddm detector({.rules = Rules::moa});
     const auto alarms = alarms_on(detector, rtml::testing::reference_stream(reference));
     CHECK(alarms.drifts == reference.ddm);
     CHECK(alarms.warnings == reference.ddm_warnings);

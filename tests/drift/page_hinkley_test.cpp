@@ -11,6 +11,7 @@
 using rtml::Change;
 using rtml::drift::Direction;
 using rtml::drift::PageHinkley;
+using rtml::drift::Rules;
 using rtml::testing::alarms_on;
 using rtml::testing::gaussian_with_jump;
 
@@ -19,7 +20,7 @@ static_assert(rtml::ChangeDetector<PageHinkley>);
 TEST_CASE("PageHinkley keeps the laws of a change detector", "[drift][laws]") {
   rtml::testing::check_detector(PageHinkley(), gaussian_with_jump(3, 900, 400, 2.0));
   rtml::testing::check_detector(PageHinkley({.direction = Direction::fall}), gaussian_with_jump(3, 900, 400, -2.0));
-  rtml::testing::check_detector(PageHinkley({.rules = PageHinkley::Rules::moa}), gaussian_with_jump(3, 900, 400, 2.0));
+  rtml::testing::check_detector(PageHinkley({.rules = Rules::moa}), gaussian_with_jump(3, 900, 400, 2.0));
 }
 
 TEST_CASE("PageHinkley alarms where river's does, and with MOA's rules where MOA's does, on 17 streams", "[drift][reference]") {
@@ -28,7 +29,7 @@ TEST_CASE("PageHinkley alarms where river's does, and with MOA's rules where MOA
     const auto values = rtml::testing::reference_stream(reference);
     PageHinkley both;
     PageHinkley rise({.direction = Direction::rise});
-    PageHinkley moa({.rules = PageHinkley::Rules::moa});
+    PageHinkley moa({.rules = Rules::moa});
     CHECK(alarms_on(both, values).drifts == reference.page_hinkley_both);
     CHECK(alarms_on(rise, values).drifts == reference.page_hinkley_rise);
     CHECK(alarms_on(moa, values).drifts == reference.page_hinkley_moa);
@@ -82,7 +83,7 @@ TEST_CASE("PageHinkley names the option that is out of range", "[drift][config]"
   CHECK_THROWS_WITH(PageHinkley({.delta = -1.0}), "PageHinkley: delta is -1, must be finite and >= 0");
   CHECK_THROWS_WITH(PageHinkley({.threshold = 0.0}), "PageHinkley: threshold is 0, must be finite and > 0");
   CHECK_THROWS_WITH(PageHinkley({.forgetting = 1.5}), "PageHinkley: forgetting is 1.5, must be in (0, 1]");
-  CHECK_THROWS_WITH(PageHinkley({.direction = Direction::fall, .rules = PageHinkley::Rules::moa}),
+  CHECK_THROWS_WITH(PageHinkley({.direction = Direction::fall, .rules = Rules::moa}),
                     "PageHinkley: direction is \"fall\", must be rise or both with rules=moa");
   CHECK_THROWS_AS(PageHinkley({.forgetting = nan}), rtml::ConfigError);
   CHECK_THROWS_AS(PageHinkley({.delta = nan}), rtml::ConfigError);

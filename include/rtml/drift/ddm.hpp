@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -45,19 +44,22 @@ class Ddm {
     if (count_ < first_judged() || variance < 0.0) return Change::none;
     const double deviation = std::sqrt(variance);
     const double level = rate_ + deviation;
-    if (level <= lowest_rate_ + lowest_deviation_) lowest_rate_ = rate_, lowest_deviation_ = deviation, lowest_at_ = count_;
-    if (count_ >= options_.min_samples && level > lowest_rate_ + options_.drift * lowest_deviation_) {
-      const std::uint64_t age = count_ - lowest_at_;
-      reset();
-      drift_age_ = std::max<std::uint64_t>(age, 1);
-      return Change::drift;
+    if (level <= lowest_rate_ + lowest_deviation_) lowest_rate_ = rate_, lowest_deviation_ = deviation;
+    if (level <= lowest_rate_ + options_.warning * lowest_deviation_) {
+      warned_at_ = 0;
+      return Change::none;
     }
-    return level > lowest_rate_ + options_.warning * lowest_deviation_ ? Change::warning : Change::none;
+    if (warned_at_ == 0) warned_at_ = count_;
+    if (count_ < options_.min_samples || level <= lowest_rate_ + options_.drift * lowest_deviation_) return Change::warning;
+    const std::uint64_t age = count_ - warned_at_ + 1;
+    reset();
+    drift_age_ = age;
+    return Change::drift;
   }
 
   /// Forgets the stream; keeps the count of refused values.
   void reset() noexcept {
-    count_ = lowest_at_ = drift_age_ = 0;
+    count_ = warned_at_ = drift_age_ = 0;
     rate_ = 1.0;
     lowest_rate_ = lowest_deviation_ = unset;
   }
@@ -67,7 +69,7 @@ class Ddm {
 
   std::uint64_t refused() const noexcept { return refused_; }
 
-  /// Values since the rate was lowest.
+  /// Values since the warning began that became the drift (k_w in the paper); 1 for a drift without warning.
   std::uint64_t drift_age() const noexcept { return drift_age_; }
 
   std::size_t memory_bytes() const noexcept { return sizeof(*this); }
@@ -76,12 +78,12 @@ class Ddm {
   static void archive(Self& self, Ar& ar) {
     ar.header("Ddm", 1);
     ar(self.options_.warning, self.options_.drift, self.options_.min_samples, self.options_.rules);
-    ar(self.refused_, self.drift_age_, self.count_, self.lowest_at_, self.rate_, self.lowest_rate_, self.lowest_deviation_);
+    ar(self.refused_, self.drift_age_, self.count_, self.warned_at_, self.rate_, self.lowest_rate_, self.lowest_deviation_);
     ar.check(is_finite(self.options_.warning) && self.options_.warning > 0.0, "warning");
     ar.check(is_finite(self.options_.drift) && self.options_.drift >= self.options_.warning, "drift");
     ar.check(self.options_.min_samples >= 2, "min_samples");
     ar.check(self.options_.rules <= Rules::moa, "rules");
-    ar.check(self.lowest_at_ <= self.count_, "count");
+    ar.check(self.warned_at_ <= self.count_, "count");
     ar.check(is_finite(self.rate_), "rate");
     ar.check(is_finite(self.lowest_rate_) && is_finite(self.lowest_deviation_) && self.lowest_deviation_ >= 0.0, "lowest rate");
   }
@@ -95,7 +97,7 @@ class Ddm {
   std::uint64_t refused_ = 0;
   std::uint64_t drift_age_ = 0;
   std::uint64_t count_ = 0;          // i in the paper
-  std::uint64_t lowest_at_ = 0;      // i of the minimum
+  std::uint64_t warned_at_ = 0;      // i where the warning began; 0: none
   double rate_ = 1.0;                // p_i; the first value takes its place
   double lowest_rate_ = unset;       // p_min
   double lowest_deviation_ = unset;  // s_min

@@ -46,13 +46,16 @@ class HddmA {
     move_cuts();
     Change change = Change::none;
     if (options_.direction != Direction::fall) change = judge(lowest_, now_.mean() - lowest_.mean);
-    if (change == Change::drift) return alarm(lowest_);
+    if (change == Change::drift) return alarm(calm_before_rise_);
+    if (change == Change::none) calm_before_rise_ = now_.n;
     if (options_.direction == Direction::rise) return change;
     const Change down = judge(highest_, highest_.mean - now_.mean());
     if (down == Change::drift) {
-      if (options_.rules == Rules::paper) return alarm(highest_);
+      if (options_.rules == Rules::paper) return alarm(calm_before_fall_);
       restart();
+      return change;
     }
+    if (down == Change::none) calm_before_fall_ = now_.n;
     return options_.rules == Rules::paper ? std::max(change, down) : change;
   }
 
@@ -67,7 +70,7 @@ class HddmA {
 
   std::uint64_t refused() const noexcept { return refused_; }
 
-  /// Values since the cut point.
+  /// Values since the warning began that became the drift; 1 for a drift without warning.
   std::uint64_t drift_age() const noexcept { return drift_age_; }
 
   std::size_t memory_bytes() const noexcept { return sizeof(*this); }
@@ -78,7 +81,7 @@ class HddmA {
     auto& options = self.options_;
     ar(options.drift, options.warning, options.direction, options.rules);
     ar(self.refused_, self.drift_age_, self.now_.n, self.now_.total);
-    ar(self.lowest_.n, self.lowest_.total, self.highest_.n, self.highest_.total);
+    ar(self.lowest_.n, self.lowest_.total, self.highest_.n, self.highest_.total, self.calm_before_rise_, self.calm_before_fall_);
     ar.check(options.drift > 0.0 && options.drift < 1.0, "drift");
     ar.check(options.warning >= options.drift && options.warning < 1.0, "warning");
     ar.check(options.direction <= Direction::fall, "direction");
@@ -86,6 +89,8 @@ class HddmA {
     ar.check(self.now_.n >= 0.0 && self.now_.n <= most_values && is_finite(self.now_.total), "sum");
     for (const Cut* cut : {&self.lowest_, &self.highest_})
       ar.check(cut->n >= 0.0 && cut->n <= self.now_.n && is_finite(cut->total), "cut point");
+    ar.check(self.calm_before_rise_ >= 0.0 && self.calm_before_rise_ <= self.now_.n, "warning");
+    ar.check(self.calm_before_fall_ >= 0.0 && self.calm_before_fall_ <= self.now_.n, "warning");
     if constexpr (Ar::reading) {
       self.take_logarithms();
       self.lowest_ = self.cut_at({self.lowest_.n, self.lowest_.total}, 1.0);
@@ -119,6 +124,7 @@ class HddmA {
   void restart() noexcept {
     now_ = {};
     lowest_ = highest_ = {};
+    calm_before_rise_ = calm_before_fall_ = 0.0;
   }
 
   double bound(double n) const noexcept { return std::sqrt(1.0 / (2.0 * n) * log_cut_); }
@@ -155,8 +161,8 @@ class HddmA {
     return gap >= std::sqrt(m / 2.0 * log_warning_) ? Change::warning : Change::none;
   }
 
-  Change alarm(const Cut& cut) noexcept {
-    drift_age_ = static_cast<std::uint64_t>(now_.n - cut.n);
+  Change alarm(double calm) noexcept {
+    drift_age_ = static_cast<std::uint64_t>(now_.n - calm);
     restart();
     return Change::drift;
   }
@@ -168,8 +174,10 @@ class HddmA {
   double log_drift_ = 0.0;
   double log_warning_ = 0.0;
   Sum now_;
-  Cut lowest_;   // n_min, c_min
-  Cut highest_;  // n_max, c_max
+  Cut lowest_;                     // n_min, c_min
+  Cut highest_;                    // n_max, c_max
+  double calm_before_rise_ = 0.0;  // the last value that gave no warning
+  double calm_before_fall_ = 0.0;
 };
 
 }  // namespace rtml::drift

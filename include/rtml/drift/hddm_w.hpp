@@ -55,7 +55,7 @@ class HddmW {
         rise_ = {all_.mean + bound_, all_, {}, count_};
       } else {
         add(rise_.after, value);
-        change = judge(rise_.before, rise_.after, rise_.after.mean - rise_.before.mean);
+        change = judge(rise_, rise_.after.mean - rise_.before.mean);
         if (change == Change::drift) return alarm(rise_);
       }
     }
@@ -65,7 +65,7 @@ class HddmW {
       return change;
     }
     add(fall_.after, value);
-    const Change down = judge(fall_.before, fall_.after, fall_.before.mean - fall_.after.mean);
+    const Change down = judge(fall_, fall_.before.mean - fall_.after.mean);
     if (options_.rules == Rules::paper) return down == Change::drift ? alarm(fall_) : std::max(change, down);
     if (down != Change::drift) return change;
     restart();
@@ -83,7 +83,7 @@ class HddmW {
 
   std::uint64_t refused() const noexcept { return refused_; }
 
-  /// Values since the cut point.
+  /// Values since the warning began that became the drift; 1 for a drift without warning.
   std::uint64_t drift_age() const noexcept { return drift_age_; }
 
   std::size_t memory_bytes() const noexcept { return sizeof(*this); }
@@ -95,7 +95,7 @@ class HddmW {
     ar(options.drift, options.warning, options.lambda, options.direction, options.rules);
     ar(self.refused_, self.drift_age_, self.count_, self.all_.mean, self.all_.squares);
     for (auto* side : {&self.rise_, &self.fall_})
-      ar(side->limit, side->before.mean, side->before.squares, side->after.mean, side->after.squares, side->at);
+      ar(side->limit, side->before.mean, side->before.squares, side->after.mean, side->after.squares, side->from);
     ar.check(options.drift > 0.0 && options.drift < 1.0, "drift");
     ar.check(options.warning >= options.drift && options.warning < 1.0, "warning");
     ar.check(options.lambda > 0.0 && options.lambda < 1.0, "lambda");
@@ -104,7 +104,7 @@ class HddmW {
     for (const Average* average : {&self.all_, &self.rise_.before, &self.rise_.after, &self.fall_.before, &self.fall_.after})
       ar.check(is_finite(average->mean) && average->squares >= 0.0 && average->squares <= 1.0, "average");
     ar.check(is_finite(self.rise_.limit) && is_finite(self.fall_.limit), "limits");
-    ar.check(self.rise_.at <= self.count_ && self.fall_.at <= self.count_, "count");
+    ar.check(self.rise_.from <= self.count_ && self.fall_.from <= self.count_, "count");
     if constexpr (Ar::reading) {
       self.derive();
       self.bound_ = std::sqrt(self.all_.squares * self.log_drift_ / 2.0);
@@ -121,10 +121,10 @@ class HddmW {
   };
 
   struct Side {
-    double limit = 0.0;    // of the mean at the cut, with its bound
-    Average before;        // at the cut
-    Average after;         // since
-    std::uint64_t at = 0;  // count at the cut
+    double limit = 0.0;      // of the mean at the cut, with its bound
+    Average before;          // at the cut
+    Average after;           // since
+    std::uint64_t from = 0;  // last count without a warning
   };
 
   void derive() noexcept {
@@ -150,17 +150,20 @@ class HddmW {
     }
   }
 
-  Change judge(const Average& before, const Average& after, double gap) const noexcept {
-    const double squares = before.squares + after.squares;
+  Change judge(Side& side, double gap) const noexcept {
+    const double squares = side.before.squares + side.after.squares;
     // Most values are settled without the roots.
-    if (gap <= 0.0 || gap * gap < (1.0 - sure) * 0.5 * squares * log_warning_) return Change::none;
-    if (before.mean < 0.0 || after.mean < 0.0) return Change::none;
-    if (gap > std::sqrt(squares * log_drift_ / 2.0)) return Change::drift;
-    return gap > std::sqrt(squares * log_warning_ / 2.0) ? Change::warning : Change::none;
+    const bool near = gap > 0.0 && gap * gap >= (1.0 - sure) * 0.5 * squares * log_warning_;
+    if (near && side.before.mean >= 0.0 && side.after.mean >= 0.0) {
+      if (gap > std::sqrt(squares * log_drift_ / 2.0)) return Change::drift;
+      if (gap > std::sqrt(squares * log_warning_ / 2.0)) return Change::warning;
+    }
+    side.from = count_;
+    return Change::none;
   }
 
   Change alarm(const Side& side) noexcept {
-    drift_age_ = count_ - side.at;
+    drift_age_ = count_ - side.from;
     restart();
     return Change::drift;
   }

@@ -22,8 +22,9 @@ enum class KsMethod : std::uint8_t {
 /// Source: J. L. Hodges, "The significance probability of the Smirnov two-sample test", Arkiv foer Matematik 3 (1958), 469-486.
 RTML_API TwoSample ks(std::span<const double> reference, std::span<const double> current, KsMethod method = KsMethod::automatic);
 
-/// The least statistic that samples of `n` and `m` values reach with a chance of at most `alpha` when their distributions are equal; 2
-/// when even the largest, 1, is likelier than that. By exact chances while n m <= 1e7 (at most about 0.5 s), else by Kolmogorov's limit.
+/// The least level that the statistic of samples of `n` and `m` values reaches with a chance of at most `alpha` when their distributions
+/// are equal; 2 when even the largest statistic, 1, is likelier than that. By exact chances while n m <= 1e7 (at most about 0.5 s), else by
+/// Kolmogorov's limit.
 RTML_API double ks_critical(std::size_t n, std::size_t m, double alpha);
 
 }  // namespace rtml::drift

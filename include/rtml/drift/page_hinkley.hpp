@@ -16,7 +16,7 @@ namespace rtml::drift {
 /// Raises an alarm when the mean of a stream has moved: the sum of deviations beyond a tolerance leaves its lowest (highest) point.
 ///
 /// Everything is in the unit of the stream: standardise it, or set `delta` and `threshold` by it. The defaults are the field's: on a
-/// standard normal they alarm falsely once in about 1,600 values, on a 0/1 stream of rate 0.2 once in about 15,500 (both directions).
+/// standard normal they alarm falsely once in about 1,600 values, on a 0/1 stream of rate 0.2 once in about 16,000 (both directions).
 /// After an alarm it starts afresh with the next value. O(1) time and memory; never allocates.
 /// Source: E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954), 100-115; with forgetting as in MOA and river.
 /// `Rules::moa` judges the sum itself instead of its distance from the extreme, for a rise only, from one value earlier on.

@@ -18,9 +18,17 @@ inline Signal js(std::size_t window = 1000) { return {Signal::Source::distance, 
 /// Any detector on the error, as make_detector() names it: "page_hinkley:threshold=20". 1 once it alarmed, until the next retraining.
 inline Signal detector(std::string_view spec) { return {Signal::Source::detector, std::string(spec), 0, {}}; }
 
-// An error that falls is no reason to retrain.
+// On the error of a model, by their defaults. An error that falls is no reason to retrain.
 inline Signal adwin() { return detector("adwin:direction=rise"); }
 inline Signal ddm() { return detector("ddm"); }
+inline Signal eddm() { return detector("eddm"); }
+inline Signal rddm() { return detector("rddm"); }
+inline Signal hddm_a() { return detector("hddm_a:direction=rise"); }
+inline Signal hddm_w() { return detector("hddm_w:direction=rise"); }
+inline Signal fhddm() { return detector("fhddm"); }
+inline Signal stepd() { return detector("stepd:direction=rise"); }
+inline Signal ecdd() { return detector("ecdd"); }
+inline Signal cusum() { return detector("cusum:direction=rise"); }
 inline Signal page_hinkley() { return detector("page_hinkley:direction=rise"); }
 
 }  // namespace rtml::drift

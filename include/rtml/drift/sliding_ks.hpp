@@ -73,7 +73,7 @@ class RTML_API SlidingKs {
     for (std::size_t i = 0; i < self.learned_; ++i) ar.check(is_usable(self.reference_[i]), "reference");
     if constexpr (Ar::reading) self.allocate();
     if constexpr (Ar::reading) self.plant();
-    for (std::size_t i = 0; i < self.filled_; ++i) ar.check(self.window_[i] <= 2 * self.distinct_.size(), "slot");
+    for (std::size_t i = 0; i < self.filled_; ++i) ar.check(self.window_[i] <= 2 * self.kinds_, "slot");
     if constexpr (Ar::reading) self.fill();
   }
 
@@ -104,8 +104,9 @@ class RTML_API SlidingKs {
   std::uint64_t filled_ = 0;
   std::uint64_t next_ = 0;  // place of the next value in the window
   std::size_t leaves_ = 0;  // a power of two
+  std::size_t kinds_ = 0;   // how many different values the reference has
   std::vector<double> reference_;
-  std::vector<double> distinct_;       // the reference's values, ascending
+  std::vector<double> distinct_;       // these, ascending, in its first places
   std::vector<std::uint32_t> window_;  // their slots
   std::vector<Node> tree_;             // 1 is the root; slot 2k is the gap below distinct_[k], slot 2k + 1 the value itself
 };
