@@ -250,6 +250,7 @@ TEST_CASE("ShiryaevRoberts sees an error rate of 0/1 values rise by less than no
   const double delay = mean_of(delays).value;
   CAPTURE(delay);
   CHECK(delay < 80.0);
+  CHECK(delay > 45.0);  // the oracle's is 50: less would mean that ties know the values, which come from a generator of the same seed
 }
 
 TEST_CASE("ShiryaevRoberts survives the largest values, and alarms on them", "[drift]") {
