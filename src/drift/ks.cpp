@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <vector>
 
 #include "rtml/stats/special.hpp"
@@ -99,7 +100,7 @@ double ks_critical(std::size_t n, std::size_t m, double alpha) {
   const bool exact = product <= exact_critical_cells;
   const std::uint64_t step = std::gcd(n, m);  // gaps |i m - j n| are its multiples
   const auto chance = [&](std::uint64_t gap) {
-    return exact ? exact_p(gap, n, m) : stats::kolmogorov_sf(root * (static_cast<double>(gap) / product));
+    return exact ? exact_p(gap, n, m, true) : stats::kolmogorov_sf(root * (static_cast<double>(gap) / product));
   };
   std::uint64_t low = 0;  // likelier than alpha, in steps
   std::uint64_t high = n * m / step;

@@ -4,26 +4,19 @@
 #include <cmath>
 #include <numbers>
 
-#include "loader.hpp"
-#include "rtml/stats/special.hpp"
+#include "stats/deviance.hpp"
 
 namespace rtml::stats {
 
 namespace {
 
-/// ln(n!) - (n ln n - n + ln sqrt(2 pi n)), for n > 0.
-double factorial_error(double n) noexcept {
-  constexpr double log_sqrt_two_pi = 0.91893853320467274178;
-  return n < 15.0 ? log_gamma(n + 1.0) - ((n + 0.5) * std::log(n) - n + log_sqrt_two_pi) : stirling_error(n);
-}
-
-/// ln of the binomial probability of x among n, 0 < p < 1, without ln(1 / n!)'s digits getting lost.
+/// ln of the binomial probability of x among n, 0 < p < 1, by Loader's pieces.
 double log_binomial(double x, double n, double p) noexcept {
   const double q = 1.0 - p;
   if (x == 0.0) return n * std::log1p(-p);
   if (x == n) return n * std::log(p);
-  const double shape = factorial_error(n) - factorial_error(x) - factorial_error(n - x);
-  return shape + deviance(x, n * p) + deviance(n - x, n * q) + 0.5 * std::log(n / (2.0 * std::numbers::pi * x * (n - x)));
+  const double shape = detail::stirling_error(n) - detail::stirling_error(x) - detail::stirling_error(n - x);
+  return shape - detail::deviance(x, n * p) - detail::deviance(n - x, n * q) + 0.5 * std::log(n / (2.0 * std::numbers::pi * x * (n - x)));
 }
 
 struct Urn {

@@ -5,7 +5,6 @@
 #include <limits>
 #include <numbers>
 
-#include "loader.hpp"
 #include "rtml/core/finite.hpp"
 
 #include "stats/deviance.hpp"
