@@ -275,9 +275,9 @@ std::string bin_name(const FeatureDrift& feature, std::size_t bin) {
   if (feature.edges.size() != feature.reference.size() + 1) return fmt::format("bin {}", bin);
   const double low = feature.edges[bin];
   const double high = feature.edges[bin + 1];
-  if (!is_finite(low)) return "below " + number(high);
-  if (!is_finite(high)) return "from " + number(low);
-  return number(low) + " to " + number(high);
+  if (!is_finite(low)) return fmt::format("below {}", number(high));
+  if (!is_finite(high)) return fmt::format("from {}", number(low));
+  return fmt::format("{} to {}", number(low), number(high));
 }
 
 void latency_chart(std::string& out, const Report& report) {

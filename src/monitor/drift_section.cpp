@@ -29,7 +29,7 @@ bool any(const std::vector<const FeatureDrift*>& features, double FeatureDrift::
 /// "1 false alarm in 1,000,000 rows".
 std::string rate(double per_row) {
   if (!(per_row > 0.0) || !is_finite(per_row)) return "no false alarm";
-  return "1 false alarm in " + number(std::round(1.0 / per_row)) + " rows";
+  return fmt::format("1 false alarm in {} rows", number(std::round(1.0 / per_row)));
 }
 
 /// In few characters, so that small ones differ.
@@ -67,9 +67,8 @@ std::string DriftSection::budget() const {
   if (report_.features.empty()) return text;
   put(text, "{} of {} features {} drifted", alarmed(), count(report_.features.size()), alarmed() == 1 ? "has" : "have");
   if (!drift.procedure.empty()) put(text, " ({})", clipped(drift.procedure, 160));
-  if (is_finite(drift.false_alarms_per_row))
-    put(text, "; accepted over all features: {}{}", rate(drift.false_alarms_per_row),
-        is_finite(drift.expected_false_alarms) ? ", at most " + number(drift.expected_false_alarms) + " expected in this period" : "");
+  if (is_finite(drift.false_alarms_per_row)) put(text, "; accepted over all features: {}", rate(drift.false_alarms_per_row));
+  if (is_finite(drift.expected_false_alarms)) put(text, ", at most {} expected in this period", number(drift.expected_false_alarms));
   if (is_finite(drift.least_effect)) put(text, "; least effect that matters: {} of the rows", percent(drift.least_effect));
   text += ".";
   return text;
@@ -83,13 +82,12 @@ std::string DriftSection::basis() const {
     text += part;
   };
   if (report_.features.empty()) return text;
-  if (drift.reference_rows > 0)
-    add("reference of " + count(drift.reference_rows) + " rows" +
-        (drift.reference.empty() ? "" : " (" + clipped(drift.reference, 80) + ")"));
+  if (drift.reference_rows > 0) add(fmt::format("reference of {} rows", count(drift.reference_rows)));
+  if (drift.reference_rows > 0 && !drift.reference.empty()) put(text, " ({})", clipped(drift.reference, 80));
   std::string windows;
   for (std::size_t i = 0; i < std::min<std::size_t>(drift.window_rows.size(), 8); ++i)
     windows.append(i == 0 ? "" : ", ").append(count(drift.window_rows[i]));
-  if (!windows.empty()) add("windows of " + windows + " rows");
+  if (!windows.empty()) add(fmt::format("windows of {} rows", windows));
   if (drift.rows > 0) add(count(drift.rows) + " rows judged");
   if (drift.refused > 0) add(count(drift.refused) + " refused");
   if (drift.configuration != 0) add(fmt::format("configuration {:016x}", drift.configuration));
@@ -100,7 +98,9 @@ void DriftSection::window_ticks(std::string& out) const {
   const DriftHistory& history = report_.history;
   const auto name = [&history](std::size_t w) {
     const std::string at = history.at.size() == history.ends.size() ? when(history.at[w]) : "";
-    return count(history.ends[w]) + (at.empty() ? "" : " <small>" + at + "</small>");
+    std::string text = count(history.ends[w]);
+    if (!at.empty()) put(text, " <small>{}</small>", at);
+    return text;
   };
   put(out, "<div class=\"row\"><span></span><p class=\"ends\"><span>{}</span><span>event {}</span></p></div>\n", name(0),
       name(history.windows() - 1));
@@ -139,7 +139,7 @@ void DriftSection::lanes(std::string& out) const {
       if (mark.kind != kind || place <= -1.0) continue;
       ++marks;
       std::string& text = places[std::lround(400.0 * (place + 1.0) / windows)];
-      if (text.empty()) text = "event " + count(mark.event) + ": " + clipped(mark.text, 80);
+      if (text.empty()) put(text, "event {}: {}", count(mark.event), clipped(mark.text, 80));
     }
     if (marks == 0) continue;
     put(out,

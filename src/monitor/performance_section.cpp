@@ -137,7 +137,7 @@ void labels(std::string& out, const PerformancePanel& panel) {
     for (std::size_t i = 0; i < std::min(panel.coverage.size(), most_ages); ++i) {
       const PerformancePanel::Coverage& age = panel.coverage[i];
       const double share = age.rows > 0 ? std::min(1.0, static_cast<double>(age.labelled) / static_cast<double>(age.rows)) : unknown;
-      const std::string to = i + 1 < panel.coverage.size() ? " to " + duration(panel.coverage[i + 1].age) : " and older";
+      const std::string to = i + 1 < panel.coverage.size() ? fmt::format(" to {}", duration(panel.coverage[i + 1].age)) : " and older";
       put(out,
           "<tr><td>{}{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"bar\"><span "
           "style=\"width:{:.0f}%\"></span>{}</td></tr>\n",
@@ -174,7 +174,9 @@ void impacts(std::string& out, const Report& report) {
 
 std::string at_event(std::uint64_t event, Time at) {
   const std::string moment = when(at);
-  return count(event) + (moment.empty() ? "" : " <small>" + moment + "</small>");
+  std::string text = count(event);
+  if (!moment.empty()) put(text, " <small>{}</small>", moment);
+  return text;
 }
 
 std::string reaction(const Incident& incident) {

@@ -114,7 +114,8 @@ class Deflate {
 };
 
 std::string zlib(std::string_view bytes, std::size_t row) {
-  std::string out = "\x78\x01" + Deflate().write(bytes, row);
+  std::string out = "\x78\x01";
+  out += Deflate().write(bytes, row);
   put_u32(out, adler32(bytes));
   return out;
 }
