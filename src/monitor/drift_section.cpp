@@ -178,9 +178,9 @@ void DriftSection::heat_map(std::string& out) const {
 
 void DriftSection::table(std::string& out, std::size_t first, std::size_t end, const char* label) const {
   put(out,
-      "<div class=\"scroll\"><table class=\"ft\" aria-label=\"{}\">\n<thead><tr><th>feature</th><th>over time</th><th>reference, now</th>"
+      "<div class=\"scroll\"><table class=\"ft\" aria-label=\"{}\">\n<thead><tr><th>feature</th><th>over time</th><th>was, now</th>"
       "<th>moved, %</th><th>{}</th><th>PSI</th>",
-      label, corrected_ ? "corrected p" : "p");
+      label, corrected_ ? "corr. p" : "p");
   if (has_missing_) out += "<th>missing, %</th>";
   if (has_wasserstein_) out += "<th>W<sub>1</sub> / IQR</th>";
   if (has_unseen_) out += "<th>unseen, %</th>";
