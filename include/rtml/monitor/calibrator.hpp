@@ -47,6 +47,7 @@ class Calibrator {
     require("Calibrator", "least", options.least, options.least >= 32 && options.least <= options.labels, "in [32, labels]");
     ring_.resize(options.labels);
     blocks_.reserve(bins);
+    last_bins_.reserve(bins);
     curve_.resize(bins);
   }
 
@@ -80,8 +81,8 @@ class Calibrator {
   std::span<const Block> blocks() const noexcept { return blocks_; }
 
   std::size_t memory_bytes() const noexcept {
-    return sizeof(*this) + ring_.capacity() * sizeof(Labelled) + blocks_.capacity() * sizeof(Block) + curve_.capacity() * sizeof(Point) +
-           halves_[0].memory_bytes() + halves_[1].memory_bytes() - 2 * sizeof(Scores);
+    return sizeof(*this) + ring_.capacity() * sizeof(Labelled) + blocks_.capacity() * (sizeof(Block) + sizeof(std::uint32_t)) +
+           curve_.capacity() * sizeof(Point) + halves_[0].memory_bytes() + halves_[1].memory_bytes() - 2 * sizeof(Scores);
   }
 
   template <class Self, class Ar>
@@ -94,7 +95,6 @@ class Calibrator {
     const std::uint64_t since = self.count_ - self.fitted_at_;
     ar.check(self.fitted_at_ <= self.count_ && (self.ready() ? self.fitted_at_ >= least && since < labels / 8 : self.fitted_at_ == 0),
              "label of the last fit");
-    // Those that the last fit rests on are kept until the next one.
     const std::size_t held = static_cast<std::size_t>(std::min<std::uint64_t>(self.count_, self.ring_.size()));
     for (std::size_t i = 0; i < held; ++i) {
       ar(self.ring_[i].score, self.ring_[i].weight, self.ring_[i].positive);
@@ -171,46 +171,42 @@ class Calibrator {
     pool(halves_[0], labels_per_weight);
   }
 
-  /// Pools adjacent violators; bins without labels lie on the line between their neighbours.
+  /// Pools adjacent violators.
   void pool(const Scores& scores, double labels_per_weight) noexcept {
     blocks_.clear();
-    std::size_t last = bins;  // the last bin with labels
+    last_bins_.clear();
     for (std::size_t bin = 0; bin < bins; ++bin) {
       const double weight = scores.positive(bin) + scores.negative(bin);
       if (!(weight > 0.0)) continue;
-      const std::size_t first_new = last == bins ? 0 : last + 1;
-      for (std::size_t empty = first_new; empty < bin; ++empty) curve_[empty].block = static_cast<std::uint32_t>(blocks_.size());
-      blocks_.push_back({scores.positive(bin) / weight, weight});
-      curve_[bin].block = static_cast<std::uint32_t>(blocks_.size() - 1);
-      last = bin;
-      while (blocks_.size() > 1 && blocks_[blocks_.size() - 2].probability >= blocks_.back().probability) join_last_two(bin);
+      Block block{scores.positive(bin) / weight, weight};
+      while (!blocks_.empty() && blocks_.back().probability >= block.probability) {
+        block = joined(blocks_.back(), block);
+        blocks_.pop_back();
+        last_bins_.pop_back();
+      }
+      blocks_.push_back(block);
+      last_bins_.push_back(static_cast<std::uint32_t>(bin));
     }
-    for (std::size_t bin = last == bins ? 0 : last + 1; bin < bins; ++bin) curve_[bin].block = blocks_.empty() ? 0 : last_block();
     draw(scores);
     for (Block& block : blocks_) block.labels *= labels_per_weight;
   }
 
-  std::uint32_t last_block() const noexcept { return static_cast<std::uint32_t>(blocks_.size() - 1); }
-
-  void join_last_two(std::size_t bin) noexcept {
-    const Block upper = blocks_.back();
-    blocks_.pop_back();
-    Block& lower = blocks_.back();
-    const double labels = lower.labels + upper.labels;
-    lower.probability = (lower.probability * lower.labels + upper.probability * upper.labels) / labels;
-    lower.labels = labels;
-    for (std::size_t i = bin + 1; i-- > 0 && curve_[i].block > last_block();) curve_[i].block = last_block();
+  static Block joined(const Block& a, const Block& b) noexcept {
+    const double labels = a.labels + b.labels;
+    return {std::min((a.probability * a.labels + b.probability * b.labels) / labels, 1.0), labels};
   }
 
+  /// Bins without labels lie on the line between their neighbours.
   void draw(const Scores& scores) noexcept {
+    std::uint32_t block = 0;
     std::size_t before = bins;  // the last bin with labels
     for (std::size_t bin = 0; bin < bins; ++bin) {
-      if (blocks_.empty()) return;
-      const double here = blocks_[curve_[bin].block].probability;
-      curve_[bin].probability = static_cast<float>(here);
+      if (block + 1 < blocks_.size() && bin > last_bins_[block]) ++block;
+      const double here = blocks_.empty() ? 0.0 : blocks_[block].probability;
+      curve_[bin] = {static_cast<float>(here), block};
       if (!(scores.positive(bin) + scores.negative(bin) > 0.0)) continue;
       if (before != bins) {
-        const double left = static_cast<double>(curve_[before].probability);
+        const auto left = static_cast<double>(curve_[before].probability);
         for (std::size_t empty = before + 1; empty < bin; ++empty) {
           const double way = static_cast<double>(empty - before) / static_cast<double>(bin - before);
           curve_[empty].probability = static_cast<float>(left + way * (here - left));
@@ -226,7 +222,8 @@ class Calibrator {
   std::uint64_t fitted_at_ = 0;  // count_ then
   bool corrects_ = false;
   std::vector<Block> blocks_;
-  std::vector<Point> curve_;  // [bins]
+  std::vector<std::uint32_t> last_bins_;  // of blocks, with labels
+  std::vector<Point> curve_;              // [bins]
   Scores halves_[2];
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,22 +12,9 @@
 #include "rtml/monitor/latency_histogram.hpp"
 #include "rtml/monitor/mark_log.hpp"
 #include "rtml/monitor/series.hpp"
+#include "rtml/monitor/value.hpp"
 
 namespace rtml::monitor {
-
-/// A number that nobody knows: shown as a dash, null in JSON, NaN in Prometheus text.
-inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-
-/// A named number.
-struct Value {
-  std::string name;
-  double value = unknown;
-
-  template <class Self, class Ar>
-  static void archive(Self& self, Ar& ar) {
-    ar(self.name, self.value);
-  }
-};
 
 /// A line of configuration.
 struct Setting {
@@ -55,12 +41,6 @@ struct MetricRow {
     ar(self.name, self.whole, self.window, self.no_change, self.majority);
   }
 };
-
-enum class Severity : std::uint8_t { good, attention, alarm };
-
-constexpr std::string_view name_of(Severity severity) noexcept {
-  return severity == Severity::good ? "good" : (severity == Severity::attention ? "attention" : "alarm");
-}
 
 /// How far the recent values of one feature are from its reference.
 struct FeatureDrift {
