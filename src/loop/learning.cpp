@@ -236,7 +236,7 @@ void Engine::Worker::look_for_drift() {
   for (std::size_t column = 0; column < watches.size(); ++column) {
     FeatureWatch& watch = watches[column];
     const double psi = monitor.psi(column);
-    watch.series.add({counts.events, clock.now(), psi});
+    watch.series.add({counts.events, clock.now(), monitor.ks(column)});
     if (watch.alarmed && psi < options.drift_level / 2) watch.alarmed = false;
     if (watch.alarmed || !(psi > options.drift_level)) continue;
     watch.alarmed = true;

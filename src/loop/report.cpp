@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "rtml/ab/proportions.hpp"
+#include "rtml/drift/histogram_distance.hpp"
 #include "rtml/metrics/make_metric.hpp"
 #include "worker.hpp"
 
@@ -62,21 +63,54 @@ std::string compare(const Arm& control, const Arm& other, Task task) {
 }  // namespace
 
 void Engine::Worker::describe(std::size_t column, monitor::FeatureDrift& feature) const {
-  feature.psi = monitor.psi(column);
-  feature.js = monitor.js(column);
-  feature.ks = monitor.ks(column);
-  feature.p = monitor.p_value(drift::Distance::psi, column);
-  feature.severity = feature.psi > options.drift_level
-                         ? monitor::Severity::alarm
-                         : (feature.psi > options.drift_level / 2 ? monitor::Severity::attention : monitor::Severity::good);
+  const auto reference = monitor.reference_counts(column);
+  const auto current = monitor.current_counts(column);
   const auto split = [](std::span<const std::uint64_t> counted, std::vector<double>& bins, double& missing) {
     double total = 0.0;
     for (const std::uint64_t count : counted) total += static_cast<double>(count);
     bins.assign(counted.begin(), counted.end() - 1);  // the last one is of the missing
     missing = total > 0.0 ? static_cast<double>(counted.back()) / total : monitor::unknown;
   };
-  split(monitor.reference_counts(column), feature.reference, feature.reference_missing);
-  split(monitor.current_counts(column), feature.current, feature.current_missing);
+  split(reference, feature.reference, feature.reference_missing);
+  split(current, feature.current, feature.current_missing);
+  feature.effect = feature.ks = monitor.ks(column);
+  feature.psi = monitor.psi(column);
+  feature.psi_null =
+      drift::psi_null_mean(reference.size(), static_cast<double>(monitor.reference_rows()), static_cast<double>(monitor.window_rows()));
+  feature.js = monitor.js(column);
+  feature.p = monitor.p_value(drift::Distance::psi, column);
+  feature.rows = static_cast<double>(monitor.window_rows());
+}
+
+/// All features are looked at together, so that their series have one length.
+void Engine::Worker::add_features(monitor::Report& report) const {
+  const bool seen = !watches.empty() && !watches.front().series.empty();
+  for (const monitor::Point& point : seen ? watches.front().series.points() : std::vector<monitor::Point>{}) {
+    report.history.ends.push_back(point.event);
+    report.history.at.push_back(point.at);
+  }
+  const std::size_t windows = report.history.windows();
+  for (std::size_t column = 0; column < watches.size(); ++column) {
+    monitor::FeatureDrift feature;
+    feature.name = schema.dense(column).name;
+    feature.kind =
+        schema.dense(column).kind == Column::Kind::nominal ? monitor::FeatureDrift::Kind::nominal : monitor::FeatureDrift::Kind::numeric;
+    feature.alarmed = watches[column].alarmed;
+    feature.importance = performance.importance().share(column);
+    if (monitor.ready()) describe(column, feature);
+    report.features.push_back(std::move(feature));
+    std::vector<monitor::Point> points = watches[column].series.points();
+    points.resize(windows, {0, Time{}, monitor::unknown});
+    for (std::size_t w = 0; w < windows; ++w) {
+      report.history.effects.push_back(static_cast<float>(points[w].value));
+      report.history.alarms.push_back(w + 1 == windows && watches[column].alarmed ? 1 : 0);
+    }
+  }
+  report.drift.procedure = fmt::format("a feature's PSI passes {:.3g}, with no correction for many features or looks", options.drift_level);
+  report.drift.reference = "the first rows, or those of the last retraining";
+  report.drift.reference_rows = monitor.reference_rows();
+  report.drift.window_rows = {options.drift.window};
+  report.drift.refused = monitor.refused();
 }
 
 void Engine::Worker::add_metrics(monitor::Report& report) const {
@@ -120,7 +154,6 @@ monitor::Report Engine::Worker::report() const {
   for (const LoopEvent& event : events)
     report.marks.add({event.event, event.at, std::string(name_of(event.kind)),
                       event.what + (event.detector.empty() ? "" : fmt::format(": {} ({:.3g})", event.detector, event.statistic))});
-  report.drift_threshold = options.drift_level;
   report.predict = engine.predict_latency_.summary();
   report.label = engine.label_latency_.summary();
   report.memory_bytes = memory_bytes();
@@ -128,15 +161,11 @@ monitor::Report Engine::Worker::report() const {
   add_metrics(report);
   add_arms(report);
 
-  std::size_t moved = 0;
-  for (std::size_t column = 0; column < watches.size(); ++column) {
-    monitor::FeatureDrift feature;
-    feature.name = schema.dense(column).name;
-    feature.series = watches[column].series;
-    if (monitor.ready()) describe(column, feature);
-    moved += watches[column].alarmed ? 1U : 0U;
-    report.features.push_back(std::move(feature));
-  }
+  add_features(report);
+  report.performance = performance.panel(clock.now());
+  report.segment_metric = engine.task_ == Task::regression ? "error / (error + usual error)" : "error rate";
+  report.segments = performance.segments().judged();
+  const auto moved = std::count_if(watches.begin(), watches.end(), [](const FeatureWatch& watch) { return watch.alarmed; });
 
   LoopCounters totals = engine.totals();
   report.counters = samples_of(totals);

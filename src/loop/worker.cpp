@@ -92,7 +92,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
   history.bind(schema);
   rehearser.bind(schema);
   for (std::size_t column = 0; column < schema.dense_size(); ++column)
-    watches.push_back({monitor::Series("PSI", "", {.capacity = 128, .keep = monitor::Series::Keep::largest}), false});
+    watches.push_back({monitor::Series("effect", "", {.capacity = 64}), false});
 }
 
 void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at) {

@@ -73,6 +73,7 @@ struct Engine::Worker {
   void add_metrics(monitor::Report& report) const;
   void add_arms(monitor::Report& report) const;
   void describe(std::size_t column, monitor::FeatureDrift& feature) const;
+  void add_features(monitor::Report& report) const;
 
   void tell(LoopEvent event);
   void deliver(const LoopEvent& event);

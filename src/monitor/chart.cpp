@@ -3,13 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <iterator>
 #include <map>
-#include <optional>
 #include <utility>
 
+#include "html.hpp"
 #include "rtml/core/finite.hpp"
 #include "text.hpp"
 
@@ -18,13 +16,6 @@ namespace {
 
 constexpr double width = 4000.0;  // of a chart's own coordinates: whole numbers are fine enough
 constexpr double height = 1000.0;
-constexpr std::size_t columns = 80;  // of a heat strip
-constexpr int levels = 5;            // of its shades
-
-template <class... Args>
-void put(std::string& out, fmt::format_string<Args...> format, Args&&... args) {
-  fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-}
 
 bool drawable(double value) { return is_finite(value) && std::abs(value) < 1e300; }
 
@@ -87,9 +78,6 @@ Axis value_axis(const std::vector<std::vector<Point>>& lines, const std::vector<
   return round_axis(low, high, 4);
 }
 
-long across(double share) { return std::lround(width * std::clamp(share, -1.0, 2.0)); }
-long down(double share) { return std::lround(height * (1.0 - std::clamp(share, -1.0, 2.0))); }
-
 struct Paths {
   std::string line;
   std::string dots;  ///< values between two gaps
@@ -124,21 +112,6 @@ void legend(std::string& out, const std::vector<const Series*>& drawn, const std
         "<li><svg class=\"key\" viewBox=\"0 0 28 8\" aria-hidden=\"true\"><path class=\"ref\" d=\"M0 4h28\"/></svg>{} <b>{}</b></li>\n",
         clipped(reference.name, 40), number(reference.value));
   out += "</ul>\n";
-}
-
-void event_ticks(std::string& out, const Axis& events) {
-  out += "<div class=\"x\">";
-  for (std::size_t i = 0; i < events.ticks.size(); ++i)
-    put(out, "<span style=\"left:{:.2f}%\">{}</span>", 100.0 * events.place(events.ticks[i]), events.names[i]);
-  out += "</div>\n";
-}
-
-void grid(std::string& out, const Axis& x, const Axis& y) {
-  out += "<path class=\"grid\" d=\"";
-  for (const double tick : y.ticks) put(out, "M0 {}H{}", down(y.place(tick)), across(1.0));
-  out += "\"/>\n<path class=\"grid v\" d=\"";
-  for (const double tick : x.ticks) put(out, "M{} 0V{}", across(x.place(tick)), down(0.0));
-  out += "\"/>\n";
 }
 
 using Lanes = std::vector<std::pair<std::string, std::vector<const Mark*>>>;
@@ -193,58 +166,6 @@ std::size_t outside(const std::vector<std::vector<Point>>& lines, const Axis& y)
   return points;
 }
 
-int shade(double value, double threshold) {
-  constexpr std::array<double, levels - 1> steps = {0.25, 0.5, 1.0, 2.0};
-  int level = 0;
-  for (const double step : steps) level += value >= step * threshold ? 1 : 0;
-  return level;
-}
-
-/// The largest value of each column of the strip; between two points the earlier one holds.
-std::array<double, columns> strip(const std::vector<Point>& points, const Axis& events) {
-  std::array<double, columns> cells{};
-  cells.fill(unknown);
-  const auto column = [&events](const Point& point) {
-    const double place = std::clamp(events.place(static_cast<double>(point.event)), 0.0, 1.0);
-    return std::min(columns - 1, static_cast<std::size_t>(place * static_cast<double>(columns)));
-  };
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (is_nan(points[i].value)) continue;
-    const std::size_t from = column(points[i]);
-    const std::size_t to = i + 1 < points.size() ? std::max(from + 1, column(points[i + 1])) : from + 1;
-    for (std::size_t c = from; c < to; ++c)
-      if (is_nan(cells[c]) || points[i].value > cells[c]) cells[c] = points[i].value;
-  }
-  return cells;
-}
-
-void heat_row(std::string& out, const FeatureDrift& feature, const Axis& events, double threshold) {
-  const std::vector<Point> points = feature.series.points();
-  const auto cells = strip(points, events);
-  std::array<std::string, levels> paths;
-  std::size_t peak = points.size();
-  for (std::size_t i = 0; i < points.size(); ++i)
-    if (!is_nan(points[i].value) && (peak == points.size() || points[i].value > points[peak].value)) peak = i;
-  for (std::size_t from = 0, to = 0; from < columns; from = to) {
-    const auto level_at = [&cells, threshold](std::size_t c) { return is_nan(cells[c]) ? -1 : shade(cells[c], threshold); };
-    const int level = level_at(from);
-    for (to = from + 1; to < columns && level_at(to) == level;) ++to;
-    if (level >= 0) put(paths[static_cast<std::size_t>(level)], "M{} 0h{}v1h-{}z", from, to - from, to - from);
-  }
-  const std::string name = clipped(feature.name, 60);
-  put(out, "<div class=\"row\"><span title=\"{}\">{}</span><svg viewBox=\"0 0 {} 1\" preserveAspectRatio=\"none\" role=\"img\"><title>",
-      name, name, columns);
-  if (peak < points.size()) {
-    put(out, "{}: largest {} at event {}", name, number(points[peak].value), count(points[peak].event));
-  } else {
-    put(out, "{}: not known", name);
-  }
-  out += "</title>";
-  for (std::size_t level = 0; level < levels; ++level)
-    if (!paths[level].empty()) put(out, "<path class=\"h{}\" d=\"{}\"/>", level, paths[level]);
-  put(out, "</svg><span>{}</span></div>\n", in_column(feature.series.empty() ? unknown : feature.series.last().value));
-}
-
 void latency_row(std::string& out, std::string_view name, const Latency& of, const Axis& decades) {
   const auto at = [&decades](std::uint64_t ns) { return across(decades.place(std::log10(std::max(1.0, static_cast<double>(ns))))); };
   put(out, "<div class=\"row\"><span>{}</span><svg viewBox=\"0 0 4000 10\" preserveAspectRatio=\"none\" role=\"img\">", name);
@@ -259,6 +180,31 @@ void latency_row(std::string& out, std::string_view name, const Latency& of, con
 }
 
 }  // namespace
+
+long across(double share) { return std::lround(width * std::clamp(share, -1.0, 2.0)); }
+long down(double share) { return std::lround(height * (1.0 - std::clamp(share, -1.0, 2.0))); }
+
+void event_ticks(std::string& out, const Axis& events) {
+  out += "<div class=\"x\">";
+  for (std::size_t i = 0; i < events.ticks.size(); ++i)
+    put(out, "<span style=\"left:{:.2f}%\">{}</span>", 100.0 * events.place(events.ticks[i]), events.names[i]);
+  out += "</div>\n";
+}
+
+void value_ticks(std::string& out, const Axis& values) {
+  out += "<div class=\"y\">";
+  for (std::size_t i = 0; i < values.ticks.size(); ++i)
+    put(out, "<span style=\"bottom:{:.2f}%\">{}</span>", 100.0 * values.place(values.ticks[i]), values.names[i]);
+  out += "</div>";
+}
+
+void grid(std::string& out, const Axis& x, const Axis& y) {
+  out += "<path class=\"grid\" d=\"";
+  for (const double tick : y.ticks) put(out, "M0 {}H{}", down(y.place(tick)), across(1.0));
+  out += "\"/>\n<path class=\"grid v\" d=\"";
+  for (const double tick : x.ticks) put(out, "M{} 0V{}", across(x.place(tick)), down(0.0));
+  out += "\"/>\n";
+}
 
 Axis round_axis(double low, double high, int target, double least_step) {
   constexpr double least = 1e-290;  // a tenth of less could be 0
@@ -283,7 +229,6 @@ Axis event_axis(const Report& report) {
     for (const Point& point : series.points()) extent.add(static_cast<double>(point.event));
   };
   for (const Series& series : report.series) add(series);
-  for (const FeatureDrift& feature : report.features) add(feature.series);
   for (const Mark& mark : report.marks.marks()) extent.add(static_cast<double>(mark.event));
   if (is_nan(extent.low)) return round_axis(0.0, 1.0, 1, 1.0);
   if (extent.low == extent.high) return round_axis(std::max(0.0, extent.low - 1.0), extent.high + 1.0, 2, 1.0);
@@ -300,10 +245,9 @@ void metric_chart(std::string& out, const Report& report, const Axis& events, co
   }
   const Axis y = value_axis(lines, references);
   legend(out, drawn, references);
-  out += "<div class=\"plot\"><div class=\"y\">";
-  for (std::size_t i = 0; i < y.ticks.size(); ++i)
-    put(out, "<span style=\"bottom:{:.2f}%\">{}</span>", 100.0 * y.place(y.ticks[i]), y.names[i]);
-  out += "</div><svg viewBox=\"0 0 4000 1000\" preserveAspectRatio=\"none\" role=\"img\">\n<title>The main metric over time</title>\n";
+  out += "<div class=\"plot\">";
+  value_ticks(out, y);
+  out += "<svg viewBox=\"0 0 4000 1000\" preserveAspectRatio=\"none\" role=\"img\">\n<title>The main metric over time</title>\n";
   grid(out, events, y);
   mark_lines(out, report, events);
   for (const Reference& reference : references)
@@ -326,66 +270,14 @@ void metric_chart(std::string& out, const Report& report, const Axis& events, co
         beyond == 1 ? "point lies" : "points lie");
 }
 
-void heat_strip(std::string& out, const std::vector<const FeatureDrift*>& features, std::size_t first, std::size_t end, const Axis& events,
-                double threshold) {
-  out += "<div class=\"heat\">\n";
-  for (std::size_t i = first; i < end; ++i) heat_row(out, *features[i], events, threshold);
-  out += "<div class=\"plot\">";
-  event_ticks(out, events);
-  out += "</div></div>\n";
-}
-
-void heat_legend(std::string& out, double threshold) {
-  out += "<ul class=\"legend\">\n";
-  const std::string names[levels] = {"below " + number(0.25 * threshold), "from " + number(0.25 * threshold),
-                                     "from " + number(0.5 * threshold), "from " + number(threshold) + " (threshold)",
-                                     "from " + number(2.0 * threshold)};
-  for (int level = 0; level < levels; ++level)
-    put(out, "<li><svg class=\"key\" viewBox=\"0 0 28 8\" aria-hidden=\"true\"><path class=\"h{}\" d=\"M0 0h28v8h-28z\"/></svg>{}</li>\n",
-        level, names[level]);
-  out += "</ul>\n";
-}
-
-std::vector<double> shares(const std::vector<double>& counts) {
-  double sum = 0.0;
-  for (const double count : counts) sum += drawable(count) && count > 0.0 ? count : 0.0;
-  std::vector<double> shares(counts.size());
-  for (std::size_t i = 0; i < counts.size(); ++i)
-    shares[i] = sum > 0.0 && drawable(sum) && drawable(counts[i]) && counts[i] > 0.0 ? counts[i] / sum : 0.0;
-  return shares;
-}
-
 std::string bin_name(const FeatureDrift& feature, std::size_t bin) {
+  if (feature.categories.size() == feature.reference.size()) return feature.categories[bin];
   if (feature.edges.size() != feature.reference.size() + 1) return fmt::format("bin {}", bin);
   const double low = feature.edges[bin];
   const double high = feature.edges[bin + 1];
   if (!is_finite(low)) return "below " + number(high);
   if (!is_finite(high)) return "from " + number(low);
-  return "[" + number(low) + ", " + number(high) + ")";
-}
-
-void small_histogram(std::string& out, const FeatureDrift& feature) {
-  const std::size_t bins = feature.reference.size();
-  if (bins == 0 || feature.current.size() != bins) {
-    out += "<span class=\"muted\">\xE2\x80\x93</span>";
-    return;
-  }
-  const std::vector<double> reference = shares(feature.reference);
-  const std::vector<double> current = shares(feature.current);
-  std::size_t moved = 0;
-  double largest = 1e-12;
-  for (std::size_t i = 0; i < bins; ++i) {
-    if (std::abs(current[i] - reference[i]) > std::abs(current[moved] - reference[moved])) moved = i;
-    largest = std::max({largest, current[i], reference[i]});
-  }
-  const auto outline = [bins, largest](const std::vector<double>& of, bool closed) {
-    std::string path = closed ? "M0 30" : "M0 " + fmt::format("{}", std::lround(30.0 - 29.0 * of.front() / largest));
-    for (std::size_t i = 0; i < bins; ++i) put(path, "V{}H{}", std::lround(30.0 - 29.0 * of[i] / largest), 120 * (i + 1) / bins);
-    return closed ? path + "V30z" : path;
-  };
-  put(out, "<svg class=\"bins\" viewBox=\"0 0 120 31\" role=\"img\"><title>{}: {} of the reference, {} now</title>",
-      escaped(bin_name(feature, moved)), percent(reference[moved]), percent(current[moved]));
-  put(out, "<path class=\"was\" d=\"{}\"/><path class=\"is\" d=\"{}\"/></svg>", outline(reference, true), outline(current, false));
+  return number(low) + " to " + number(high);
 }
 
 void latency_chart(std::string& out, const Report& report) {

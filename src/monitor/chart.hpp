@@ -36,22 +36,22 @@ struct Reference {
   double value;
 };
 
+/// Where a share of the way along an axis lies in a picture of 4000 by 1000.
+long across(double share);
+long down(double share);
+
+/// Lines at the ticks.
+void grid(std::string& out, const Axis& x, const Axis& y);
+
+/// The names of the ticks, beneath and beside a picture.
+void event_ticks(std::string& out, const Axis& events);
+void value_ticks(std::string& out, const Axis& values);
+
 /// The main metric over time, and the lanes of marks beneath it.
 void metric_chart(std::string& out, const Report& report, const Axis& events, const std::vector<Reference>& references);
 
-/// One row a feature, time from left to right, darker where the statistic is larger.
-void heat_strip(std::string& out, const std::vector<const FeatureDrift*>& features, std::size_t first, std::size_t end, const Axis& events,
-                double threshold);
-void heat_legend(std::string& out, double threshold);
-
-/// Shares of the bins, reference as an area, current as a line.
-void small_histogram(std::string& out, const FeatureDrift& feature);
-
-/// "[0.5, 1.2)" or "bin 3".
+/// "0.5 to 1.2", "below 0.5", a category, "bin 3"; not escaped.
 std::string bin_name(const FeatureDrift& feature, std::size_t bin);
-
-/// Of counts; all 0 when their sum is.
-std::vector<double> shares(const std::vector<double>& counts);
 
 /// From the median to the maximum on a logarithmic axis.
 void latency_chart(std::string& out, const Report& report);

@@ -1,15 +1,13 @@
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "chart.hpp"
-#include "json.hpp"
-#include "ranking.hpp"
+#include "drift_section.hpp"
+#include "html.hpp"
+#include "performance_section.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/monitor/render.hpp"
 #include "style.hpp"
@@ -18,54 +16,41 @@
 namespace rtml::monitor {
 namespace {
 
-constexpr std::size_t most_features = 100;  // that are drawn
-constexpr std::size_t open_features = 20;   // that are seen at once
-constexpr std::size_t binned_features = 6;  // whose bins are given as numbers
 constexpr std::size_t most_marks = 256;
 constexpr std::size_t most_arm_metrics = 8;
 constexpr std::size_t most_rows = 24;  // of a series as a table
-constexpr std::size_t most_words = 400;
 
-constexpr std::string_view word_of(Severity severity) {
-  return severity == Severity::good ? "Good" : (severity == Severity::attention ? "Attention" : "Alarm");
-}
-
-/// A disc, a triangle, a square: told apart without colour.
-constexpr std::string_view shape_of(Severity severity) {
-  switch (severity) {
-    case Severity::good: return "<circle cx=\"5\" cy=\"5\" r=\"4.5\"/>";
-    case Severity::attention: return "<polygon points=\"5,0.5 10,9.5 0,9.5\"/>";
-    case Severity::alarm: return "<rect x=\"0.5\" y=\"0.5\" width=\"9\" height=\"9\"/>";
-  }
-  return "";
+/// At most `most` of `points`, evenly spread, first and last among them.
+std::vector<Point> thinned(const std::vector<Point>& points, std::size_t most) {
+  if (points.size() <= most) return points;
+  std::vector<Point> kept;
+  for (std::size_t i = 0; i < most; ++i) kept.push_back(points[i * (points.size() - 1) / (most - 1)]);
+  return kept;
 }
 
 /// One report on its way onto a page.
 class Page {
  public:
-  explicit Page(const Report& report)
-      : report_(report),
-        events_(event_axis(report)),
-        order_(ranked(report.features)),
-        drawn_(std::min(order_.size(), most_features)),
-        threshold_(is_finite(report.drift_threshold) && report.drift_threshold > 0.0 ? report.drift_threshold : 0.2) {}
+  explicit Page(const Report& report) : report_(report), events_(event_axis(report)), drift_(report) {}
 
   std::string write() {
     const std::string title = report_.title.empty() ? "A running loop" : clipped(report_.title, 120);
     put("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n");
-    put("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>{}</title>\n<style>{}</style>\n</head>\n", title,
-        page_style);
+    put("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>{}</title>\n<style>{}{}</style>\n</head>\n",
+        title, page_style, drift_.style());
     put("<body class=\"{}\">\n<main>\n<h1>{}</h1>\n", report_.severity == Severity::alarm ? "alarm" : "calm", title);
     top();
     metric();
-    drift();
+    performance_section(out_, report_);
+    drift_.write(out_);
+    segments_section(out_, report_);
+    incidents_section(out_, report_);
     arms();
     latency();
     counters();
     configuration();
     method();
     put("</main>\n");
-    data();
     put("</body>\n</html>\n");
     return std::move(out_);
   }
@@ -73,15 +58,8 @@ class Page {
  private:
   template <class... Args>
   void put(fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
+    monitor::put(out_, format, std::forward<Args>(args)...);
   }
-
-  void table(const std::vector<std::pair<std::string, bool>>& heads) {  // {text, is a number}
-    put("<div class=\"scroll\"><table>\n<thead><tr>");
-    for (const auto& [head, is_number] : heads) put("<th{}>{}</th>", is_number ? " class=\"n\"" : "", head);
-    put("</tr></thead>\n<tbody>\n");
-  }
-  void end_table() { put("</tbody></table></div>\n"); }
 
   void tile(std::string_view name, const std::string& value, const std::string& beside = "") {
     put("<div><dt>{}</dt><dd>{}", name, value);
@@ -98,11 +76,15 @@ class Page {
     const std::string at = when(report_.generated);
     put("<p class=\"sub\">{} \xC2\xB7 {}{}{}</p>\n", name_of(report_.task),
         report_.learner.empty() ? "no learner" : clipped(report_.learner, 120), at.empty() ? "" : " \xC2\xB7 ", at);
-    put("<p class=\"verdict\"><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\">{}</svg>{}{}{}</p>\n<dl class=\"tiles\">\n",
-        shape_of(report_.severity), word_of(report_.severity), report_.verdict.empty() ? "" : ": ", clipped(report_.verdict, most_words));
+    put("<p class=\"verdict\"><svg viewBox=\"0 0 10 10\" aria-hidden=\"true\">{}</svg>{}{}{}</p>\n", shape_of(report_.severity),
+        word_of(report_.severity), report_.verdict.empty() ? "" : ": ", clipped(report_.verdict, most_words));
+    if (const std::string budget = drift_.budget(); !budget.empty()) put("<p class=\"budget\">{}</p>\n", budget);
+    if (const std::string basis = drift_.basis(); !basis.empty()) put("<p class=\"sub\">{}</p>\n", basis);
+    put("<dl class=\"tiles\">\n");
     if (!report_.metrics.empty()) main_tile(report_.metrics.front());
     tile("events", count(report_.events), count(report_.labels) + " labels");
-    tile("drifts", count(marks_of("drift")), report_.marks.dropped() > 0 ? "older ones not kept" : "");
+    if (!report_.features.empty()) tile("features drifted", count(drift_.alarmed()), "of " + count(report_.features.size()));
+    tile("drifts told", count(marks_of("drift")), report_.marks.dropped() > 0 ? "older ones not kept" : "");
     tile("retrains", count(marks_of("retrain")));
     if (report_.predict.count > 0) tile("predict, p99", nanoseconds(report_.predict.p99), "median " + nanoseconds(report_.predict.p50));
     if (report_.memory_bytes > 0) tile("memory", bytes(report_.memory_bytes));
@@ -156,7 +138,7 @@ class Page {
   }
 
   void series_table() {
-    std::vector<std::pair<std::string, bool>> heads = {{"event", true}};
+    std::vector<Head> heads = {{"event", true}};
     std::vector<std::vector<Point>> lines;
     for (const Series& series : report_.series) {
       if (series.empty() || lines.size() == most_lines) continue;
@@ -167,13 +149,13 @@ class Page {
     put("<details><summary>The same as a table</summary>\n");
     if (report_.series.size() > lines.size())
       put("<p class=\"note\">{} further series are in the data of this page.</p>\n", report_.series.size() - lines.size());
-    table(heads);
+    begin_table(out_, heads, "The main metric over time");
     for (const Point& point : thinned(lines.front(), most_rows)) {
       put("<tr><td class=\"n\">{}</td>", count(point.event));
       for (const auto& line : lines) put("<td class=\"n\">{}</td>", in_column(held_at(line, point.event)));
       put("</tr>\n");
     }
-    end_table();
+    end_table(out_);
     put("</details>\n");
   }
 
@@ -184,11 +166,11 @@ class Page {
     const std::size_t older = marks.size() - std::min(marks.size(), most_marks);
     if (older + report_.marks.dropped() > 0)
       put("<p class=\"note\">{} older ones are not shown.</p>\n", count(older + report_.marks.dropped()));
-    table({{"event", true}, {"kind", false}, {"what", false}, {"when", false}});
+    begin_table(out_, {{"event", true}, {"kind", false}, {"what", false}, {"when", false}}, "What happened");
     for (std::size_t i = older; i < marks.size(); ++i)
       put("<tr><td class=\"n\">{}</td><td>{}</td><td class=\"w\">{}</td><td class=\"n\">{}</td></tr>\n", count(marks[i].event),
           clipped(marks[i].kind, 20), clipped(marks[i].text, 160), when(marks[i].at));
-    end_table();
+    end_table(out_);
     put("</details>\n");
   }
 
@@ -196,98 +178,17 @@ class Page {
     if (report_.metrics.empty()) return;
     const std::string window = report_.window > 0 ? "last " + count(report_.window) : "recently";
     put("<h3>Metrics of the served predictions</h3>\n");
-    table({{"metric", false},
-           {"all labels", true},
-           {window, true},
-           {"no change", true},
-           {report_.task == Task::regression ? "mean" : "majority", true}});
+    begin_table(out_,
+                {{"metric", false},
+                 {"all labels", true},
+                 {window, true},
+                 {"no change", true},
+                 {report_.task == Task::regression ? "mean" : "majority", true}},
+                "Metrics");
     for (const MetricRow& row : report_.metrics)
-      put("<tr{}><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-          &row == &report_.metrics.front() ? " class=\"main\"" : "", clipped(row.name, 40), in_column(row.whole), in_column(row.window),
-          in_column(row.no_change), in_column(row.majority));
-    end_table();
-  }
-
-  void drift() {
-    put("<section>\n<h2>Drift by feature</h2>\n");
-    if (order_.empty()) {
-      put("<p class=\"muted\">No feature is watched.</p>\n</section>\n");
-      return;
-    }
-    const auto alarmed = std::count_if(order_.begin(), order_.end(), [](const FeatureDrift* f) { return f->severity == Severity::alarm; });
-    put("<p>{} of {} features {} flagged as drifted. Reference in grey, the recent values as a line.</p>\n", alarmed, order_.size(),
-        alarmed == 1 ? "is" : "are");
-    if (drawn_ < order_.size()) put("<p class=\"note\">Shown: the {} that rank first.</p>\n", drawn_);
-    const std::size_t open = std::min(drawn_, open_features);
-    feature_table(0, open);
-    if (open < drawn_) {
-      put("<details><summary>{} more features</summary>\n", drawn_ - open);
-      feature_table(open, drawn_);
-      put("</details>\n");
-    }
-    bins_tables();
-    const auto watched = [this](std::size_t i) { return !order_[i]->series.empty(); };
-    bool any = false;
-    for (std::size_t i = 0; i < drawn_; ++i) any = any || watched(i);
-    if (any) heat(open);
-    put("</section>\n");
-  }
-
-  void heat(std::size_t open) {
-    const std::string statistic = order_.front()->series.name();
-    put("<h3>{}by feature and time</h3>\n", statistic.empty() ? "Drift " : clipped(statistic, 40) + " ");
-    heat_legend(out_, threshold_);
-    heat_strip(out_, order_, 0, open, events_, threshold_);
-    put("<p class=\"note\">Horizontal: event number. Right: the latest value.</p>\n");
-    if (open == drawn_) return;
-    put("<details><summary>{} more features</summary>\n", drawn_ - open);
-    heat_strip(out_, order_, open, drawn_, events_, threshold_);
-    put("</details>\n");
-  }
-
-  void feature_table(std::size_t first, std::size_t end) {
-    table({{"feature", false}, {"reference, now", false}, {"PSI", true}, {"JS", true}, {"KS", true}, {"KS p", true}, {"missing", true}});
-    for (std::size_t i = first; i < end; ++i) feature_row(*order_[i]);
-    end_table();
-  }
-
-  void feature_row(const FeatureDrift& feature) {
-    put("<tr><td class=\"k\">");
-    if (feature.severity != Severity::good)
-      put("<svg class=\"flag\" viewBox=\"0 0 10 10\" role=\"img\"><title>{}</title>{}</svg>", word_of(feature.severity),
-          shape_of(feature.severity));
-    put("{}</td><td>", clipped(feature.name, 60));
-    small_histogram(out_, feature);
-    put("</td>");
-    for (const double value : {feature.psi, feature.js, feature.ks}) put("<td class=\"n\">{}</td>", in_column(value));
-    put("<td class=\"n\">{}</td>", feature.p < 0.001 ? "&lt; 0.001" : in_column(feature.p));
-    put("<td class=\"n\">{}</td></tr>\n", missing(feature));
-  }
-
-  static std::string missing(const FeatureDrift& feature) {
-    if (is_nan(feature.reference_missing) && is_nan(feature.current_missing)) return percent(unknown);
-    const std::string before = percent(feature.reference_missing);
-    const std::string now = percent(feature.current_missing);
-    return before == now ? now : before + " \xE2\x86\x92 " + now;
-  }
-
-  void bins_tables() {
-    bool begun = false;
-    for (std::size_t i = 0; i < std::min(drawn_, binned_features); ++i) {
-      const FeatureDrift& feature = *order_[i];
-      if (feature.reference.empty() || feature.current.size() != feature.reference.size()) continue;
-      if (!begun) put("<details><summary>Bins of the features that rank first</summary>\n");
-      begun = true;
-      put("<h3>{}</h3>\n", clipped(feature.name, 60));
-      table({{"bin", false}, {"reference", true}, {"now", true}});
-      const std::vector<double> reference = shares(feature.reference);
-      const std::vector<double> current = shares(feature.current);
-      for (std::size_t b = 0; b < std::min<std::size_t>(reference.size(), 32); ++b)
-        put("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n", escaped(bin_name(feature, b)), percent(reference[b]),
-            percent(current[b]));
-      end_table();
-    }
-    if (begun) put("</details>\n");
+      put("<tr{}><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", &row == &report_.metrics.front() ? " class=\"main\"" : "",
+          clipped(row.name, 40), in_column(row.whole), in_column(row.window), in_column(row.no_change), in_column(row.majority));
+    end_table(out_);
   }
 
   void arms() {
@@ -299,13 +200,13 @@ class Page {
       for (const Value& metric : arm.metrics)
         if (names.size() < most_arm_metrics && std::find(names.begin(), names.end(), metric.name) == names.end())
           names.push_back(metric.name);
-    std::vector<std::pair<std::string, bool>> heads = {{"arm", false},  {"learner", false},    {"version", true},
-                                                       {"share", true}, {"predictions", true}, {"labels", true}};
+    std::vector<Head> heads = {{"arm", false},  {"learner", false},    {"version", true},
+                               {"share", true}, {"predictions", true}, {"labels", true}};
     for (const std::string& name : names) heads.push_back({clipped(name, 24), true});
     heads.push_back({"verdict", false});
-    table(heads);
+    begin_table(out_, heads, "Arms");
     for (const ArmReport& arm : report_.arms) arm_row(arm, names);
-    end_table();
+    end_table(out_);
     put("</section>\n");
   }
 
@@ -325,21 +226,21 @@ class Page {
     put("<section>\n<h2>Latency</h2>\n");
     put("<p class=\"sub\">The dot is the median; the bar thins at p99 and at p99.9 and ends at the maximum. Logarithmic.</p>\n");
     latency_chart(out_, report_);
-    table({{"call", false}, {"p50", true}, {"p99", true}, {"p99.9", true}, {"maximum", true}, {"calls", true}});
+    begin_table(out_, {{"call", false}, {"p50", true}, {"p99", true}, {"p99.9", true}, {"maximum", true}, {"calls", true}}, "Latency");
     for (const auto& [name, of] : {std::pair{"predict", report_.predict}, std::pair{"label", report_.label}}) {
       if (of.count == 0) continue;
       put("<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td "
           "class=\"n\">{}</td></tr>\n",
           name, nanoseconds(of.p50), nanoseconds(of.p99), nanoseconds(of.p999), nanoseconds(of.max), count(of.count));
     }
-    end_table();
+    end_table(out_);
     put("</section>\n");
   }
 
   void counters() {
     if (report_.counters.empty()) return;
     put("<section>\n<h2>Counters</h2>\n");
-    table({{"name", false}, {"value", true}, {"meaning", false}});
+    begin_table(out_, {{"name", false}, {"value", true}, {"meaning", false}}, "Counters");
     for (const Sample& sample : report_.counters) {
       std::string labels;
       for (const Label& label : sample.labels) labels += (labels.empty() ? "" : ", ") + label.name + "=" + label.value;
@@ -347,17 +248,17 @@ class Page {
           labels.empty() ? "" : " <span class=\"muted\">" + clipped(labels, 80) + "</span>", number(sample.value),
           clipped(sample.help, 160));
     }
-    end_table();
+    end_table(out_);
     put("</section>\n");
   }
 
   void configuration() {
     if (report_.configuration.empty()) return;
     put("<section>\n<h2>Configuration</h2>\n");
-    table({{"option", false}, {"value", false}});
+    begin_table(out_, {{"option", false}, {"value", false}}, "Configuration");
     for (const Setting& setting : report_.configuration)
       put("<tr><td class=\"k\">{}</td><td class=\"w\">{}</td></tr>\n", clipped(setting.key, 80), clipped(setting.value, most_words));
-    end_table();
+    end_table(out_);
     put("</section>\n");
   }
 
@@ -366,14 +267,7 @@ class Page {
     put("<li>Metrics are prequential: each label is compared with the prediction that was served before it was known. \"No change\" "
         "repeats "
         "the last label known at that moment; a learner that does not beat it has learned little.</li>\n");
-    if (!order_.empty()) {
-      put("<li>PSI is the sum over bins of (now \xE2\x88\x92 reference) \xC2\xB7 ln(now / reference), of shares. It is an effect size and "
-          "no "
-          "test: the threshold is a convention, and small samples raise it.</li>\n");
-      put("<li>JS is the Jensen-Shannon divergence of the same shares; KS is the largest distance between the two distribution functions. "
-          "Its p-value assumes independent values: on a stream whose neighbours resemble each other it is too small, and of many features "
-          "looked at many times some fall below any level by chance.</li>\n");
-    }
+    drift_method();
     if (report_.predict.count + report_.label.count > 0)
       put("<li>Latency quantiles come from a histogram with cells of 1/64 of their value: never below the true one, at most 1/64 above it. "
           "The maximum is exact.</li>\n");
@@ -382,22 +276,56 @@ class Page {
     put("</ul></div>\n</section>\n");
   }
 
-  void data() {
-    const Detail detail{.points = 128, .feature_points = 40, .features = most_features, .marks = most_marks, .text = 200, .digits = 5};
-    out_ += "<script type=\"application/json\" id=\"report\">";
-    out_ += report_json(report_, detail);
-    out_ += "</script>\n";
+  void drift_method() {
+    if (report_.features.empty()) return;
+    const DriftSummary& drift = report_.drift;
+    if (!drift.binning.empty()) put("<li>{}</li>\n", clipped(drift.binning, most_words));
+    put("<li>Moved is the widest gap between the two distribution functions at an edge of the bins: the share of rows that lie on the "
+        "other "
+        "side of it now. PSI is the sum over bins of (now \xE2\x88\x92 reference) \xC2\xB7 ln(now / reference), of shares; small samples "
+        "raise it, so it stands beside what it is without drift. JS is the Jensen-Shannon distance in base 2, KS the largest distance of "
+        "the "
+        "distribution functions, W<sub>1</sub> the first Wasserstein distance in interquartile ranges of the reference.</li>\n");
+    put("<li>An alarm is significant after correction and larger than the least effect: of many features looked at many times, some fall "
+        "below any level by chance, and of large samples a difference that matters to nobody does.</li>\n");
+    if (drift.assumptions.empty())
+      put("<li>P-values assume independent rows: on a stream whose neighbours resemble each other they are too small.</li>\n");
+    for (const std::string& assumption : drift.assumptions) put("<li>{}</li>\n", clipped(assumption, most_words));
   }
 
   const Report& report_;
   Axis events_;
-  std::vector<const FeatureDrift*> order_;
-  std::size_t drawn_;
-  double threshold_;
+  DriftSection drift_;
   std::string out_;
 };
 
 }  // namespace
+
+void begin_table(std::string& out, const std::vector<Head>& heads, std::string_view label) {
+  const bool only_numbers = std::all_of(heads.begin() + 1, heads.end(), [](const Head& head) { return head.number; });
+  put(out, "<div class=\"scroll\"><table{} aria-label=\"{}\">\n<thead><tr>", only_numbers ? " class=\"nums\"" : "", label);
+  for (const Head& head : heads) put(out, "<th{}>{}</th>", head.number && !only_numbers ? " class=\"n\"" : "", head.text);
+  out += "</tr></thead>\n<tbody>\n";
+}
+
+void end_table(std::string& out) { out += "</tbody></table></div>\n"; }
+
+std::string_view word_of(Severity severity) {
+  return severity == Severity::good ? "Good" : (severity == Severity::attention ? "Attention" : "Alarm");
+}
+
+std::string_view shape_of(Severity severity) {
+  switch (severity) {
+    case Severity::good: return "<circle cx=\"5\" cy=\"5\" r=\"4.5\"/>";
+    case Severity::attention: return "<polygon points=\"5,0.5 10,9.5 0,9.5\"/>";
+    case Severity::alarm: return "<rect x=\"0.5\" y=\"0.5\" width=\"9\" height=\"9\"/>";
+  }
+  return "";
+}
+
+std::string flag_of(bool alarmed) { return alarmed ? "<b class=\"flag\" title=\"alarm\">\xE2\x96\xA0</b>" : ""; }
+
+std::string p_value(double p) { return p < 0.001 ? "&lt; 0.001" : in_column(p); }
 
 std::string to_html(const Report& report) { return Page(report).write(); }
 

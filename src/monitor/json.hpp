@@ -1,16 +1,13 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "rtml/monitor/report.hpp"
+#include <utility>
 
 namespace rtml::monitor {
 
-/// Writes one JSON value; commas are its care. "<" is always written \u003c, so that what it wrote may stand inside an HTML script
-/// element.
+/// Writes one JSON value; commas are its care. "<" is always written \u003c, so that what it wrote may stand inside HTML.
 class JsonWriter {
  public:
   JsonWriter& key(std::string_view name) {
@@ -18,6 +15,10 @@ class JsonWriter {
     out_ += ':';
     first_ = true;
     return *this;
+  }
+  void flag(bool value) {
+    comma();
+    out_ += value ? "true" : "false";
   }
   void begin(char bracket) {
     comma();
@@ -32,8 +33,9 @@ class JsonWriter {
   void integer(std::uint64_t value);
   void integer(std::int64_t value);
 
-  /// `digits` significant ones, 0 = as many as read back the same value.
-  void number(double value, int digits = 0);
+  /// As many digits as read back the same value; null when it is not finite.
+  void number(double value);
+  void number(float value);
 
   std::string take() noexcept { return std::move(out_); }
 
@@ -46,20 +48,5 @@ class JsonWriter {
   std::string out_;
   bool first_ = true;
 };
-
-/// How much of the report goes into the JSON.
-struct Detail {
-  std::size_t points = static_cast<std::size_t>(-1);          ///< of each series of a metric
-  std::size_t feature_points = static_cast<std::size_t>(-1);  ///< of each series of a feature
-  std::size_t features = static_cast<std::size_t>(-1);        ///< that many, by rank
-  std::size_t marks = static_cast<std::size_t>(-1);           ///< that many, the most recent ones
-  std::size_t text = static_cast<std::size_t>(-1);            ///< bytes of any one string
-  int digits = 0;                                             ///< significant ones of a double; 0 = all
-};
-
-std::string report_json(const Report& report, const Detail& detail);
-
-/// At most `most` of `points`, evenly spread, first and last among them.
-std::vector<Point> thinned(const std::vector<Point>& points, std::size_t most);
 
 }  // namespace rtml::monitor

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ranking.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/monitor/render.hpp"
@@ -16,6 +17,9 @@
 
 namespace rtml::monitor {
 namespace {
+
+constexpr std::size_t most_features = 200;  // with gauges of their own
+constexpr std::size_t most_segments = 50;
 
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -114,7 +118,10 @@ class ReportSamples {
     add("rtml_severity", "Judgement of the loop: 0 good, 1 attention, 2 alarm.", static_cast<double>(report.severity));
     add("rtml_memory_bytes", "Memory that the loop's state holds.", static_cast<double>(report.memory_bytes));
     for (const MetricRow& row : report.metrics) metric(row);
-    for (const FeatureDrift& feature : report.features) drift(feature);
+    features(report);
+    performance(report.performance);
+    segments(report);
+    incidents(report.incidents.incidents(), report.incidents.dropped());
     for (const ArmReport& arm : report.arms) of_arm(arm);
     latency("rtml_predict_latency_seconds", "Duration of predict.", report.predict);
     latency("rtml_label_latency_seconds", "Duration of label.", report.label);
@@ -135,14 +142,81 @@ class ReportSamples {
       if (!is_nan(value)) add("rtml_metric", help, value, {{"metric", row.name}, {"scope", scope}});
   }
 
+  void known(const char* name, const char* help, double value, std::vector<Label> labels = {}) {
+    if (!is_nan(value)) add(name, help, value, std::move(labels));
+  }
+
+  void features(const Report& report) {
+    const std::vector<const FeatureDrift*> order = ranked(report.features);
+    if (order.empty()) return;
+    const auto alarmed = std::count_if(order.begin(), order.end(), [](const FeatureDrift* feature) { return feature->alarmed; });
+    add("rtml_features_watched", "Features that the drift monitor watches.", static_cast<double>(order.size()));
+    add("rtml_features_alarmed", "Features that have drifted: significant after correction and above the least effect.",
+        static_cast<double>(alarmed));
+    known("rtml_drift_false_alarms_per_row", "False alarms accepted, over all features.", report.drift.false_alarms_per_row);
+    known("rtml_drift_expected_false_alarms", "False alarms to expect at most in the period if nothing drifted.",
+          report.drift.expected_false_alarms);
+    if (report.drift.reference_rows > 0)
+      add("rtml_drift_reference_rows", "Rows of the drift reference.", static_cast<double>(report.drift.reference_rows));
+    for (std::size_t i = 0; i < std::min(order.size(), most_features); ++i) drift(*order[i]);
+  }
+
   void drift(const FeatureDrift& feature) {
-    const std::string help = "Distance of a feature's recent values from its reference.";
+    const std::vector<Label> label = {{"feature", feature.name}};
+    known("rtml_feature_effect", "Share of a feature's recent rows that moved against its reference.", feature.effect, label);
+    add("rtml_feature_alarmed", "1 when a feature has drifted.", feature.alarmed ? 1.0 : 0.0, label);
     const std::pair<const char*, double> distances[] = {{"psi", feature.psi}, {"js", feature.js}, {"ks", feature.ks}};
     for (const auto& [distance, value] : distances)
-      if (!is_nan(value)) add("rtml_feature_drift", help, value, {{"feature", feature.name}, {"distance", distance}});
-    if (!is_nan(feature.current_missing))
-      add("rtml_feature_missing_ratio", "Share of a feature's recent values that is missing.", feature.current_missing,
-          {{"feature", feature.name}});
+      known("rtml_feature_drift", "Distance of a feature's recent values from its reference.", value,
+            {{"feature", feature.name}, {"distance", distance}});
+    known("rtml_feature_missing_ratio", "Share of a feature's recent values that is missing.", feature.current_missing, label);
+    known("rtml_feature_unseen_ratio", "Share of a feature's recent values in categories that the reference has not.", feature.unseen,
+          label);
+  }
+
+  void performance(const PerformancePanel& panel) {
+    if (!panel.windows.empty()) {
+      const PerformancePanel::Window& last = panel.windows.back();
+      estimate("realised", panel.metric, last.realised);
+      estimate("estimated", panel.metric, last.estimated);
+    }
+    for (const PerformancePanel::Detector& detector : panel.detectors)
+      add("rtml_detector_alarms_total", "Alarms of a detector on one stream.", static_cast<double>(detector.alarms),
+          {{"detector", detector.name}, {"stream", detector.watches}}, Sample::Type::counter);
+    double rows = 0.0;
+    double labelled = 0.0;
+    for (const PerformancePanel::Coverage& coverage : panel.coverage) {
+      rows += static_cast<double>(coverage.rows);
+      labelled += static_cast<double>(coverage.labelled);
+    }
+    if (rows > 0.0) add("rtml_label_coverage_ratio", "Share of the kept predictions that have a label.", labelled / rows);
+    for (const PerformancePanel::Delay& delay : panel.delays)
+      add("rtml_label_delay_seconds", "How long labels take: the delay that a share of them does not exceed.", seconds_of(delay.delay),
+          {{"share", spelled(delay.probability)}});
+  }
+
+  void estimate(const char* source, const std::string& metric, const Estimate& of) {
+    const std::pair<const char*, double> bounds[] = {{"value", of.value}, {"low", of.low}, {"high", of.high}};
+    for (const auto& [bound, value] : bounds)
+      known("rtml_performance", "The model's performance in the latest window: from labels, and estimated without them.", value,
+            {{"metric", metric}, {"source", source}, {"bound", bound}});
+  }
+
+  void segments(const Report& report) {
+    if (report.segments.empty()) return;
+    const auto flagged = std::count_if(report.segments.begin(), report.segments.end(), [](const Segment& one) { return one.flagged; });
+    add("rtml_segments_flagged", "Segments on which the model does worse.", static_cast<double>(flagged));
+    for (std::size_t i = 0; i < std::min(report.segments.size(), most_segments); ++i)
+      known("rtml_segment_metric", "The model's performance on a segment.", report.segments[i].metric.value,
+            {{"segment", report.segments[i].name}, {"metric", report.segment_metric}});
+  }
+
+  void incidents(const std::vector<Incident>& kept, std::uint64_t dropped) {
+    if (kept.empty()) return;
+    const auto waiting = std::count_if(kept.begin(), kept.end(), [](const Incident& one) { return one.action == Incident::Action::none; });
+    add("rtml_incidents_total", "Alarms that were raised.", static_cast<double>(kept.size()) + static_cast<double>(dropped), {},
+        Sample::Type::counter);
+    add("rtml_incidents_waiting", "Alarms on which nobody has acted.", static_cast<double>(waiting));
   }
 
   void of_arm(const ArmReport& arm) {

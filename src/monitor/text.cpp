@@ -90,6 +90,11 @@ std::string clipped(std::string_view text, std::size_t most) {
   return escaped(valid);
 }
 
+std::string brief(std::string_view text, std::size_t most) {
+  std::string all = clipped(text, most);
+  return all.size() <= most + most / 4 ? all : clipped(text, most / 5);  // no character takes more than six bytes
+}
+
 std::string number(double value) { return trimmed(in_column(value)); }
 
 std::string in_column(double value) {
@@ -106,9 +111,11 @@ std::string in_column(double value) {
 std::string count(std::uint64_t value) { return grouped(fmt::format("{}", value)); }
 
 std::string percent(double share) {
-  if (!is_finite(share)) return std::string(dash);
+  if (!is_finite(100.0 * share)) return std::string(dash);
   return trimmed(fmt::format("{:.1f}", 100.0 * share)) + " %";
 }
+
+std::string hundredths(double share) { return is_finite(100.0 * share) ? fmt::format("{:.1f}", 100.0 * share) : std::string(dash); }
 
 std::string nanoseconds(std::uint64_t value) {
   const auto ns = static_cast<double>(value);
@@ -116,6 +123,16 @@ std::string nanoseconds(std::uint64_t value) {
   if (ns < 999.5e3) return scaled(ns / 1e3) + " \xC2\xB5s";
   if (ns < 999.5e6) return scaled(ns / 1e6) + " ms";
   return number(std::round(ns / 1e7) / 100.0) + " s";
+}
+
+std::string duration(Duration value) {
+  const double s = seconds_of(value);
+  const double magnitude = std::abs(s);
+  if (magnitude < 1.0) return number(s * 1e3) + " ms";
+  if (magnitude < 120.0) return number(s) + " s";
+  if (magnitude < 7200.0) return trimmed(fmt::format("{:.1f}", s / 60.0)) + " min";
+  if (magnitude < 172800.0) return trimmed(fmt::format("{:.1f}", s / 3600.0)) + " h";
+  return trimmed(fmt::format("{:.1f}", s / 86400.0)) + " d";
 }
 
 std::string bytes(std::uint64_t value) {

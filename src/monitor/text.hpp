@@ -20,6 +20,9 @@ std::string escaped(std::string_view text);
 /// `escaped`, of at most `most` characters, an ellipsis for the rest.
 std::string clipped(std::string_view text, std::size_t most);
 
+/// `clipped`, to fewer characters where they take many bytes: at most 5/4 `most` bytes.
+std::string brief(std::string_view text, std::size_t most);
+
 /// For people: at most four significant digits, thousands in groups, a dash for NaN.
 std::string number(double value);
 
@@ -30,8 +33,15 @@ std::string count(std::uint64_t value);
 /// 0.0123 -> "1.2 %"; a dash for NaN.
 std::string percent(double share);
 
+/// 0.0123 -> "1.2", where the head of the column says percent; a dash for NaN.
+std::string hundredths(double share);
+
 /// "812 ns", "2.3 \u00b5s", "14 ms", "1.2 s".
 std::string nanoseconds(std::uint64_t value);
+
+/// "90 s", "5 min", "3.5 h", "7 d".
+std::string duration(Duration value);
+inline double seconds_of(Duration value) { return static_cast<double>(value.count()) / 1e6; }
 
 /// "1.5 MB", powers of 1000.
 std::string bytes(std::uint64_t value);

@@ -106,6 +106,22 @@ TEST_CASE("A loop tells which part of the stream errs more than the rest", "[loo
   CHECK(judged[0].flagged);
   CHECK(judged[0].metric.low > 0.25);
   CHECK(segments.flagged() == 1);
+
+  const rtml::monitor::Report report = loop.report();
+  REQUIRE(report.segments.size() == 12);
+  CHECK(report.segments[0].name == "7");
+  CHECK(report.performance.metric == "accuracy");
+  REQUIRE(report.performance.windows.size() == 12);
+  CHECK(report.performance.windows.back().labelled == 1000);
+  CHECK(report.performance.windows.back().estimated.known());
+  CHECK(report.performance.windows.back().realised.known());
+  REQUIRE(report.performance.delays.size() == 3);
+  CHECK(report.performance.delays[0].delay == std::chrono::seconds(5));
+  std::uint64_t rows_by_age = 0;
+  for (const auto& row : report.performance.coverage) rows_by_age += row.rows;
+  CHECK(rows_by_age == 13'000);
+  CHECK(report.performance.coverage.size() == 5);  // 13 cohorts: 1, 1, 2, 4 and the rest
+  CHECK(report.features[0].importance == loop.feature_importance().share(0));
 }
 
 TEST_CASE("A rule about another type of event is refused", "[loop][performance][bad_input]") {

@@ -124,14 +124,42 @@ TEST_CASE("A report's Prometheus text is well formed, hostile names or not", "[m
 
 TEST_CASE("A report's Prometheus text says what the report says", "[monitor][prometheus]") {
   const std::string text = to_prometheus(rtml::testing::example_report());
-  for (const char* line :
-       {"rtml_events_total 45312\n", "rtml_severity 1\n", "rtml_metric{metric=\"accuracy\",scope=\"window\"} 0.912\n",
-        "rtml_metric{metric=\"accuracy\",scope=\"no_change\"} 0.8533\n", "rtml_arm_labels_total{arm=\"challenger\"} 4500\n",
-        "rtml_arm_metric{arm=\"challenger\",metric=\"f1\"} 0.8\n", "rtml_predict_latency_seconds{quantile=\"0.99\"} 2.304e-06\n",
-        "rtml_label_latency_seconds_count 45212\n", "rtml_rejected_total{reason=\"not finite\"} 12\n", "rtml_memory_bytes 1843200\n",
-        "rtml_feature_missing_ratio{feature=\"amount_over_the_last_hours_2\"} 0.25\n"})
+  for (const char* line : {"rtml_events_total 145312\n",
+                           "rtml_severity 1\n",
+                           "rtml_metric{metric=\"accuracy\",scope=\"window\"} 0.912\n",
+                           "rtml_metric{metric=\"accuracy\",scope=\"no_change\"} 0.8533\n",
+                           "rtml_arm_labels_total{arm=\"challenger\"} 4500\n",
+                           "rtml_arm_metric{arm=\"challenger\",metric=\"f1\"} 0.8\n",
+                           "rtml_predict_latency_seconds{quantile=\"0.99\"} 2.304e-06\n",
+                           "rtml_label_latency_seconds_count 45212\n",
+                           "rtml_rejected_total{reason=\"not finite\"} 12\n",
+                           "rtml_memory_bytes 1843200\n",
+                           "rtml_feature_missing_ratio{feature=\"card_age_days\"} 0.25\n",
+                           "rtml_features_watched 5\n",
+                           "rtml_feature_alarmed{feature=\"amount\"} 1\n",
+                           "rtml_drift_false_alarms_per_row 1e-06\n",
+                           "rtml_drift_expected_false_alarms 0.12\n",
+                           "rtml_detector_alarms_total{detector=\"adwin:delta=0.002\",stream=\"error\"} 1\n",
+                           "rtml_label_delay_seconds{share=\"0.9\"} 72000\n",
+                           "rtml_segment_metric{segment=\"merchant = games\",metric=\"accuracy\"} 0.802\n",
+                           "rtml_segments_flagged 2\n",
+                           "rtml_incidents_total 3\n",
+                           "rtml_incidents_waiting 1\n"})
     CHECK(text.find(line) != std::string::npos);
   CHECK(text.find("metric=\"log_loss\",scope=\"majority\"") == std::string::npos);
+}
+
+TEST_CASE("At most two hundred features have gauges of their own, all of them are counted", "[monitor][prometheus]") {
+  const rtml::monitor::Report report = rtml::testing::example_report(1000, 0);
+  const std::string text = to_prometheus(report);
+  ExpositionReader reader;
+  CHECK(reader.read(text) == "");
+  std::size_t gauges = 0;
+  for (std::size_t at = text.find("\nrtml_feature_alarmed{"); at != std::string::npos; at = text.find("\nrtml_feature_alarmed{", at + 1))
+    ++gauges;
+  CHECK(gauges == 200);
+  CHECK(text.find("rtml_features_watched 1000\n") != std::string::npos);
+  CHECK(reader.samples < 1600);
 }
 
 TEST_CASE("Nothing to expose is empty text", "[monitor][prometheus]") { CHECK(to_prometheus(std::vector<Sample>{}).empty()); }

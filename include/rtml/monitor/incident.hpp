@@ -21,17 +21,17 @@ struct Incident {
 
   std::uint64_t event = 0;     ///< of the alarm
   Time at{};                   ///< the epoch when the stream has no time
-  std::string what;            ///< the feature, metric or segment
-  std::string detector;        ///< that raised it
+  std::string what = {};       ///< the feature, metric or segment
+  std::string detector = {};   ///< that raised it
   double statistic = unknown;  ///< on which it did
 
   Action action = Action::none;
   std::uint64_t action_event = 0;
   Time action_at{};
-  std::string trigger;  ///< the rule that acted, or who did
+  std::string trigger = {};  ///< the rule that acted, or who did
 
   Outcome outcome = Outcome::open;
-  std::string metric;       ///< by which the outcome is measured
+  std::string metric = {};  ///< by which the outcome is measured
   double before = unknown;  ///< of the model that served at the alarm
   double after = unknown;   ///< of what the action made, on the same rows
 

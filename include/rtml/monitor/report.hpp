@@ -9,8 +9,14 @@
 #include "rtml/core/task.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/monitor/counter.hpp"
+#include "rtml/monitor/drift_history.hpp"
+#include "rtml/monitor/drift_summary.hpp"
+#include "rtml/monitor/feature_drift.hpp"
+#include "rtml/monitor/incident.hpp"
 #include "rtml/monitor/latency_histogram.hpp"
 #include "rtml/monitor/mark_log.hpp"
+#include "rtml/monitor/performance_panel.hpp"
+#include "rtml/monitor/segment.hpp"
 #include "rtml/monitor/series.hpp"
 #include "rtml/monitor/value.hpp"
 
@@ -39,30 +45,6 @@ struct MetricRow {
   static void archive(Self& self, Ar& ar) {
     ar.header("MetricRow", 1);
     ar(self.name, self.whole, self.window, self.no_change, self.majority);
-  }
-};
-
-/// How far the recent values of one feature are from its reference.
-struct FeatureDrift {
-  std::string name;
-  double psi = unknown;                ///< population stability index, nats
-  double js = unknown;                 ///< Jensen-Shannon divergence
-  double ks = unknown;                 ///< largest distance of the distribution functions, in [0, 1]
-  double p = unknown;                  ///< of the Kolmogorov-Smirnov test
-  Severity severity = Severity::good;  ///< the loop's judgement, after whatever correction it makes
-  Series series;                       ///< the statistic that is judged, over time
-  std::vector<double> edges;           ///< [bins + 1], the outer ones may be infinite; empty when bins are categories
-  std::vector<double> reference;       ///< [bins] counts
-  std::vector<double> current;         ///< [bins] counts
-  double reference_missing = unknown;  ///< share in [0, 1]
-  double current_missing = unknown;    ///< share in [0, 1]
-
-  template <class Self, class Ar>
-  static void archive(Self& self, Ar& ar) {
-    ar.header("FeatureDrift", 1);
-    ar(self.name, self.psi, self.js, self.ks, self.p, self.severity, self.series);
-    ar(self.edges, self.reference, self.current, self.reference_missing, self.current_missing);
-    ar.check(self.severity <= Severity::alarm, "severity");
   }
 };
 
@@ -98,8 +80,13 @@ struct Report {
   std::uint64_t window = 0;        ///< labels that `MetricRow::window` covers
   std::vector<Series> series;      ///< the main metric over time, one series a policy or arm; the first is the loop's own
   MarkLog marks;
+  DriftSummary drift;
   std::vector<FeatureDrift> features;
-  double drift_threshold = 0.2;  ///< of the statistic in `FeatureDrift::series`, > 0: where the heat strip turns dark
+  DriftHistory history;
+  PerformancePanel performance;
+  std::string segment_metric;     ///< that `segments` are measured by
+  std::vector<Segment> segments;  ///< the worst first
+  IncidentLog incidents;
   std::vector<ArmReport> arms;
   std::string comparison;  ///< what the test between the arms says, one sentence
   Latency predict;
@@ -115,7 +102,9 @@ struct Report {
     ar(self.title, self.generated, self.events, self.labels, self.severity, self.verdict, self.task, self.learner);
     ar.check(self.severity <= Severity::alarm, "severity");
     ar.check(self.task <= Task::classes, "task");
-    ar(self.metrics, self.window, self.series, self.marks, self.features, self.drift_threshold, self.arms, self.comparison);
+    ar(self.metrics, self.window, self.series, self.marks, self.drift, self.features, self.history);
+    ar.check(self.history.effects.size() == self.features.size() * self.history.windows(), "history of the features");
+    ar(self.performance, self.segment_metric, self.segments, self.incidents, self.arms, self.comparison);
     ar(self.predict, self.label, self.counters, self.configuration, self.memory_bytes, self.notes);
   }
 };
