@@ -43,6 +43,7 @@ class Loop {
   ///         directory is held by another process or cannot be read.
   Loop(FeatureSet<Event> features, AnyLearner learner, Options options)
       : features_(std::move(features)),
+        segment_(segment_of(options)),
         engine_(std::make_unique<detail::Engine>(
             detail::Engine::FeatureDefinition{features_.name(), features_.schema(), features_.sparse_capacity(), features_.make_fitted(),
                                               features_.make_windows()},
@@ -146,6 +147,23 @@ class Loop {
     return engine_->metrics(arm, window);
   }
 
+  /// What was served over the last `metric_window` labels: accuracy, precision, recall and F1 with their intervals. Of a task of classes a
+  /// right choice counts as a true positive and a wrong one as a false positive, so accuracy alone means something; of a regression empty.
+  metrics::Decisions decisions() const { return engine_->decisions(); }
+
+  /// How good served decisions are before their labels come, beside what labels said of the same ones; keys are the order of serving. Of a
+  /// task of classes only accuracy means something; of a regression empty.
+  monitor::EstimatedPerformance estimated_performance() const { return engine_->estimated_performance(); }
+
+  /// Which predictions have their label by now, and how long labels take.
+  monitor::LabelCoverage label_coverage() const { return engine_->label_coverage(); }
+
+  /// What each dense column of schema() does to the first model's score; unknown (NaN) where its learner cannot say.
+  monitor::FeatureImportance feature_importance() const { return engine_->feature_importance(); }
+
+  /// The error on each part of the stream, with `options.segment`; of a regression error / (error + usual error), in [0, 1].
+  monitor::Segments segments() const { return engine_->segments(); }
+
   monitor::Report report() const { return engine_->report(); }
 
   /// A copy of an arm's model, as it has learned so far.
@@ -167,9 +185,15 @@ class Loop {
     Features features() const noexcept { return {dense, std::span(sparse).first(nnz)}; }
   };
 
+  static EventSegment segment_of(const Options& options) {
+    require("LoopOptions", "segment", "of another type", options.segment.template is_of<Event>(), "about the events of this loop");
+    return options.segment;
+  }
+
   Prediction serve(EventId id, const Event& event, std::uint64_t unit) noexcept {
     const auto lock = features_.lock(event, engine_->windows());
     const std::uint64_t row = engine_->claim(id, features_.time(event));
+    if (segment_) engine_->name_segment(row, segment_.of(event));
     Prediction prediction;
     {
       const auto serving = engine_->serving();
@@ -200,6 +224,7 @@ class Loop {
   }
 
   FeatureSet<Event> features_;
+  EventSegment segment_;
   std::unique_ptr<detail::Engine> engine_;
 };
 

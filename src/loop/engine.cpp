@@ -31,6 +31,7 @@ void LoopOptions::validate() const {
   require(type, "metric_window", metric_window, metric_window >= 10 && metric_window <= 1'000'000, "in [10, 1000000]");
   require(type, "idle", idle.count(), idle.count() >= 0, ">= 0");
   require(type, "clock", "empty", static_cast<bool>(clock), "a function that says the time");
+  require(type, "label_due", label_due.count(), label_due.count() >= 0, ">= 0");
   require(type, "challengers", challengers.size(), challengers.size() <= 32, "at most 32");
   double share = 0.0;
   for (const Challenger& challenger : challengers) {
@@ -112,7 +113,8 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
                 .fit_inputs = features.fitted.size(),
                 .arms = arms_,
                 .outputs = outputs_,
-                .sparse = features.sparse_capacity}),
+                .sparse = features.sparse_capacity,
+                .segments = static_cast<bool>(options.segment)}),
       labels_(options.label_queue),
       published_(first_serving(features, std::move(champion), options)),
       worker_(std::make_unique<Worker>(*this, std::move(options), std::move(features.name), features.schema)) {
@@ -303,6 +305,31 @@ std::vector<std::pair<std::string, double>> Engine::metrics(std::size_t arm, boo
   std::vector<std::pair<std::string, double>> values;
   for (const auto& metric : window ? of.window : of.whole) values.emplace_back(std::string(metric.name()), metric.value());
   return values;
+}
+
+metrics::Decisions Engine::decisions() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->performance.decisions().tally();
+}
+
+monitor::EstimatedPerformance Engine::estimated_performance() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->performance.estimated();
+}
+
+monitor::LabelCoverage Engine::label_coverage() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->performance.coverage();
+}
+
+monitor::FeatureImportance Engine::feature_importance() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->performance.importance();
+}
+
+monitor::Segments Engine::segments() const {
+  const std::lock_guard guard(worker_->mutex);
+  return worker_->performance.segments();
 }
 
 monitor::Report Engine::report() const {

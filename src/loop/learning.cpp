@@ -112,7 +112,10 @@ bool Engine::Worker::observe_next() {
   const EventId id = header.id;
   const Time at = header.at;
   const std::uint32_t served = header.arm;
-  const bool shadows_too = (header.flags & PendingRing::compared) != 0;
+  const std::uint32_t flags = header.flags;
+  const bool shadows_too = (flags & PendingRing::compared) != 0;
+  Prediction prediction;
+  engine.decide(prediction, pending.scores(sequence).subspan(served * engine.outputs_, engine.outputs_), header.threshold);
   pending.release(sequence);
 
   for (std::size_t arm = 0; arm < arms.size(); ++arm)
@@ -120,6 +123,7 @@ bool Engine::Worker::observe_next() {
   for (Arm& arm : arms)
     for (SignalValue& signal : arm.signals) signal.observe(x);
   journal.observe(*working, fit_inputs);
+  if ((flags & PendingRing::refused) == 0) performance.serve(sequence, at, prediction, (flags & PendingRing::cold) != 0);
   clock.advance(at);
   pass(id);
   ++observed;
@@ -160,6 +164,11 @@ void Engine::Worker::take(const Label& label) {
   sparse.assign(kept_sparse.begin(), kept_sparse.end());
   scores.assign(kept_scores.begin(), kept_scores.end());
   fit_inputs.assign(pending.fit_inputs(*found).begin(), pending.fit_inputs(*found).end());
+  const auto served_scores = std::span<const float>(scores).subspan(served * engine.outputs_, engine.outputs_);
+  Prediction prediction;
+  engine.decide(prediction, served_scores, header.threshold);
+  const Outcome outcome = metrics::outcome_of(engine.task_, served_scores, label.y, header.threshold, label.weight);
+  const monitor::SegmentName segment = pending.shape().segments ? pending.segment(*found) : monitor::SegmentName();
   pending.release(*found);
 
   if ((flags & PendingRing::labelled) != 0) {
@@ -170,9 +179,13 @@ void Engine::Worker::take(const Label& label) {
     ++counts.labels_expired;
   } else {
     ++counts.labels;
+    performance.meet(*found, at, known);
+    performance.explain(counts.labels, working->models[0], {dense, sparse});
     if ((flags & PendingRing::cold) != 0) {
       ++counts.labels_cold;
     } else {
+      performance.count(*found, prediction, label.y, label.weight);
+      if (pending.shape().segments) performance.count_segment(segment, error_of(outcome));
       count_outcomes(served, (flags & PendingRing::compared) != 0, label.y, label.weight);
     }
     learn_example({dense, sparse}, label.y, label.weight, at);

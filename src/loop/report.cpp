@@ -96,6 +96,7 @@ void Engine::Worker::add_features(monitor::Report& report) const {
     feature.kind =
         schema.dense(column).kind == Column::Kind::nominal ? monitor::FeatureDrift::Kind::nominal : monitor::FeatureDrift::Kind::numeric;
     feature.alarmed = watches[column].alarmed;
+    feature.importance = performance.importance().share(column);
     if (monitor.ready()) describe(column, feature);
     report.features.push_back(std::move(feature));
     std::vector<monitor::Point> points = watches[column].series.points();
@@ -161,6 +162,9 @@ monitor::Report Engine::Worker::report() const {
   add_arms(report);
 
   add_features(report);
+  report.performance = performance.panel(clock.now());
+  report.segment_metric = engine.task_ == Task::regression ? "error / (error + usual error)" : "error rate";
+  report.segments = performance.segments().judged();
   const auto moved = std::count_if(watches.begin(), watches.end(), [](const FeatureWatch& watch) { return watch.alarmed; });
 
   LoopCounters totals = engine.totals();

@@ -17,9 +17,14 @@ checkpoint::Section section(std::string name, const Fields&... fields) {
   return {std::move(name), writer.take()};
 }
 
-const checkpoint::Section& find(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
+const checkpoint::Section* find_any(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
   for (const checkpoint::Section& candidate : loaded.sections)
-    if (candidate.name == name) return candidate;
+    if (candidate.name == name) return &candidate;
+  return nullptr;
+}
+
+const checkpoint::Section& find(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
+  if (const checkpoint::Section* found = find_any(loaded, name)) return *found;
   raise(FormatError(loaded.file + ": has no section \"" + std::string(name) + "\""));
 }
 
@@ -87,6 +92,13 @@ void Engine::Worker::each_part(Self& self, Part part) {
       for (auto& signal : arm.signals) ar(signal);
   });
   part("history", "history", to_text(self.history.capacity()), [&](auto& ar) { ar(self.history); });
+  const auto& estimate = o.estimate;
+  const auto& segments = o.segments;
+  const std::string performance = fmt::format(
+      "{:016x} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", self.schema.fingerprint(), self.engine.pending_.shape().capacity,
+      o.metric_window, estimate.window, estimate.windows, estimate.confidence, estimate.calibration.labels, estimate.calibration.least,
+      o.label_due.count(), static_cast<bool>(o.segment), segments.most, segments.window, segments.least, segments.alpha, segments.effect);
+  part("performance", "performance and labels", performance, [&](auto& ar) { ar(self.performance); });
   const ReplayBuffer& buffer = self.rehearser.buffer();
   part("rehearsal", "rehearsal", std::string(buffer.kind()) + " " + to_text(buffer.capacity()), [&](auto& ar) { ar(self.rehearser); });
 }
@@ -226,10 +238,11 @@ void Engine::Worker::resume() {
   }
   std::string anew;
   each_part(*this, [&](std::string_view section_name, std::string_view what, const std::string& definition, auto archive) {
-    Reader reader(find(*loaded, section_name).bytes);
+    const checkpoint::Section* found = find_any(*loaded, section_name);
+    Reader reader(found != nullptr ? std::span<const std::byte>(found->bytes) : std::span<const std::byte>());
     std::string saved_definition;
-    reader(saved_definition);
-    if (saved_definition == definition) {
+    if (found != nullptr) reader(saved_definition);
+    if (found != nullptr && saved_definition == definition) {
       archive(reader);
       reader.finish();
     } else {

@@ -72,7 +72,8 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
       working(std::make_unique<Serving>(*of.published_.read())),
       rehearser(options.rehearse),
       monitor(schema, options.drift),
-      error_detector(drift::make_detector("adwin:direction=rise")) {
+      error_detector(drift::make_detector("adwin:direction=rise")),
+      performance(options, of.task_, of.pending_.shape().capacity, schema.dense_size(), of.pending_.shape().sparse) {
   const auto add = [&](std::string arm_name, double weight, Retrain policy, bool baseline) {
     Arm arm(std::move(arm_name), working->models[arms.size()], weight, std::move(policy), baseline);
     arm.whole = metrics_for(engine.task_, engine.outputs_, metrics::Window::whole());
@@ -113,7 +114,7 @@ void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, fl
 
 std::size_t Engine::Worker::memory_bytes() const {
   std::size_t bytes = sizeof(Engine) + sizeof(*this) + engine.windows_.memory_bytes() + engine.pending_.memory_bytes() +
-                      engine.labels_.memory_bytes() + journal.memory_bytes() + monitor.memory_bytes() +
+                      engine.labels_.memory_bytes() + journal.memory_bytes() + monitor.memory_bytes() + performance.memory_bytes() +
                       events.capacity() * sizeof(LoopEvent) + history.memory_bytes() + rehearser.memory_bytes() +
                       engine.predict_latency_.memory_bytes() + engine.label_latency_.memory_bytes();
   const std::size_t copies = 2 + engine.published_.retired();  // served, worked on, and what readers still hold

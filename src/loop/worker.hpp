@@ -11,6 +11,7 @@
 
 #include "arm.hpp"
 #include "journal.hpp"
+#include "performance_watch.hpp"
 #include "rtml/checkpoint/state_directory.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/loop/engine.hpp"
@@ -99,6 +100,7 @@ struct Engine::Worker {
   drift::DriftMonitor monitor;
   std::vector<FeatureWatch> watches;  // [dense columns]
   drift::AnyDetector error_detector;
+  PerformanceWatch performance;
   double error_scale = 0.0;  // fading mean of |error|, of a regression
   static constexpr std::size_t most_events = 1024;
   std::vector<LoopEvent> events;  // the newest drifts and retrainings

@@ -62,6 +62,48 @@ double gamma_fraction(double a, double x) noexcept {
   return h * gamma_prefactor(a, x);
 }
 
+/// ln(Gamma(a + b) / Gamma(b)) for b >= 15, without the cancellation between two large logarithms.
+double log_gamma_ratio(double a, double b) noexcept {
+  return (b - 0.5) * std::log1p(a / b) + a * std::log(a + b) - a + stirling_error(a + b) - stirling_error(b);
+}
+
+/// x^a (1 - x)^b / B(a, b).
+double beta_prefactor(double a, double b, double x) noexcept {
+  const double small = std::min(a, b);
+  const double large = std::max(a, b);
+  if (small >= 15.0) {
+    const double n = a + b;
+    const double error = stirling_error(n) - stirling_error(a) - stirling_error(b);
+    return std::exp(error + deviance(a, n * x) + deviance(b, n * (1.0 - x))) * std::sqrt(a / n * b / (2.0 * std::numbers::pi));
+  }
+  const double log_gammas =
+      large >= 15.0 ? log_gamma_ratio(small, large) - log_gamma(small) : log_gamma(small + large) - log_gamma(small) - log_gamma(large);
+  return std::exp(a * std::log(x) + b * std::log1p(-x) + log_gammas);
+}
+
+/// I_x(a, b) for x below about the mean, 0 < x < 1.
+double beta_fraction(double a, double b, double x) noexcept {
+  constexpr double tiny = 1e-300;
+  const auto kept = [](double value) { return std::abs(value) < tiny ? tiny : value; };
+  double c = 1.0;
+  double d = 1.0 / kept(1.0 - (a + b) * x / (a + 1.0));
+  double h = d;
+  for (int m = 1; m < 100'000; ++m) {  // Lentz's method, two terms a turn
+    const double even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+    d = 1.0 / kept(1.0 + even * d);
+    c = kept(1.0 + even / c);
+    h *= d * c;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+    d = 1.0 / kept(1.0 + odd * d);
+    c = kept(1.0 + odd / c);
+    h *= d * c;
+    if (std::abs(d * c - 1.0) < 1e-16) break;
+  }
+  return h * beta_prefactor(a, b, x) / a;
+}
+
+bool in_beta_domain(double a, double b) noexcept { return a > 0.0 && is_finite(a) && b > 0.0 && is_finite(b); }
+
 bool in_gamma_domain(double a, double x) noexcept { return a > 0.0 && is_finite(a) && x >= 0.0; }
 
 }  // namespace
@@ -141,6 +183,35 @@ double gamma_q(double a, double x) noexcept {
 }
 
 double chi2_sf(double x, double freedom) noexcept { return gamma_q(0.5 * freedom, 0.5 * std::max(x, 0.0)); }
+
+double beta_p(double a, double b, double x) noexcept {
+  if (!in_beta_domain(a, b) || !(x >= 0.0 && x <= 1.0)) return nan;
+  if (x == 0.0) return 0.0;
+  if (x == 1.0) return 1.0;
+  return x < (a + 1.0) / (a + b + 2.0) ? beta_fraction(a, b, x) : 1.0 - beta_fraction(b, a, 1.0 - x);
+}
+
+double beta_quantile(double p, double a, double b) noexcept {
+  if (!in_beta_domain(a, b) || !(p >= 0.0 && p <= 1.0)) return nan;
+  if (p == 0.0 || p == 1.0) return p;
+  double low = 0.0;
+  double high = 1.0;
+  // I_x is about x^a / (a B(a, b)) near 0, and 1 - (1 - x)^b / (b B) near 1: below or above the mean a start where that is far from it.
+  const double log_beta = log_gamma(a) + log_gamma(b) - log_gamma(a + b);
+  const double near_zero = std::exp((std::log(p * a) + log_beta) / a);
+  const double mean = a / (a + b);
+  double x = near_zero < mean ? near_zero : mean;
+  for (int i = 0; i < 200 && high - low > 1e-16 * high; ++i) {
+    const double excess = beta_p(a, b, x) - p;
+    (excess < 0.0 ? low : high) = x;
+    const double density = beta_prefactor(a, b, x) / (x * (1.0 - x));
+    double next = x - excess / density;
+    if (!(next > low && next < high)) next = low > 0.0 && high > 4.0 * low ? std::sqrt(low * high) : 0.5 * (low + high);
+    if (next == x || std::abs(next - x) < 1e-16 * x) return next;
+    x = next;
+  }
+  return x;
+}
 
 double kolmogorov_sf(double x) noexcept {
   if (is_nan(x)) return nan;

@@ -4,13 +4,11 @@
 #include <span>
 
 #include "rtml/core/export.hpp"
+#include "rtml/stats/intervals.hpp"
 
 namespace rtml::ab {
 
-struct Interval {
-  double low = 0.0;
-  double high = 0.0;
-};
+using stats::Interval;
 
 /// What a test of two proportions says about b - a.
 struct ProportionTest {

@@ -22,9 +22,14 @@
 #include "rtml/loop/options.hpp"
 #include "rtml/loop/pending.hpp"
 #include "rtml/loop/prediction.hpp"
+#include "rtml/metrics/decisions.hpp"
 #include "rtml/monitor/counter.hpp"
+#include "rtml/monitor/estimated_performance.hpp"
+#include "rtml/monitor/feature_importance.hpp"
+#include "rtml/monitor/label_coverage.hpp"
 #include "rtml/monitor/latency_histogram.hpp"
 #include "rtml/monitor/report.hpp"
+#include "rtml/monitor/segments.hpp"
 #include "rtml/serve/published.hpp"
 #include "rtml/transform/entity_windows.hpp"
 #include "rtml/transform/feature_output.hpp"
@@ -101,6 +106,7 @@ class RTML_API Engine {
 
   std::uint64_t claim(EventId id, Time at) noexcept;
   FeatureOutput output(std::uint64_t row) noexcept;
+  void name_segment(std::uint64_t row, const monitor::SegmentName& segment) noexcept { pending_.segment(row) = segment; }
   Prediction score(const Serving& serving, std::uint64_t row, const FeatureOutput& output, std::uint64_t unit) noexcept;
   void release(std::uint64_t row) noexcept {
     pending_.release(row);
@@ -149,6 +155,11 @@ class RTML_API Engine {
   std::vector<LoopEvent> events() const;
   monitor::Report report() const;
   std::vector<std::pair<std::string, double>> metrics(std::size_t arm, bool window) const;
+  metrics::Decisions decisions() const;
+  monitor::EstimatedPerformance estimated_performance() const;
+  monitor::LabelCoverage label_coverage() const;
+  monitor::FeatureImportance feature_importance() const;
+  monitor::Segments segments() const;
   std::size_t memory_bytes() const;
   AnyLearner model(std::size_t arm) const;
   bool resumed() const noexcept { return resumed_; }

@@ -10,7 +10,10 @@
 #include "rtml/core/any_learner.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/drift/drift_monitor.hpp"
+#include "rtml/loop/event_segment.hpp"
 #include "rtml/loop/loop_event.hpp"
+#include "rtml/monitor/estimated_performance.hpp"
+#include "rtml/monitor/segments.hpp"
 #include "rtml/replay/rehearsal.hpp"
 #include "rtml/train/retrain.hpp"
 
@@ -46,6 +49,12 @@ struct LoopOptions {
   drift::DriftMonitor::Options drift = {};  ///< of the features, with the budget of false alarms
   std::size_t metric_window = 1000;  ///< labels of the rolling metrics
   bool baselines = true;             ///< score no-change and majority (or the mean) beside the models
+
+  monitor::EstimatedPerformance::Options estimate = {};  ///< of the served decisions before their labels come; not of a regression
+  Duration label_due{0};                                 ///< age at which a label is overdue; 0 = once 99 % of the labels had come
+  std::uint64_t explain_every = 16;          ///< labels between two looks at what each feature gives to the first model's score; 0 = none
+  EventSegment segment = {};                 ///< which part of the stream an event belongs to; none by default
+  monitor::Segments::Options segments = {};  ///< of the error on each part
 
   Clock clock = system_now;
   std::function<void(const LoopEvent&)> on_event = {};  ///< must not call back into the loop; what it throws is counted

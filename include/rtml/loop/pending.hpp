@@ -16,6 +16,7 @@
 #include "rtml/core/features.hpp"
 #include "rtml/core/spin_lock.hpp"
 #include "rtml/core/watermark.hpp"
+#include "rtml/monitor/segment_name.hpp"
 
 namespace rtml::detail {
 
@@ -33,6 +34,7 @@ class PendingRing {
     std::size_t arms = 0;
     std::size_t outputs = 0;  ///< scores of one arm
     std::size_t sparse = 0;   ///< most sparse features of one row
+    bool segments = false;    ///< rows know their segment
   };
 
   /// `cold`: served before anything was learned, so that it says nothing of the model. `compared`: the shadows answered it too.
@@ -60,7 +62,8 @@ class PendingRing {
         stride_(shape.dense + shape.fit_inputs + shape.arms * shape.outputs),
         headers_(std::make_unique<Header[]>(shape_.capacity)),
         values_(shape_.capacity * stride_),
-        sparse_(shape_.capacity * shape.sparse) {
+        sparse_(shape_.capacity * shape.sparse),
+        segments_(shape.segments ? shape_.capacity : 0) {
     // Twice the rows and spread by a hash: a stripe would have to hold twice its share before it could fill.
     const std::size_t cells = std::max<std::size_t>(2 * shape_.capacity, 16 * stripes);
     for (Stripe& stripe : stripes_) stripe.cells.resize(cells / stripes * 2);
@@ -141,10 +144,12 @@ class PendingRing {
   std::span<SparseFeature> sparse(std::uint64_t sequence) noexcept {
     return {sparse_.data() + slot(sequence) * shape_.sparse, shape_.sparse};
   }
+  /// @pre shape().segments
+  monitor::SegmentName& segment(std::uint64_t sequence) noexcept { return segments_[slot(sequence)]; }
 
   std::size_t memory_bytes() const noexcept {
-    std::size_t bytes =
-        sizeof(*this) + shape_.capacity * sizeof(Header) + values_.capacity() * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature);
+    std::size_t bytes = sizeof(*this) + shape_.capacity * sizeof(Header) + values_.capacity() * sizeof(float) +
+                        sparse_.capacity() * sizeof(SparseFeature) + segments_.capacity() * sizeof(monitor::SegmentName);
     for (const Stripe& stripe : stripes_) bytes += stripe.cells.capacity() * sizeof(Cell);
     return bytes;
   }
@@ -152,18 +157,24 @@ class PendingRing {
   /// While nobody claims: the rows that are kept, oldest first.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("PendingRing", 1);
+    const std::uint32_t version = ar.header("PendingRing", 2);
     Shape shape = self.shape_;
     ar(shape.dense, shape.fit_inputs, shape.arms, shape.outputs, shape.sparse);
     ar.check(shape.dense == self.shape_.dense && shape.fit_inputs == self.shape_.fit_inputs && shape.arms == self.shape_.arms &&
                  shape.outputs == self.shape_.outputs && shape.sparse == self.shape_.sparse,
              "row shape");
+    bool segments = self.shape_.segments;  // a ring without them passes over those that were saved, one with them begins with none
+    if (version >= 2) {
+      ar(segments);
+    } else {
+      segments = false;
+    }
     std::uint64_t next = self.next();
     std::uint64_t first = self.first_kept();
     ar(next, first);
     ar.check(first <= next, "sequence numbers");
     if constexpr (Ar::reading) self.clear(next);
-    for (std::uint64_t sequence = first; sequence < next; ++sequence) archive_row(self, ar, sequence);
+    for (std::uint64_t sequence = first; sequence < next; ++sequence) archive_row(self, ar, sequence, segments);
   }
 
  private:
@@ -259,7 +270,7 @@ class PendingRing {
 
   /// A ring of another capacity keeps the newest that it can hold, so every row is read, and the last to come to a slot stays.
   template <class Self, class Ar>
-  static void archive_row(Self& self, Ar& ar, std::uint64_t sequence) {
+  static void archive_row(Self& self, Ar& ar, std::uint64_t sequence, bool segments) {
     if constexpr (Ar::reading) {
       Header& header = self.at_slot(sequence);
       if (header.sequence != none) self.erase(header.id, header.sequence);
@@ -277,7 +288,10 @@ class PendingRing {
     ar.values(std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_));
     auto* sparse = self.sparse_.data() + self.slot(sequence) * self.shape_.sparse;
     for (std::size_t i = 0; i < header.nnz; ++i) ar(sparse[i].index, sparse[i].value);
+    monitor::SegmentName segment = self.shape_.segments ? self.segments_[self.slot(sequence)] : monitor::SegmentName();
+    if (segments) ar(segment);
     if constexpr (Ar::reading) {
+      if (self.shape_.segments) self.segments_[self.slot(sequence)] = segments ? segment : monitor::SegmentName();
       ar.check(!self.find(header.id).has_value(), "an id that is served once");
       header.sequence = sequence;
       self.insert(header.id, sequence);
@@ -289,6 +303,7 @@ class PendingRing {
   std::unique_ptr<Header[]> headers_;
   std::vector<float> values_;
   std::vector<SparseFeature> sparse_;
+  std::vector<monitor::SegmentName> segments_;  // [capacity], where rows know them
   std::array<Stripe, stripes> stripes_;
   alignas(64) std::atomic<std::uint64_t> next_{0};
 };

@@ -51,16 +51,21 @@ class Windowed {
     if constexpr (sorts) {
       return sorted_value();
     } else {
-      T sum = empty_;
-      const std::size_t filled = size();
-      const std::size_t open = head_ % block == 0 ? blocks_.size() : head_ / block;  // holds new outcomes first, older ones after
-      for (std::size_t b = 0; b * block < filled; ++b)
-        if (b != open) sum.merge(blocks_[b]);
-      if (open < blocks_.size())
-        for (std::size_t i = open * block; i < std::min(filled, (open + 1) * block); ++i)
-          sum.add(ring_[i], static_cast<double>(ring_[i].weight));
-      return sum.value();
+      return tally().value();
     }
+  }
+
+  /// What the outcomes of the window add up to. O(n / 64).
+  T tally() const noexcept requires(!sorts) {
+    T sum = empty_;
+    const std::size_t filled = size();
+    const std::size_t open = head_ % block == 0 ? blocks_.size() : head_ / block;  // holds new outcomes first, older ones after
+    for (std::size_t b = 0; b * block < filled; ++b)
+      if (b != open) sum.merge(blocks_[b]);
+    if (open < blocks_.size())
+      for (std::size_t i = open * block; i < std::min(filled, (open + 1) * block); ++i)
+        sum.add(ring_[i], static_cast<double>(ring_[i].weight));
+    return sum;
   }
 
   /// Outcomes counted since the start; the window holds min(count(), window()) of them.

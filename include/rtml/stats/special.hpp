@@ -33,6 +33,15 @@ RTML_API double gamma_q(double a, double x) noexcept;
 /// P(X > x) of a chi-squared variable with `freedom` > 0 degrees of freedom.
 RTML_API double chi2_sf(double x, double freedom) noexcept;
 
+/// Regularised incomplete beta function I_x(a, b), a > 0, b > 0, x in [0, 1]: P(X <= x) of a beta variable. O(sqrt(max(a, b))) steps near the
+/// mean; about 1e-12 relative, far into the lower tail too. The upper tail with its own relative accuracy is beta_p(b, a, 1 - x).
+/// Source: W. H. Press et al., Numerical Recipes (3rd ed.), 6.4; prefactor as in C. Loader, "Fast and accurate computation of binomial
+/// probabilities" (2000).
+RTML_API double beta_p(double a, double b, double x) noexcept;
+
+/// The x with I_x(a, b) = p, for p in [0, 1]. Newton's steps within a bracket: some ten calls of beta_p.
+RTML_API double beta_quantile(double p, double a, double b) noexcept;
+
 /// P(K > x) of Kolmogorov's limiting distribution.
 RTML_API double kolmogorov_sf(double x) noexcept;
 
