@@ -3,7 +3,6 @@
 #include <cmath>
 #include <exception>
 #include <limits>
-#include <utility>
 
 #include "rtml/core/finite.hpp"
 #include "rtml/metrics/outcome_of.hpp"
@@ -128,7 +127,9 @@ bool Engine::Worker::observe_next() {
   pass(id);
   ++observed;
   ++counts.events;
-  look_for_drift(x);
+  tell_drifts(drifts.features(x, counts.events, clock.now()));
+  if ((flags & (PendingRing::refused | PendingRing::cold)) == 0)
+    tell_drifts(drifts.prediction(engine.task_ == Task::classes ? prediction.label : prediction.score, counts.events, clock.now()));
   return true;
 }
 
@@ -180,6 +181,7 @@ void Engine::Worker::take(const Label& label) {
   } else {
     ++counts.labels;
     performance.meet(*found, at, known);
+    tell_drifts(drifts.label(label.y, counts.events, clock.now()));
     performance.explain(counts.labels, working->models[0], {dense, sparse});
     if ((flags & PendingRing::cold) != 0) {
       ++counts.labels_cold;
@@ -218,7 +220,10 @@ void Engine::Worker::count_outcomes(std::uint32_t served_arm, bool shadows_too, 
     if (i == 0) scale_errors(result);
     const double error = error_of(result);
     for (SignalValue& signal : arm.signals) signal.count(result, error);
-    if (i == 0) watch_error(error);
+    if (i == 0) {
+      watch_error(error);
+      settle_incidents();
+    }
     const std::uint64_t step = std::max<std::uint64_t>(options.metric_window / 10, 1);
     if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
   }
@@ -231,19 +236,32 @@ void Engine::Worker::watch_error(double error) {
   tell({.kind = LoopEvent::Kind::drift, .what = "error", .detector = std::string(error_detector.name()), .statistic = level});
 }
 
-void Engine::Worker::look_for_drift(const Features& x) {
-  const std::uint64_t windows = monitor.windows();
-  monitor.update(x);
-  if (monitor.windows() == windows) return;
-  for (const auto& alarm : monitor.alarms()) {
-    if (std::exchange(watches[alarm.column].alarmed, true)) continue;
+void Engine::Worker::tell_drifts(const std::vector<DriftWatch::Moved>& moved) {
+  for (const auto& [what, effect] : moved) {
     ++counts.drifts;
-    tell({.kind = LoopEvent::Kind::drift, .what = schema.dense(alarm.column).name, .detector = "monitor", .statistic = alarm.effect});
+    tell({.kind = LoopEvent::Kind::drift, .what = std::string(what), .detector = "monitor", .statistic = effect});
   }
-  for (std::size_t column = 0; column < watches.size(); ++column) {
-    watches[column].series.add({counts.events, clock.now(), monitor.effect(column)});
-    watches[column].alarmed = monitor.drifted(column);
+}
+
+/// A retraining answers all that was told since the last one; what came of it is known a window of labels later.
+void Engine::Worker::answer_incidents(const std::string& why) {
+  for (std::uint64_t number = std::max(unanswered, incidents.dropped()); monitor::Incident* incident = incidents.find(number); ++number) {
+    incident->action = monitor::Incident::Action::retrain;
+    incident->action_event = counts.events;
+    incident->action_at = clock.now();
+    incident->trigger = why;
+    incident->outcome = monitor::Incident::Outcome::promoted;
   }
+  unsettled = unanswered;
+  unanswered = incidents.dropped() + incidents.incidents().size();
+  settle_at = arms[0].labels + options.metric_window;
+}
+
+void Engine::Worker::settle_incidents() {
+  if (settle_at == 0 || arms[0].labels < settle_at) return;
+  settle_at = 0;
+  for (std::uint64_t number = std::max(unsettled, incidents.dropped()); number < unanswered; ++number)
+    if (monitor::Incident* incident = incidents.find(number)) incident->after = arms[0].window[0].value();
 }
 
 void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at) {
@@ -305,7 +323,10 @@ void Engine::Worker::consider_retraining(std::size_t arm) {
   journal.replace(*working, arm, std::move(*next));
   of.scheduler.done();
   for (SignalValue& signal : of.signals) signal.restart();
-  if (arm == 0 && monitor.ready()) monitor.relearn();
+  if (arm == 0) {
+    drifts.relearn();
+    answer_incidents(*why);
+  }
   ++counts.retrainings;
   counts.retrained += learned;
   tell({.kind = LoopEvent::Kind::retrain,

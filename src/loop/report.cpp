@@ -62,57 +62,6 @@ std::string compare(const Arm& control, const Arm& other, Task task) {
 
 }  // namespace
 
-void Engine::Worker::describe(std::size_t column, monitor::FeatureDrift& feature) const {
-  const auto reference = monitor.reference_counts(column);
-  const auto current = monitor.current_counts(column);
-  const auto split = [](std::span<const std::uint64_t> counted, std::vector<double>& bins, double& missing) {
-    double total = 0.0;
-    for (const std::uint64_t count : counted) total += static_cast<double>(count);
-    bins.assign(counted.begin(), counted.end() - 1);  // the last one is of the missing
-    missing = total > 0.0 ? static_cast<double>(counted.back()) / total : monitor::unknown;
-  };
-  split(reference, feature.reference, feature.reference_missing);
-  split(current, feature.current, feature.current_missing);
-  feature.effect = feature.ks = monitor.ks(column);
-  feature.psi = monitor.psi(column);
-  feature.psi_null =
-      drift::psi_null_mean(reference.size(), static_cast<double>(monitor.reference_rows()), static_cast<double>(monitor.window_rows()));
-  feature.js = monitor.js(column);
-  feature.p = monitor.p_value(drift::Distance::psi, column);
-  feature.rows = static_cast<double>(monitor.window_rows());
-}
-
-/// All features are looked at together, so that their series have one length.
-void Engine::Worker::add_features(monitor::Report& report) const {
-  const bool seen = !watches.empty() && !watches.front().series.empty();
-  for (const monitor::Point& point : seen ? watches.front().series.points() : std::vector<monitor::Point>{}) {
-    report.history.ends.push_back(point.event);
-    report.history.at.push_back(point.at);
-  }
-  const std::size_t windows = report.history.windows();
-  for (std::size_t column = 0; column < watches.size(); ++column) {
-    monitor::FeatureDrift feature;
-    feature.name = schema.dense(column).name;
-    feature.kind =
-        schema.dense(column).kind == Column::Kind::nominal ? monitor::FeatureDrift::Kind::nominal : monitor::FeatureDrift::Kind::numeric;
-    feature.alarmed = watches[column].alarmed;
-    feature.importance = performance.importance().share(column);
-    if (monitor.ready()) describe(column, feature);
-    report.features.push_back(std::move(feature));
-    std::vector<monitor::Point> points = watches[column].series.points();
-    points.resize(windows, {0, Time{}, monitor::unknown});
-    for (std::size_t w = 0; w < windows; ++w) {
-      report.history.effects.push_back(static_cast<float>(points[w].value));
-      report.history.alarms.push_back(w + 1 == windows && watches[column].alarmed ? 1 : 0);
-    }
-  }
-  report.drift.procedure = fmt::format("a feature's PSI passes {:.3g}, with no correction for many features or looks", options.drift_level);
-  report.drift.reference = "the first rows, or those of the last retraining";
-  report.drift.reference_rows = monitor.reference_rows();
-  report.drift.window_rows = {options.drift.window};
-  report.drift.refused = monitor.refused();
-}
-
 void Engine::Worker::add_metrics(monitor::Report& report) const {
   const Arm& champion = arms[0];
   const Arm* no_change = options.baselines ? &arms[arms.size() - 2] : nullptr;
@@ -161,11 +110,12 @@ monitor::Report Engine::Worker::report() const {
   add_metrics(report);
   add_arms(report);
 
-  add_features(report);
+  drifts.add_to(report, [this](std::size_t column) { return performance.importance().share(column); });
+  report.incidents = incidents;
   report.performance = performance.panel(clock.now());
   report.segment_metric = engine.task_ == Task::regression ? "error / (error + usual error)" : "error rate";
   report.segments = performance.segments().judged();
-  const auto moved = std::count_if(watches.begin(), watches.end(), [](const FeatureWatch& watch) { return watch.alarmed; });
+  const std::size_t moved = drifts.drifted();
 
   LoopCounters totals = engine.totals();
   report.counters = samples_of(totals);
@@ -191,14 +141,14 @@ monitor::Report Engine::Worker::report() const {
       "Metrics are prequential: each prediction is scored as it was served, before its label was learned. What was served before anything "
       "was learned is not measured.",
       "No-change repeats the last label that was known when the prediction was made; where labels are autocorrelated it is hard to beat.",
-      "PSI, Jensen-Shannon and KS compare the window with the reference in bins at the reference's quantiles; they assume independent "
-      "rows."};
+      "A drift is told when a feature's window differs from the reference by an exact test, within the budget of false alarms, and by more "
+      "than the least effect. PSI, Jensen-Shannon and KS describe the same counts."};
 
   const auto& main = report.metrics.front();
   report.severity = moved > 0 ? monitor::Severity::attention : monitor::Severity::good;
   report.verdict = fmt::format(
       "{} events, {} labels: {} {:.4g} overall, {:.4g} over the last {}; {} of {} features drifted, {} retrainings.", totals.events,
-      totals.labels, main.name, main.whole, main.window, options.metric_window, moved, watches.size(), totals.retrainings);
+      totals.labels, main.name, main.whole, main.window, options.metric_window, moved, drifts.columns(), totals.retrainings);
   return report;
 }
 

@@ -55,7 +55,7 @@ using Offset = std::pair<std::uint32_t, std::uint64_t>;
 
 template <class Self, class Ar>
 void Engine::Worker::archive_arms(Self& self, Ar& ar) {
-  ar.header("LoopArms", 1);
+  const std::uint32_t version = ar.header("LoopArms", 2);
   std::uint64_t count = self.arms.size();
   ar(count);
   ar.check(count == self.arms.size(), "number of arms (saved: other arms)");
@@ -63,6 +63,10 @@ void Engine::Worker::archive_arms(Self& self, Ar& ar) {
   ar(self.error_detector, self.error_scale, self.events, self.clock, self.taught, self.observed);
   ar.check(is_finite(self.error_scale) && self.error_scale >= 0.0, "error scale");
   ar.check(self.events.size() <= most_events, "events");
+  if (version < 2) return;
+  ar(self.incidents, self.unanswered, self.unsettled, self.settle_at);
+  ar.check(self.unsettled <= self.unanswered && self.unanswered <= self.incidents.dropped() + self.incidents.incidents().size(),
+           "incidents");
 }
 
 /// What options give its shape: calls `part(section, what, definition, archive)` for each. A part is restored where its definition is what
@@ -74,14 +78,10 @@ void Engine::Worker::each_part(Self& self, Part part) {
     for (auto& arm : self.arms)
       for (auto& metric : arm.window) ar(metric);
   });
-  const std::string drift =
-      fmt::format("{:016x} {} {} {} {} {} {} {} {} {}", self.schema.fingerprint(), o.drift.edge_rows, o.drift.reference, o.drift.window,
-                  o.drift.scales, o.drift.columns.bins, o.drift.columns.categories, o.drift.budget.false_alarms,
-                  o.drift.budget.least_effect, name_of(o.drift.budget.multiplicity));
-  part("columns", "drift of features", drift, [&](auto& ar) {
-    ar(self.monitor, self.watches);
-    ar.check(self.watches.size() == self.schema.dense_size(), "watched features");
-  });
+  const std::string drift = fmt::format("{:016x} {} {} {} {} {} {} {} {} {}", self.schema.fingerprint(), o.drift.edge_rows,
+                                        o.drift.reference, o.drift.window, o.drift.scales, o.drift.columns.bins, o.drift.columns.categories,
+                                        o.drift.budget.false_alarms, o.drift.budget.least_effect, name_of(o.drift.budget.multiplicity));
+  part("columns", "drift of features", drift, [&](auto& ar) { ar(self.drifts); });
   std::string triggers = drift;
   for (const auto& arm : self.arms) {
     triggers += "; " + arm.scheduler.policy().when.text();

@@ -71,7 +71,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
       schema(std::move(features)),
       working(std::make_unique<Serving>(*of.published_.read())),
       rehearser(options.rehearse),
-      monitor(schema, options.drift),
+      drifts(schema, engine.task_, options.drift),
       error_detector(drift::make_detector("adwin:direction=rise")),
       performance(options, of.task_, of.pending_.shape().capacity, schema.dense_size(), of.pending_.shape().sparse) {
   const auto add = [&](std::string arm_name, double weight, Retrain policy, bool baseline) {
@@ -95,13 +95,11 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
   history = SlidingWindow({.capacity = keeps_history ? options.history : 1, .max_sparse = engine.pending_.shape().sparse});
   history.bind(schema);
   rehearser.bind(schema);
-  for (std::size_t column = 0; column < schema.dense_size(); ++column)
-    watches.push_back({monitor::Series("moved", "", {.capacity = 128, .keep = monitor::Series::Keep::largest}), false});
 }
 
 void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at) {
   journal.observe(*working, fit);
-  monitor.update(x);
+  drifts.bootstrap(x);
   clock.advance(at);
   const bool labelled = is_usable(x, y, weight) && engine.belongs_to_task(y);
   if (!labelled && !is_nan(y)) ++counts.labels_refused;
@@ -114,9 +112,9 @@ void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, fl
 
 std::size_t Engine::Worker::memory_bytes() const {
   std::size_t bytes = sizeof(Engine) + sizeof(*this) + engine.windows_.memory_bytes() + engine.pending_.memory_bytes() +
-                      engine.labels_.memory_bytes() + journal.memory_bytes() + monitor.memory_bytes() + performance.memory_bytes() +
-                      events.capacity() * sizeof(LoopEvent) + history.memory_bytes() + rehearser.memory_bytes() +
-                      engine.predict_latency_.memory_bytes() + engine.label_latency_.memory_bytes();
+                      engine.labels_.memory_bytes() + journal.memory_bytes() + drifts.memory_bytes() + incidents.memory_bytes() +
+                      performance.memory_bytes() + events.capacity() * sizeof(LoopEvent) + history.memory_bytes() +
+                      rehearser.memory_bytes() + engine.predict_latency_.memory_bytes() + engine.label_latency_.memory_bytes();
   const std::size_t copies = 2 + engine.published_.retired();  // served, worked on, and what readers still hold
   bytes += copies * working->fitted.memory_bytes();
   for (const AnyLearner& model : working->models) bytes += copies * model.memory_bytes();
@@ -126,7 +124,6 @@ std::size_t Engine::Worker::memory_bytes() const {
     for (const auto& metric : arm.window) bytes += metric.memory_bytes();
     for (const SignalValue& signal : arm.signals) bytes += signal.memory_bytes();
   }
-  for (const FeatureWatch& watch : watches) bytes += watch.series.memory_bytes();
   constexpr std::size_t node = 4 * sizeof(void*);  // of a map, about
   bytes += offsets.size() * (sizeof(decltype(offsets)::value_type) + node);
   return bytes;
@@ -142,6 +139,14 @@ void Engine::Worker::tell(LoopEvent event) {
     deliver(event);
   }
   if (!kept) return;
+  if (event.kind == LoopEvent::Kind::drift)
+    incidents.add({.event = event.event,
+                   .at = event.at,
+                   .what = event.what,
+                   .detector = event.detector,
+                   .statistic = event.statistic,
+                   .metric = arms[0].window.empty() ? "" : std::string(arms[0].window[0].name()),
+                   .before = arms[0].window.empty() ? monitor::unknown : arms[0].window[0].value()});
   if (events.size() == most_events) events.erase(events.begin());
   events.push_back(std::move(event));
 }

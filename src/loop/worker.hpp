@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arm.hpp"
+#include "drift_watch.hpp"
 #include "journal.hpp"
 #include "performance_watch.hpp"
 #include "rtml/checkpoint/state_directory.hpp"
@@ -19,17 +20,6 @@
 #include "rtml/replay/sliding_window.hpp"
 
 namespace rtml::detail {
-
-/// How one feature moves, and whether that was said already.
-struct FeatureWatch {
-  monitor::Series series;
-  bool alarmed = false;
-
-  template <class Self, class Ar>
-  static void archive(Self& self, Ar& ar) {
-    ar(self.series, self.alarmed);
-  }
-};
 
 /// What the loop knows beyond what requests read: belongs to whoever holds `mutex`.
 struct Engine::Worker {
@@ -49,7 +39,9 @@ struct Engine::Worker {
   double value_of(const SignalValue& signal);
   void consider_retraining(std::size_t arm);
   void watch_error(double error);
-  void look_for_drift(const Features& x);
+  void tell_drifts(const std::vector<DriftWatch::Moved>& moved);
+  void answer_incidents(const std::string& why);
+  void settle_incidents();
   void publish();
   double error_of(const Outcome& outcome) const;
   void scale_errors(const Outcome& outcome);
@@ -72,8 +64,6 @@ struct Engine::Worker {
   monitor::Report report() const;
   void add_metrics(monitor::Report& report) const;
   void add_arms(monitor::Report& report) const;
-  void describe(std::size_t column, monitor::FeatureDrift& feature) const;
-  void add_features(monitor::Report& report) const;
 
   void tell(LoopEvent event);
   void deliver(const LoopEvent& event);
@@ -97,13 +87,16 @@ struct Engine::Worker {
   SlidingWindow history;
   Rehearser rehearser;
 
-  drift::DriftMonitor monitor;
-  std::vector<FeatureWatch> watches;  // [dense columns]
+  DriftWatch drifts;
   drift::AnyDetector error_detector;
   PerformanceWatch performance;
   double error_scale = 0.0;  // fading mean of |error|, of a regression
   static constexpr std::size_t most_events = 1024;
   std::vector<LoopEvent> events;  // the newest drifts and retrainings
+  monitor::IncidentLog incidents;
+  std::uint64_t unanswered = 0;  // number of the first incident since the last retraining
+  std::uint64_t unsettled = 0;   // of the first that it answered
+  std::uint64_t settle_at = 0;   // labels of the champion at which its outcome is measured; 0 = none is open
   bool gates_held = false;
   std::vector<LoopEvent> untold;  // while requests wait, callbacks of the host do too
 

@@ -64,7 +64,7 @@ double gamma_fraction(double a, double x) noexcept {
 
 /// ln(Gamma(a + b) / Gamma(b)) for b >= 15, without the cancellation between two large logarithms.
 double log_gamma_ratio(double a, double b) noexcept {
-  return (b - 0.5) * std::log1p(a / b) + a * std::log(a + b) - a + stirling_error(a + b) - stirling_error(b);
+  return (b - 0.5) * std::log1p(a / b) + a * std::log(a + b) - a + detail::stirling_series(a + b) - detail::stirling_series(b);
 }
 
 /// x^a (1 - x)^b / B(a, b).
@@ -73,8 +73,9 @@ double beta_prefactor(double a, double b, double x) noexcept {
   const double large = std::max(a, b);
   if (small >= 15.0) {
     const double n = a + b;
-    const double error = stirling_error(n) - stirling_error(a) - stirling_error(b);
-    return std::exp(error + deviance(a, n * x) + deviance(b, n * (1.0 - x))) * std::sqrt(a / n * b / (2.0 * std::numbers::pi));
+    const double error = detail::stirling_series(n) - detail::stirling_series(a) - detail::stirling_series(b);
+    return std::exp(error - detail::deviance(a, n * x) - detail::deviance(b, n * (1.0 - x))) *
+           std::sqrt(a / n * b / (2.0 * std::numbers::pi));
   }
   const double log_gammas =
       large >= 15.0 ? log_gamma_ratio(small, large) - log_gamma(small) : log_gamma(small + large) - log_gamma(small) - log_gamma(large);

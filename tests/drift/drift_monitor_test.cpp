@@ -29,7 +29,7 @@ static_assert(rtml::Checkpointable<DriftMonitor> && rtml::Sized<DriftMonitor> &&
 
 namespace {
 
-constexpr float absent = std::numeric_limits<float>::quiet_NaN();
+constexpr float lost = std::numeric_limits<float>::quiet_NaN();
 constexpr DriftMonitor::Options small_windows{
     .edge_rows = 150, .reference = 300, .window = 200, .scales = 2, .budget = {.least_effect = 0.1}};
 constexpr std::size_t first_window = 650;  // rows until the first window of small_windows is full
@@ -42,7 +42,7 @@ std::vector<float> rows_of(std::uint64_t seed, std::size_t rows, std::size_t col
     const double normal = rng.normal() + shift;
     const std::size_t kind = i % columns % 3;
     made[i] = static_cast<float>(kind == 0 ? normal : (kind == 1 ? std::floor(1.5 * normal) : std::exp(normal)));
-    if (kind == 2 && rng.uniform() < 0.1) made[i] = absent;
+    if (kind == 2 && rng.uniform() < 0.1) made[i] = lost;
   }
   return made;
 }
@@ -296,7 +296,7 @@ TEST_CASE("DriftMonitor sees a change of the rate of missing values", "[drift]")
   DriftMonitor monitor(Schema::numeric(2), small_windows);
   feed(monitor, rows_of(1, first_window, 2));
   auto rows = rows_of(2, 200, 2);
-  for (std::size_t i = 0; i < rows.size(); i += 8) rows[i] = absent;  // of the first column, every fourth
+  for (std::size_t i = 0; i < rows.size(); i += 8) rows[i] = lost;  // of the first column, every fourth
   CHECK(feed(monitor, rows) == Change::drift);
   REQUIRE(monitor.alarms().size() == 1);
   CHECK(monitor.alarms()[0].column == 0);
@@ -355,7 +355,7 @@ TEST_CASE("DriftMonitor counts the frequent categories of a nominal column, and 
   for (const Distance distance : {Distance::psi, Distance::js, Distance::ks}) CHECK(monitor.largest(distance).column == 1);
   CHECK(monitor.compare(Distance::ks, 1).p_value < 1e-12);
   auto rows = shop_visits(4, 200, 12);
-  for (std::size_t i = 1; i < rows.size(); i += 3) rows[i] = absent;
+  for (std::size_t i = 1; i < rows.size(); i += 3) rows[i] = lost;
   feed(monitor, rows);
   CHECK(histogram(monitor, monitor.last(), 1)[5] == 200);
   CHECK(monitor.compare(Distance::ks, 1).statistic == Approx(1.0));
@@ -412,7 +412,7 @@ TEST_CASE("DriftMonitor counts infinities beyond every edge, and refuses rows th
 
 TEST_CASE("DriftMonitor bears columns that are constant, or missing in the whole reference", "[drift]") {
   DriftMonitor monitor(Schema::numeric(2), small_windows);
-  for (std::size_t i = 0; i < first_window; ++i) feed(monitor, {3.5F, absent});
+  for (std::size_t i = 0; i < first_window; ++i) feed(monitor, {3.5F, lost});
   REQUIRE(monitor.ready());
   CHECK(monitor.shift(0).effect == 0.0);
   CHECK(monitor.shift(1).p_value == 1.0);

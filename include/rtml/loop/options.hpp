@@ -47,8 +47,8 @@ struct LoopOptions {
   Duration idle = std::chrono::milliseconds(1);  ///< sleep of start()'s thread when nothing is to do
 
   drift::DriftMonitor::Options drift = {};  ///< of the features, with the budget of false alarms
-  std::size_t metric_window = 1000;  ///< labels of the rolling metrics
-  bool baselines = true;             ///< score no-change and majority (or the mean) beside the models
+  std::size_t metric_window = 1000;         ///< labels of the rolling metrics
+  bool baselines = true;                    ///< score no-change and majority (or the mean) beside the models
 
   monitor::EstimatedPerformance::Options estimate = {};  ///< of the served decisions before their labels come; not of a regression
   Duration label_due{0};                                 ///< age at which a label is overdue; 0 = once 99 % of the labels had come

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "rtml/core/features.hpp"
+#include "rtml/core/schema.hpp"
+#include "rtml/core/task.hpp"
+#include "rtml/core/time.hpp"
+#include "rtml/drift/drift_monitor.hpp"
+#include "rtml/monitor/report.hpp"
+
+namespace rtml::detail {
+
+/// Where features, predictions and labels are, against where they were. Their columns share one budget of false alarms.
+class DriftWatch {
+ public:
+  DriftWatch(const Schema& schema, Task task, const drift::DriftMonitor::Options& options);
+
+  /// A column that alarms and did not before.
+  struct Moved {
+    std::string_view what;
+    double effect;
+  };
+
+  /// The row of event number `event`; what moved anew. Valid until the next call.
+  const std::vector<Moved>& features(const Features& x, std::uint64_t event, Time at);
+  const std::vector<Moved>& prediction(float value, std::uint64_t event, Time at) {
+    return observe(predictions_, {{&value, 1}, {}}, event, at);
+  }
+  const std::vector<Moved>& label(float value, std::uint64_t event, Time at) { return observe(labels_, {{&value, 1}, {}}, event, at); }
+
+  /// History that is not live: counted, and told of no one.
+  void bootstrap(const Features& x) noexcept { features_.monitor.update(x); }
+
+  /// After a retraining: features and predictions get a new reference.
+  void relearn() noexcept;
+
+  /// Features that alarm now.
+  std::size_t drifted() const noexcept { return features_.monitor.drifted(); }
+  std::size_t columns() const noexcept { return features_.columns.size(); }
+
+  /// Fills features, history and summary; `importance(column)` is a feature's share.
+  template <class Importance>
+  void add_to(monitor::Report& report, Importance importance) const {
+    report_columns(report, features_);
+    for (std::size_t column = 0; column < features_.columns.size(); ++column) report.features[column].importance = importance(column);
+    report_columns(report, predictions_);
+    report_columns(report, labels_);
+    report_history(report);
+    summarise(report.drift);
+  }
+
+  std::size_t memory_bytes() const noexcept;
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("DriftWatch", 1);
+    for (auto* watched : {&self.features_, &self.predictions_, &self.labels_}) {
+      ar(watched->monitor);
+      for (auto& column : watched->columns) ar(column);
+    }
+    ar(self.ends_, self.times_, self.effects_, self.alarms_);
+    ar.check(self.ends_.size() <= most_windows && self.times_.size() == self.ends_.size(), "windows");
+    ar.check(self.effects_.size() == self.ends_.size() * self.entries() && self.alarms_.size() == self.effects_.size(),
+             "effects of windows");
+  }
+
+ private:
+  static constexpr std::size_t most_windows = 60;  // kept for the report
+
+  struct Column {
+    std::string name;
+    bool alarmed = false;
+    std::uint64_t alarms = 0;
+    std::uint64_t alarm_event = 0;  // of the alarm that is on, or of the last one
+    Time alarm_at{};
+    std::uint64_t change_event = 0;  // the first row of the window that raised it
+
+    template <class Self, class Ar>
+    static void archive(Self& self, Ar& ar) {
+      ar(self.alarmed, self.alarms, self.alarm_event, self.alarm_at, self.change_event);
+    }
+  };
+
+  struct Watched {
+    drift::DriftMonitor monitor;
+    std::vector<Column> columns;
+    monitor::FeatureDrift::Kind kind;
+  };
+
+  static Watched one_column(const char* name, bool nominal, monitor::FeatureDrift::Kind kind, const drift::DriftMonitor::Options& options);
+  const std::vector<Moved>& observe(Watched& watched, const Features& x, std::uint64_t event, Time at);
+  std::size_t entries() const noexcept { return features_.columns.size() + 2; }
+  void record(std::uint64_t event, Time at);
+  static void report_columns(monitor::Report& report, const Watched& watched);
+  void report_history(monitor::Report& report) const;
+  void summarise(monitor::DriftSummary& summary) const;
+
+  drift::DriftMonitor::Options options_;  // as the host gave them
+  Watched features_;
+  Watched predictions_;
+  Watched labels_;
+  std::vector<Moved> moved_;
+  std::vector<std::uint64_t> ends_;   // [windows] oldest first
+  std::vector<Time> times_;           // [windows]
+  std::vector<float> effects_;        // [windows, features + 2]
+  std::vector<std::uint8_t> alarms_;  // [windows, features + 2]
+};
+
+}  // namespace rtml::detail
