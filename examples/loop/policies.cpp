@@ -15,6 +15,23 @@ using rtml::Retrain;
 using rtml::Spec;
 using rtml::Trigger;
 
+struct ErrorDetector {
+  const char* name;
+  rtml::Signal (*signal)();
+};
+
+constexpr ErrorDetector error_detectors[] = {{"adwin", rtml::drift::adwin},
+                                             {"ddm", rtml::drift::ddm},
+                                             {"eddm", rtml::drift::eddm},
+                                             {"rddm", rtml::drift::rddm},
+                                             {"hddm_a", rtml::drift::hddm_a},
+                                             {"hddm_w", rtml::drift::hddm_w},
+                                             {"fhddm", rtml::drift::fhddm},
+                                             {"stepd", rtml::drift::stepd},
+                                             {"ecdd", rtml::drift::ecdd},
+                                             {"cusum", rtml::drift::cusum},
+                                             {"page_hinkley", rtml::drift::page_hinkley}};
+
 Trigger either(Trigger left, Trigger right) { return std::move(left) || std::move(right); }
 
 Trigger cadence(Spec& spec, bool has_time) {
@@ -37,9 +54,8 @@ Trigger drifts(Spec& spec) {
   distance("ks", rtml::drift::ks(window));
   distance("js", rtml::drift::js(window));
   if (spec.flag("alarms")) trigger = either(std::move(trigger), rtml::drift::alarms(window) > 0.0);
-  if (spec.flag("adwin")) trigger = either(std::move(trigger), rtml::drift::adwin() > 0.0);
-  if (spec.flag("ddm")) trigger = either(std::move(trigger), rtml::drift::ddm() > 0.0);
-  if (spec.flag("page_hinkley")) trigger = either(std::move(trigger), rtml::drift::page_hinkley() > 0.0);
+  for (const auto& [name, signal] : error_detectors)
+    if (spec.flag(name)) trigger = either(std::move(trigger), signal() > 0.0);
   return trigger.never() ? rtml::drift::psi(window) > 0.2 : trigger;
 }
 

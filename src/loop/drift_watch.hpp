@@ -27,8 +27,11 @@ class DriftWatch {
 
   /// The row of event number `event`; what moved anew. Valid until the next call.
   const std::vector<Moved>& features(const Features& x, std::uint64_t event, Time at);
+  /// Not before the features have a reference and a window: a model that has just begun moves its predictions by itself.
   const std::vector<Moved>& prediction(float value, std::uint64_t event, Time at) {
-    return observe(predictions_, {{&value, 1}, {}}, event, at);
+    if (features_.monitor.ready() || features_.columns.empty()) return observe(predictions_, {{&value, 1}, {}}, event, at);
+    moved_.clear();
+    return moved_;
   }
   const std::vector<Moved>& label(float value, std::uint64_t event, Time at) { return observe(labels_, {{&value, 1}, {}}, event, at); }
 
