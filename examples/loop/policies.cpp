@@ -53,7 +53,7 @@ Trigger drifts(Spec& spec) {
   distance("psi", rtml::drift::psi(window));
   distance("ks", rtml::drift::ks(window));
   distance("js", rtml::drift::js(window));
-  if (spec.flag("alarms")) trigger = either(std::move(trigger), rtml::drift::alarms(window) > 0.0);
+  if (spec.flag("alarms")) trigger = either(std::move(trigger), rtml::drift::alarms() > 0.0);
   for (const auto& [name, signal] : error_detectors)
     if (spec.flag(name)) trigger = either(std::move(trigger), signal() > 0.0);
   return trigger.never() ? rtml::drift::psi(window) > 0.2 : trigger;

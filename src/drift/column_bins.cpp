@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <string_view>
+#include <utility>
 
 #include "count_kernels.hpp"
 #include "rtml/core/error.hpp"
@@ -52,35 +53,51 @@ ColumnBins::ColumnBins(const Schema& schema, const Options& options)
 void ColumnBins::learn(const float* values, std::size_t rows, std::size_t stride, Scratch& scratch) noexcept {
   std::fill(edges_.begin(), edges_.end(), infinity);
   for (std::size_t column = 0; column < columns_; ++column) {
-    scratch.sorted_.clear();
+    std::size_t count = 0;
     for (std::size_t row = 0; row < rows; ++row) {
       const float value = values[row * stride + column];
-      if (is_finite(value)) scratch.sorted_.push_back(value);  // within what was reserved
+      if (is_finite(value)) scratch.sorted_[count++] = value;
     }
-    std::sort(scratch.sorted_.begin(), scratch.sorted_.end());
+    const auto sorted = std::span(scratch.sorted_).first(count);
+    std::sort(sorted.begin(), sorted.end());
     if (is_nominal(column)) {
-      learn_nominal(column, scratch);
+      learn_nominal(column, sorted, scratch);
     } else {
-      learn_numeric(column, scratch.sorted_);
+      learn_numeric(column, sorted);
     }
   }
   fingerprint_ = find_fingerprint();
 }
 
-void ColumnBins::learn_numeric(std::size_t column, const std::vector<float>& sorted) noexcept {
-  std::array<double, most_bins> edges;
-  const std::size_t count = stats::quantile_edges(std::span<const float>(sorted), options_.bins, edges);
-  for (std::size_t k = 0; k < count; ++k) edges_[k * padded_ + column] = round_down(edges[k]);
+void ColumnBins::learn_numeric(std::size_t column, std::span<const float> sorted) noexcept {
+  std::size_t count = 0;
+  const auto edge_at = [&](std::size_t k) -> float& { return edges_[k * padded_ + column]; };
+  bool repeated = false;
+  for (std::size_t k = 1; k < options_.bins && !sorted.empty(); ++k) {
+    const float edge = round_down(stats::quantile_of_sorted(sorted, static_cast<double>(k) / static_cast<double>(options_.bins)));
+    if (count == 0 || edge > edge_at(count - 1)) {
+      edge_at(count++) = edge;
+      repeated = false;
+      continue;
+    }
+    // A value that is several quantiles gets a bin of its own, or nothing that moves from it to below would be seen. The place for one more
+    // edge is that of the quantile that fell away.
+    if (std::exchange(repeated, true)) continue;
+    const float below = std::nextafter(edge, -infinity);
+    if (!is_finite(below) || (count >= 2 && edge_at(count - 2) >= below)) continue;
+    edge_at(count - 1) = below;
+    edge_at(count++) = edge;
+  }
   bins_[column] = static_cast<std::uint8_t>(count + 2);
 }
 
-void ColumnBins::learn_nominal(std::size_t column, Scratch& scratch) noexcept {
-  auto& found = scratch.found_;
-  found.clear();
-  for (const float value : scratch.sorted_) {
-    if (found.empty() || found.back().value != value) found.push_back({value, 0});
-    ++found.back().count;
+void ColumnBins::learn_nominal(std::size_t column, std::span<const float> sorted, Scratch& scratch) noexcept {
+  std::size_t distinct = 0;
+  for (const float value : sorted) {
+    if (distinct == 0 || scratch.found_[distinct - 1].value != value) scratch.found_[distinct++] = {value, 0};
+    ++scratch.found_[distinct - 1].count;
   }
+  const auto found = std::span(scratch.found_).first(distinct);
   const std::size_t own = std::min(found.size(), options_.categories);
   std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(own), found.end(),
                     [](const auto& a, const auto& b) { return a.count != b.count ? a.count > b.count : a.value < b.value; });

@@ -64,6 +64,18 @@ class Comparison {
 
 }  // namespace
 
+void adjust(Multiplicity multiplicity, std::span<const double> p, std::span<double> adjusted, std::span<std::uint32_t> order) noexcept {
+  switch (multiplicity) {
+    case Multiplicity::bonferroni: stats::bonferroni(p, adjusted); break;
+    case Multiplicity::holm: stats::holm(p, adjusted, order); break;
+    case Multiplicity::bh: stats::benjamini_hochberg(p, adjusted, order); break;
+    case Multiplicity::e_bh:
+      std::transform(p.begin(), p.end(), adjusted.begin(), stats::e_from_p);
+      stats::e_benjamini_hochberg(adjusted, adjusted, order);
+      break;
+  }
+}
+
 double DriftMonitor::noise(std::size_t reference) noexcept {
   return std::sqrt(std::log(2.0 / 0.05) / (2.0 * static_cast<double>(reference)));
 }
@@ -90,7 +102,7 @@ DriftMonitor::DriftMonitor(const Schema& schema, const Options& options) : optio
   longer_.assign(options.scales - 1, {bins_.counts(), 0});
   drifted_.assign(columns(), 0);
   held_rows_.resize(std::max(options.edge_rows, block_rows) * columns());
-  alarms_.reserve(columns() * options.scales);
+  alarms_.resize(columns() * options.scales);
   scratch_.room(options.edge_rows);
   candidates_.resize(columns());
   p_values_.resize(columns());
@@ -134,6 +146,8 @@ Change DriftMonitor::update(const Batch& batch) {
 
 Change DriftMonitor::update(const ColumnCounts& counts) {
   require("DriftMonitor", "reference", reference_rows_, !learning(), "learned before counts are added");
+  require("DriftMonitor", "rows", filling_.rows() + counts.rows() + held_,
+          filling_.rows() + counts.rows() + held_ <= ColumnCounts::most_rows, "at most 2^32 - 1 in a window");
   filling_.merge(counts);
   rows_ += counts.rows();
   return filling_.rows() + held_ >= options_.window ? advance() : Change::none;
@@ -163,7 +177,7 @@ void DriftMonitor::relearn() noexcept {
   rows_ = windows_ = reference_rows_ = 0;
   held_ = 0;
   std::fill(drifted_.begin(), drifted_.end(), std::uint8_t{0});
-  alarms_.clear();
+  alarm_count_ = 0;
 }
 
 void DriftMonitor::begin_counts() noexcept {
@@ -198,7 +212,7 @@ Change DriftMonitor::advance() noexcept {
 }
 
 Change DriftMonitor::close_window() noexcept {
-  alarms_.clear();
+  alarm_count_ = 0;
   ++windows_;
   std::swap(last_, filling_);
   filling_.clear();
@@ -237,27 +251,20 @@ bool DriftMonitor::judge(const ColumnCounts& window, std::size_t scale) noexcept
     }
     farthest = std::max(farthest, best.z_square);
   }
-  const double level_of_first = budget.multiplicity == Multiplicity::bh ? level : level / static_cast<double>(columns());
-  if (farthest <= -std::log(level_of_first)) return false;
+  // Holm and Bonferroni reject nothing unless they reject the first at its own level; the others step up.
+  const bool steps_up = budget.multiplicity == Multiplicity::bh || budget.multiplicity == Multiplicity::e_bh;
+  if (farthest <= -std::log(steps_up ? level : level / static_cast<double>(columns()))) return false;
 
   for (std::size_t column = 0; column < columns(); ++column)
     p_values_[column] = candidates_[column].z_square > -std::log(level) ? compared.p_value(column, candidates_[column].split) : 1.0;
-  switch (budget.multiplicity) {
-    case Multiplicity::bonferroni: stats::bonferroni(p_values_, adjusted_); break;
-    case Multiplicity::holm: stats::holm(p_values_, adjusted_, order_); break;
-    case Multiplicity::bh: stats::benjamini_hochberg(p_values_, adjusted_, order_); break;
-    case Multiplicity::e_bh:
-      std::transform(p_values_.begin(), p_values_.end(), adjusted_.begin(), stats::e_from_p);
-      stats::e_benjamini_hochberg(adjusted_, adjusted_, order_);
-      break;
-  }
+  adjust(budget.multiplicity, p_values_, adjusted_, order_);
   bool alarmed = false;
   for (std::size_t column = 0; column < columns(); ++column) {
     if (adjusted_[column] > level || candidates_[column].z_square <= 0.0) continue;
     alarmed = true;
     drifted_[column] = static_cast<std::uint8_t>(drifted_[column] | bit);
     const std::size_t split = candidates_[column].split;
-    alarms_.push_back({column, scale, split, compared.gap(column, split), p_values_[column], adjusted_[column], window.rows()});
+    alarms_[alarm_count_++] = {column, scale, split, compared.gap(column, split), p_values_[column], adjusted_[column], window.rows()};
   }
   return alarmed;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -31,8 +32,9 @@ class SignalValue {
     if (detector_ && detector_.update(error) == Change::drift) alarmed_ = true;
   }
 
-  /// NaN until it is known.
-  double value() const;
+  /// NaN until it is known; so where `alarms` are asked for, which the loop knows.
+  double value();
+  Signal::Source source() const noexcept { return signal_.source; }
 
   /// Judges the model anew after a retraining: what was measured of the old one says nothing.
   void restart();
@@ -55,7 +57,8 @@ class SignalValue {
   drift::AnyDetector detector_;
   std::optional<drift::DriftMonitor> distance_;
   drift::Distance distance_kind_{};
-  bool counts_alarms_ = false;
+  double largest_ = std::numeric_limits<double>::quiet_NaN();  // of the last full window
+  std::uint64_t windows_ = 0;
   bool alarmed_ = false;
 };
 

@@ -8,7 +8,6 @@
 
 #include "rtml/core/hash.hpp"
 #include "rtml/drift/histogram_distance.hpp"
-#include "rtml/stats/multiple_testing.hpp"
 
 namespace rtml::detail {
 namespace {
@@ -76,7 +75,10 @@ void describe(const drift::DriftMonitor& monitor, std::size_t column, monitor::F
   feature.js = monitor.compare(drift::Distance::js, column).statistic;
   feature.ks = monitor.compare(drift::Distance::ks, column).statistic;
   feature.rows = static_cast<double>(monitor.last().rows());
-  feature.psi_null = drift::psi_null_mean(feature.reference.size(), static_cast<double>(monitor.reference().rows()), feature.rows);
+  const std::size_t missing = feature.reference_missing > 0.0 || feature.current_missing > 0.0 ? 1 : 0;
+  const std::size_t empty = bins.is_nominal(column) && missing == 0 && feature.reference.back() + feature.current.back() == 0.0 ? 1 : 0;
+  feature.psi_null =
+      drift::psi_null_mean(feature.reference.size() + missing - empty, static_cast<double>(monitor.reference().rows()), feature.rows);
 }
 
 }  // namespace
@@ -102,32 +104,41 @@ DriftWatch::Watched DriftWatch::one_column(const char* name, bool nominal, monit
 }
 
 const std::vector<DriftWatch::Moved>& DriftWatch::features(const Features& x, std::uint64_t event, Time at) {
-  const std::uint64_t windows = features_.monitor.windows();
-  observe(features_, x, event, at);
-  if (features_.monitor.windows() != windows) record(event, at);
+  if (observe(features_, x, event, at)) record(event, at);
   return moved_;
 }
 
-const std::vector<DriftWatch::Moved>& DriftWatch::observe(Watched& watched, const Features& x, std::uint64_t event, Time at) {
+const std::vector<DriftWatch::Moved>& DriftWatch::prediction(float value, std::uint64_t event, Time at) {
   moved_.clear();
-  if (watched.monitor.update(x) == Change::drift) {
-    for (const auto& alarm : watched.monitor.alarms()) {
-      Column& column = watched.columns[alarm.column];
-      if (column.alarmed) continue;
-      column.alarmed = true;
-      ++column.alarms;
-      column.alarm_event = event;
-      column.alarm_at = at;
-      column.change_event = event - std::min(event, alarm.rows);
-      moved_.push_back({column.name, alarm.effect});
-    }
-  }
-  for (std::size_t column = 0; column < watched.columns.size(); ++column) watched.columns[column].alarmed = watched.monitor.drifted(column);
+  settled_ = settled_ || ready() || features_.columns.empty();
+  if (settled_ && observe(predictions_, {{&value, 1}, {}}, event, at) && features_.columns.empty()) record(event, at);
   return moved_;
+}
+
+/// True when a window became full; what moved anew is in `moved_`.
+bool DriftWatch::observe(Watched& watched, const Features& x, std::uint64_t event, Time at) {
+  moved_.clear();
+  const std::uint64_t windows = watched.monitor.windows();
+  watched.monitor.update(x);
+  if (watched.monitor.windows() == windows) return false;
+  for (const auto& alarm : watched.monitor.alarms()) {
+    Column& column = watched.columns[alarm.column];
+    if (column.alarmed) continue;
+    column.alarmed = true;
+    ++column.alarms;
+    column.alarm_event = event;
+    column.alarm_at = at;
+    column.change_event = event - std::min(event, alarm.rows);
+    moved_.push_back({column.name, alarm.effect});
+  }
+  for (std::size_t column = 0; column < watched.columns.size(); ++column)
+    if (!watched.monitor.drifted(column)) watched.columns[column].alarmed = false;
+  return true;
 }
 
 void DriftWatch::relearn() noexcept {
-  for (Watched* watched : {&features_, &predictions_}) {
+  for (Watched* watched : {&features_, &predictions_, &labels_}) {
+    if (!watched->monitor.ready()) continue;  // retrained again meanwhile: a reference is never complete if each retraining begins it anew
     watched->monitor.relearn();
     for (Column& column : watched->columns) column.alarmed = false;
   }
@@ -151,7 +162,7 @@ void DriftWatch::record(std::uint64_t event, Time at) {
   }
 }
 
-void DriftWatch::report_columns(monitor::Report& report, const Watched& watched) {
+void DriftWatch::report_columns(monitor::Report& report, const Watched& watched) const {
   const std::size_t first = report.features.size();
   std::vector<double> p;
   for (std::size_t i = 0; i < watched.columns.size(); ++i) {
@@ -165,14 +176,15 @@ void DriftWatch::report_columns(monitor::Report& report, const Watched& watched)
     feature.alarms = column.alarms;
     feature.first_alarm = column.alarm_event;
     feature.first_alarm_at = column.alarm_at;
-    if (column.alarms > 0) feature.change = column.change_event;
+    if (column.alarms > 0 && feature.is_feature()) feature.change = column.change_event;
     if (watched.monitor.ready()) describe(watched.monitor, i, feature);
     p.push_back(feature.p);
     report.features.push_back(std::move(feature));
   }
+  std::vector<double> adjusted(p.size());
   std::vector<std::uint32_t> order(p.size());
-  stats::holm(p, p, order);
-  for (std::size_t i = 0; i < p.size(); ++i) report.features[first + i].adjusted_p = p[i];
+  drift::adjust(options_.budget.multiplicity, p, adjusted, order);
+  for (std::size_t i = 0; i < p.size(); ++i) report.features[first + i].adjusted_p = adjusted[i];
 }
 
 void DriftWatch::report_history(monitor::Report& report) const {
@@ -190,15 +202,14 @@ void DriftWatch::summarise(monitor::DriftSummary& summary) const {
   const drift::Budget& budget = options_.budget;
   const drift::DriftMonitor& monitor = features_.monitor;
   summary.false_alarms_per_row = budget.false_alarms;
-  summary.expected_false_alarms = budget.false_alarms * static_cast<double>(monitor.rows());
+  summary.expected_false_alarms = budget.false_alarms * static_cast<double>(std::max(monitor.rows(), predictions_.monitor.rows()));
   summary.least_effect = budget.least_effect;
   summary.procedure =
       fmt::format("{} over features, Bonferroni over edges; the levels of all windows add up to the budget", name_of(budget.multiplicity));
   summary.reference = "the first rows, or those after the last retraining";
   summary.reference_rows = monitor.reference().rows();
   for (std::size_t scale = 0; scale < options_.scales; ++scale) summary.window_rows.push_back(options_.window << (2 * scale));
-  summary.rows = monitor.rows();
-  summary.refused = monitor.refused();
+  summary.rows = std::max(monitor.rows(), predictions_.monitor.rows());
   summary.configuration = hash_bytes(fmt::format("{} {} {} {} {} {} {} {} {}", options_.edge_rows, options_.reference, options_.window,
                                                  options_.scales, options_.columns.bins, options_.columns.categories, budget.false_alarms,
                                                  budget.least_effect, name_of(budget.multiplicity)),
@@ -209,7 +220,11 @@ void DriftWatch::summarise(monitor::DriftSummary& summary) const {
       "each count.",
       options_.columns.bins, options_.edge_rows, options_.columns.categories);
   summary.assumptions = {"Rows are independent of each other. Where they are not, false alarms are more frequent.",
-                         "Columns may depend on each other in any way, and may have any distribution."};
+                         budget.multiplicity == drift::Multiplicity::bh
+                             ? "Columns are independent of each other, of any distribution."
+                             : "Columns may depend on each other in any way, and may have any distribution.",
+                         "Predictions are of a model that stays as it is: one that learns moves them by itself.",
+                         "Judged are windows of all lengths; effects, distances and p-values are of the shortest."};
 }
 
 std::size_t DriftWatch::memory_bytes() const noexcept {

@@ -27,22 +27,24 @@ class DriftWatch {
 
   /// The row of event number `event`; what moved anew. Valid until the next call.
   const std::vector<Moved>& features(const Features& x, std::uint64_t event, Time at);
-  /// Not before the features have a reference and a window: a model that has just begun moves its predictions by itself.
-  const std::vector<Moved>& prediction(float value, std::uint64_t event, Time at) {
-    if (features_.monitor.ready() || features_.columns.empty()) return observe(predictions_, {{&value, 1}, {}}, event, at);
-    moved_.clear();
+  /// Not before the features had a reference and a window once: a model that has just begun moves its predictions by itself.
+  const std::vector<Moved>& prediction(float value, std::uint64_t event, Time at);
+  const std::vector<Moved>& label(float value, std::uint64_t event, Time at) {
+    observe(labels_, {{&value, 1}, {}}, event, at);
     return moved_;
   }
-  const std::vector<Moved>& label(float value, std::uint64_t event, Time at) { return observe(labels_, {{&value, 1}, {}}, event, at); }
 
   /// History that is not live: counted, and told of no one.
   void bootstrap(const Features& x) noexcept { features_.monitor.update(x); }
 
-  /// After a retraining: features and predictions get a new reference.
+  /// After a retraining: all get a new reference, but those that have none yet.
   void relearn() noexcept;
 
   /// Features that alarm now.
   std::size_t drifted() const noexcept { return features_.monitor.drifted(); }
+  bool outputs_drifted() const noexcept { return predictions_.columns[0].alarmed || labels_.columns[0].alarmed; }
+  /// True when features have a reference and a window.
+  bool ready() const noexcept { return features_.monitor.ready(); }
   std::size_t columns() const noexcept { return features_.columns.size(); }
 
   /// Fills features, history and summary; `importance(column)` is a feature's share.
@@ -65,7 +67,7 @@ class DriftWatch {
       ar(watched->monitor);
       for (auto& column : watched->columns) ar(column);
     }
-    ar(self.ends_, self.times_, self.effects_, self.alarms_);
+    ar(self.settled_, self.ends_, self.times_, self.effects_, self.alarms_);
     ar.check(self.ends_.size() <= most_windows && self.times_.size() == self.ends_.size(), "windows");
     ar.check(self.effects_.size() == self.ends_.size() * self.entries() && self.alarms_.size() == self.effects_.size(),
              "effects of windows");
@@ -80,7 +82,7 @@ class DriftWatch {
     std::uint64_t alarms = 0;
     std::uint64_t alarm_event = 0;  // of the alarm that is on, or of the last one
     Time alarm_at{};
-    std::uint64_t change_event = 0;  // the first row of the window that raised it
+    std::uint64_t change_event = 0;  // the first row of the window that raised it; of a feature, which sees every event
 
     template <class Self, class Ar>
     static void archive(Self& self, Ar& ar) {
@@ -95,10 +97,10 @@ class DriftWatch {
   };
 
   static Watched one_column(const char* name, bool nominal, monitor::FeatureDrift::Kind kind, const drift::DriftMonitor::Options& options);
-  const std::vector<Moved>& observe(Watched& watched, const Features& x, std::uint64_t event, Time at);
+  bool observe(Watched& watched, const Features& x, std::uint64_t event, Time at);
   std::size_t entries() const noexcept { return features_.columns.size() + 2; }
   void record(std::uint64_t event, Time at);
-  static void report_columns(monitor::Report& report, const Watched& watched);
+  void report_columns(monitor::Report& report, const Watched& watched) const;
   void report_history(monitor::Report& report) const;
   void summarise(monitor::DriftSummary& summary) const;
 
@@ -106,6 +108,7 @@ class DriftWatch {
   Watched features_;
   Watched predictions_;
   Watched labels_;
+  bool settled_ = false;  // features had a reference and a window once
   std::vector<Moved> moved_;
   std::vector<std::uint64_t> ends_;   // [windows] oldest first
   std::vector<Time> times_;           // [windows]

@@ -128,7 +128,7 @@ bool Engine::Worker::observe_next() {
   ++observed;
   ++counts.events;
   tell_drifts(drifts.features(x, counts.events, clock.now()));
-  if ((flags & (PendingRing::refused | PendingRing::cold)) == 0)
+  if (served == 0 && (flags & (PendingRing::refused | PendingRing::cold)) == 0)
     tell_drifts(drifts.prediction(engine.task_ == Task::classes ? prediction.label : prediction.score, counts.events, clock.now()));
   return true;
 }
@@ -222,7 +222,7 @@ void Engine::Worker::count_outcomes(std::uint32_t served_arm, bool shadows_too, 
     for (SignalValue& signal : arm.signals) signal.count(result, error);
     if (i == 0) {
       watch_error(error);
-      settle_incidents();
+      if (settle_at != 0 && arms[0].labels >= settle_at) settle_incidents();
     }
     const std::uint64_t step = std::max<std::uint64_t>(options.metric_window / 10, 1);
     if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
@@ -239,12 +239,13 @@ void Engine::Worker::watch_error(double error) {
 void Engine::Worker::tell_drifts(const std::vector<DriftWatch::Moved>& moved) {
   for (const auto& [what, effect] : moved) {
     ++counts.drifts;
-    tell({.kind = LoopEvent::Kind::drift, .what = std::string(what), .detector = "monitor", .statistic = effect});
+    tell({.kind = LoopEvent::Kind::drift, .what = std::string(what), .detector = "moved", .statistic = effect});
   }
 }
 
-/// A retraining answers all that was told since the last one; what came of it is known a window of labels later.
+/// A retraining answers all that was told since the last one; what came of it is known a window of labels later, or when the next comes.
 void Engine::Worker::answer_incidents(const std::string& why) {
+  if (settle_at != 0) settle_incidents();
   for (std::uint64_t number = std::max(unanswered, incidents.dropped()); monitor::Incident* incident = incidents.find(number); ++number) {
     incident->action = monitor::Incident::Action::retrain;
     incident->action_event = counts.events;
@@ -258,7 +259,6 @@ void Engine::Worker::answer_incidents(const std::string& why) {
 }
 
 void Engine::Worker::settle_incidents() {
-  if (settle_at == 0 || arms[0].labels < settle_at) return;
   settle_at = 0;
   for (std::uint64_t number = std::max(unsettled, incidents.dropped()); number < unanswered; ++number)
     if (monitor::Incident* incident = incidents.find(number)) incident->after = arms[0].window[0].value();
@@ -293,7 +293,9 @@ void Engine::Worker::rehearse_with(const Example& fresh) {
   });
 }
 
-double Engine::Worker::value_of(const SignalValue& signal) {
+double Engine::Worker::value_of(SignalValue& signal) {
+  if (signal.source() == Signal::Source::alarms)
+    return drifts.ready() ? static_cast<double>(drifts.drifted()) : std::numeric_limits<double>::quiet_NaN();
 #if defined(__cpp_exceptions)
   try {
     return signal.value();
@@ -311,7 +313,7 @@ void Engine::Worker::consider_retraining(std::size_t arm) {
   const Retrain& policy = of.scheduler.policy();
   if (!of.signals.empty() && counts.labels % options.evaluate_every != 0) return;
   std::vector<double> values;
-  for (const SignalValue& signal : of.signals) values.push_back(value_of(signal));
+  for (SignalValue& signal : of.signals) values.push_back(value_of(signal));
   const auto why = of.scheduler.due(values);
   if (!why) return;
   std::uint64_t learned = 0;

@@ -112,6 +112,7 @@ monitor::Report Engine::Worker::report() const {
 
   drifts.add_to(report, [this](std::size_t column) { return performance.importance().share(column); });
   report.incidents = incidents;
+  report.drift.refused = counts.refused_features;
   report.performance = performance.panel(clock.now());
   report.segment_metric = engine.task_ == Task::regression ? "error / (error + usual error)" : "error rate";
   report.segments = performance.segments().judged();
@@ -145,7 +146,7 @@ monitor::Report Engine::Worker::report() const {
       "than the least effect. PSI, Jensen-Shannon and KS describe the same counts."};
 
   const auto& main = report.metrics.front();
-  report.severity = moved > 0 ? monitor::Severity::attention : monitor::Severity::good;
+  report.severity = moved > 0 || drifts.outputs_drifted() ? monitor::Severity::attention : monitor::Severity::good;
   report.verdict = fmt::format(
       "{} events, {} labels: {} {:.4g} overall, {:.4g} over the last {}; {} of {} features drifted, {} retrainings.", totals.events,
       totals.labels, main.name, main.whole, main.window, options.metric_window, moved, drifts.columns(), totals.retrainings);

@@ -1,6 +1,7 @@
 #include "worker.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "rtml/drift/make_detector.hpp"
 #include "rtml/metrics/make_metric.hpp"
@@ -8,9 +9,11 @@
 namespace rtml::detail {
 namespace {
 
-drift::DriftMonitor::Options with_window(drift::DriftMonitor::Options options, std::size_t window, std::size_t scales) {
+/// For the distances alone: they are compared with the host's level, and no budget is spent.
+drift::DriftMonitor::Options of_distances(drift::DriftMonitor::Options options, std::size_t window) {
   options.window = window;
-  options.scales = scales;
+  options.scales = 1;
+  options.budget = {.false_alarms = 1e-12, .least_effect = 0.999};
   return options;
 }
 
@@ -28,10 +31,10 @@ SignalValue::SignalValue(const Signal& signal, Task task, std::size_t classes, c
   switch (signal.source) {
     case Signal::Source::metric: metric_ = metrics::make_metric(signal.name, metrics::Window::last(signal.window), task, classes); break;
     case Signal::Source::distance:
-      counts_alarms_ = signal.name == "alarms";
-      distance_.emplace(schema, with_window(options, signal.window, counts_alarms_ ? options.scales : 1));
-      if (!counts_alarms_) distance_kind_ = drift::distance_named(signal.name);
+      distance_.emplace(schema, of_distances(options, signal.window));
+      distance_kind_ = drift::distance_named(signal.name);
       break;
+    case Signal::Source::alarms: break;
     case Signal::Source::detector: detector_ = drift::make_detector(signal.name); break;
     case Signal::Source::host:
       require("Signal", "read", signal.name, static_cast<bool>(signal.read), "a function, for a host's signal");
@@ -39,13 +42,15 @@ SignalValue::SignalValue(const Signal& signal, Task task, std::size_t classes, c
   }
 }
 
-double SignalValue::value() const {
+double SignalValue::value() {
   constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
   switch (signal_.source) {
     case Signal::Source::metric: return metric_.count() < signal_.window ? unknown : metric_.value();
     case Signal::Source::distance:
       if (!distance_->ready()) return unknown;
-      return counts_alarms_ ? static_cast<double>(distance_->drifted()) : distance_->largest(distance_kind_).value;
+      if (std::exchange(windows_, distance_->windows()) != windows_) largest_ = distance_->largest(distance_kind_).value;
+      return largest_;
+    case Signal::Source::alarms: return unknown;
     case Signal::Source::detector: return alarmed_ ? 1.0 : 0.0;
     case Signal::Source::host: return signal_.read();
   }
@@ -56,6 +61,7 @@ void SignalValue::restart() {
   alarmed_ = false;
   if (metric_) metric_.reset();
   if (detector_) detector_.reset();
+  windows_ = 0;
   if (distance_ && distance_->ready()) distance_->relearn();
 }
 

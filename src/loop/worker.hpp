@@ -36,7 +36,7 @@ struct Engine::Worker {
   void learn_example(const Features& x, float y, float weight, Time at);
   void count_outcomes(std::uint32_t served_arm, bool shadows_too, float y, float weight);
   void rehearse_with(const Example& fresh);
-  double value_of(const SignalValue& signal);
+  double value_of(SignalValue& signal);
   void consider_retraining(std::size_t arm);
   void watch_error(double error);
   void tell_drifts(const std::vector<DriftWatch::Moved>& moved);

@@ -57,17 +57,24 @@ DriftSection::DriftSection(const Report& report) : report_(report), order_(ranke
 std::string DriftSection::style() const { return sprite_style(report_, order_); }
 
 std::size_t DriftSection::alarmed() const {
+  return static_cast<std::size_t>(std::count_if(report_.features.begin(), report_.features.end(),
+                                                [](const FeatureDrift& column) { return column.is_feature() && column.alarmed; }));
+}
+
+std::size_t DriftSection::features() const {
   return static_cast<std::size_t>(
-      std::count_if(report_.features.begin(), report_.features.end(), [](const FeatureDrift& feature) { return feature.alarmed; }));
+      std::count_if(report_.features.begin(), report_.features.end(), [](const FeatureDrift& column) { return column.is_feature(); }));
 }
 
 std::string DriftSection::budget() const {
   const DriftSummary& drift = report_.drift;
   std::string text;
   if (report_.features.empty()) return text;
-  put(text, "{} of {} features {} drifted", alarmed(), count(report_.features.size()), alarmed() == 1 ? "has" : "have");
+  put(text, "{} of {} features {} drifted", alarmed(), count(features()), alarmed() == 1 ? "has" : "have");
+  for (const FeatureDrift& column : report_.features)
+    if (!column.is_feature() && column.alarmed) put(text, ", so have the {}s", name_of(column.kind));
   if (!drift.procedure.empty()) put(text, " ({})", clipped(drift.procedure, 160));
-  if (is_finite(drift.false_alarms_per_row)) put(text, "; accepted over all features: {}", rate(drift.false_alarms_per_row));
+  if (is_finite(drift.false_alarms_per_row)) put(text, "; accepted over them all: {}", rate(drift.false_alarms_per_row));
   if (is_finite(drift.expected_false_alarms)) put(text, ", at most {} expected in this period", number(drift.expected_false_alarms));
   if (is_finite(drift.least_effect)) put(text, "; least effect that matters: {} of the rows", percent(drift.least_effect));
   text += ".";

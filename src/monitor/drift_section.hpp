@@ -22,7 +22,9 @@ class DriftSection {
 
   void write(std::string& out) const;
 
+  /// Of them that alarm, and all: predictions and labels are not counted.
   std::size_t alarmed() const;
+  std::size_t features() const;
 
  private:
   void heat_map(std::string& out) const;

@@ -83,7 +83,7 @@ class Page {
     put("<dl class=\"tiles\">\n");
     if (!report_.metrics.empty()) main_tile(report_.metrics.front());
     tile("events", count(report_.events), count(report_.labels) + " labels");
-    if (!report_.features.empty()) tile("features drifted", count(drift_.alarmed()), "of " + count(report_.features.size()));
+    if (!report_.features.empty()) tile("features drifted", count(drift_.alarmed()), "of " + count(drift_.features()));
     tile("drifts told", count(marks_of("drift")), report_.marks.dropped() > 0 ? "older ones not kept" : "");
     tile("retrains", count(marks_of("retrain")));
     if (report_.predict.count > 0) tile("predict, p99", nanoseconds(report_.predict.p99), "median " + nanoseconds(report_.predict.p50));

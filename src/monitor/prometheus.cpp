@@ -149,10 +149,15 @@ class ReportSamples {
   void features(const Report& report) {
     const std::vector<const FeatureDrift*> order = ranked(report.features);
     if (order.empty()) return;
-    const auto alarmed = std::count_if(order.begin(), order.end(), [](const FeatureDrift* feature) { return feature->alarmed; });
-    add("rtml_features_watched", "Features that the drift monitor watches.", static_cast<double>(order.size()));
+    const auto watched = std::count_if(order.begin(), order.end(), [](const FeatureDrift* column) { return column->is_feature(); });
+    const auto alarmed =
+        std::count_if(order.begin(), order.end(), [](const FeatureDrift* column) { return column->is_feature() && column->alarmed; });
+    add("rtml_features_watched", "Features that the drift monitor watches.", static_cast<double>(watched));
     add("rtml_features_alarmed", "Features that have drifted: significant after correction and above the least effect.",
         static_cast<double>(alarmed));
+    const auto outputs =
+        std::count_if(order.begin(), order.end(), [](const FeatureDrift* column) { return !column->is_feature() && column->alarmed; });
+    add("rtml_outputs_alarmed", "Of predictions and labels, how many have drifted.", static_cast<double>(outputs));
     known("rtml_drift_false_alarms_per_row", "False alarms accepted, over all features.", report.drift.false_alarms_per_row);
     known("rtml_drift_expected_false_alarms", "False alarms to expect at most in the period if nothing drifted.",
           report.drift.expected_false_alarms);

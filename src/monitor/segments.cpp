@@ -8,6 +8,7 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/stats/hypergeometric.hpp"
 #include "rtml/stats/intervals.hpp"
 #include "rtml/stats/multiple_testing.hpp"
 #include "rtml/stats/special.hpp"
@@ -37,6 +38,14 @@ double p_not_larger(const stats::Moments& a, const stats::Moments& b) noexcept {
       variance * variance / (of_a * of_a / static_cast<double>(a.count() - 1) + of_b * of_b / static_cast<double>(b.count() - 1));
   const double beyond = 0.5 * stats::beta_p(0.5 * freedom, 0.5, freedom / (freedom + t * t));  // P(T > |t|) of Student's distribution
   return t > 0.0 ? beyond : 1.0 - beyond;
+}
+
+/// The same of shares, exact: by how many of the losses of both are in a, given how many there are. Source: R. A. Fisher (1934).
+double p_not_more(const stats::Moments& a, const stats::Moments& b) noexcept {
+  const auto losses = [](const stats::Moments& of) {
+    return static_cast<std::uint64_t>(std::nearbyint(of.mean() * static_cast<double>(of.count())));
+  };
+  return stats::hypergeometric_tails(losses(a), losses(a) + losses(b), a.count(), a.count() + b.count()).upper;
 }
 
 }  // namespace
@@ -78,7 +87,7 @@ void Segments::judge() noexcept {
       if (j != i) rest.merge(entries_[j].losses);
     const stats::Moments& own = entries_[i].losses;
     const bool enough = own.count() >= options_.least && rest.count() >= options_.least;
-    p_values_[i] = enough ? p_not_larger(own, rest) : std::numeric_limits<double>::quiet_NaN();
+    p_values_[i] = !enough ? std::numeric_limits<double>::quiet_NaN() : (shares_only_ ? p_not_more(own, rest) : p_not_larger(own, rest));
     judged_.push_back({entries_[i].name, own, own.mean() - rest.mean(), p_values_[i], false});
   }
   // Those that are not judged are no hypotheses: the correction is over the others.

@@ -51,7 +51,7 @@ TEST_CASE("A loop tells which features moved, and that predictions and labels di
   rtml::LoopOptions options;
   std::vector<std::string> told;
   options.on_event = [&](const LoopEvent& event) {
-    if (event.kind == LoopEvent::Kind::drift && event.detector == "monitor") told.push_back(event.what);
+    if (event.kind == LoopEvent::Kind::drift && event.detector == "moved") told.push_back(event.what);
   };
   options.retrain.online = false;  // a model that learns moves its predictions by itself
   options.retrain.warmup = 300;
@@ -101,7 +101,7 @@ TEST_CASE("A loop keeps what was done about each drift, and what came of it a wi
     run(loop, rows, 0, 7800);
     const auto report = loop.report();
     const Incident& first = incident_of(report, "spread");
-    CHECK(first.detector == "monitor");
+    CHECK(first.detector == "moved");
     CHECK(first.metric == "accuracy");
     CHECK(first.before > 0.5);
     CHECK(first.action == Incident::Action::retrain);

@@ -119,16 +119,23 @@ TEST_CASE("A report's page shows every mark, arm, feature, segment, incident, co
 
 TEST_CASE("A page's first lines say how many drifted, under which budget, and on what that rests", "[monitor][html]") {
   const Report report = example_report(20);
+  std::size_t features = 0;
   std::size_t alarmed = 0;
-  for (const auto& feature : report.features) alarmed += feature.alarmed ? 1U : 0U;
+  bool predictions = false;
+  for (const auto& column : report.features) {
+    features += column.is_feature() ? 1U : 0U;
+    alarmed += column.is_feature() && column.alarmed ? 1U : 0U;
+    predictions |= column.kind == rtml::monitor::FeatureDrift::Kind::prediction && column.alarmed;
+  }
   REQUIRE(alarmed > 1);
   const std::string page = to_html(report);
   const std::string first = page.substr(page.find("<p class=\"budget\">"), 700);
   for (const std::string& words :
-       {std::to_string(alarmed) + " of 20 features have drifted", std::string("e-values, Bonferroni over features"),
-        std::string("1 false alarm in 1,000,000 rows, at most 0.12 expected"), std::string("least effect that matters: 5 % of the rows"),
-        std::string("reference of 20,000 rows (June 2020)"), std::string("windows of 2,000, 10,000 rows"),
-        std::string("9f3ac14be27705d1")}) {
+       {std::to_string(alarmed) + " of " + std::to_string(features) + " features have drifted" +
+            (predictions ? ", so have the predictions" : ""),
+        std::string("e-values, Bonferroni over features"), std::string("1 false alarm in 1,000,000 rows, at most 0.12 expected"),
+        std::string("least effect that matters: 5 % of the rows"), std::string("reference of 20,000 rows (June 2020)"),
+        std::string("windows of 2,000, 10,000 rows"), std::string("9f3ac14be27705d1")}) {
     CAPTURE(words);
     CHECK(first.find(words) != std::string::npos);
   }

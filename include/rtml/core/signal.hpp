@@ -13,6 +13,7 @@ struct Signal {
   enum class Source : std::uint8_t {
     metric,    ///< a metric of served predictions, over the last `window` labels
     distance,  ///< between a feature's reference and its last window of values; the largest over the features
+    alarms,    ///< how many features have drifted now
     detector,  ///< 1 when a change detector on the error alarmed since the last retraining, else 0
     host,      ///< `read` says
   };

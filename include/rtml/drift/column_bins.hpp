@@ -14,7 +14,7 @@ namespace rtml::drift {
 
 /// Where the dense columns of a schema are cut: numeric ones at the quantiles of sample rows, into (-inf, e1], (e1, e2], ..., (ek, inf);
 /// nominal ones into their most frequent categories and one bin for all others, those never seen included; missing values (NaN) have
-/// a bin of their own, the last. Ties may leave a column fewer bins than asked for. Infinities count as what they are, beyond every edge.
+/// a bin of their own, the last. A value that is several quantiles has a bin of its own; ties may leave a column fewer than asked for. Infinities count as what they are, beyond every edge.
 ///
 /// A copy counts as the original does: give one to each thread or shard, and merge what they counted. Thread-safe to read.
 /// 4 bytes an edge and column.
@@ -43,10 +43,10 @@ class ColumnBins {
   /// What learning needs beside the rows; allocated beforehand by room().
   class Scratch {
    public:
-    /// For so many rows.
+    /// For so many rows. Sized and not reserved: a copy has the room too.
     void room(std::size_t rows) {
-      sorted_.reserve(rows);
-      found_.reserve(rows);
+      sorted_.resize(rows);
+      found_.resize(rows);
     }
     std::size_t memory_bytes() const noexcept { return sorted_.capacity() * sizeof(float) + found_.capacity() * sizeof(Category); }
 
@@ -61,7 +61,7 @@ class ColumnBins {
   };
 
   /// Puts the edges at the quantiles of `rows` rows that lie `stride` floats apart. Sorts each column: O(columns rows log rows).
-  /// Allocates nothing when the scratch has room.
+  /// Allocates nothing. @pre the scratch has room for the rows
   RTML_API void learn(const float* values, std::size_t rows, std::size_t stride, Scratch& scratch) noexcept;
 
   /// Forgets the edges.
@@ -93,7 +93,9 @@ class ColumnBins {
 
   /// Two-way splits of a column's values that drift is looked for in: a numeric column's at each edge (those above it, or missing,
   /// against the rest) and missing against present; each bin of a nominal column against all others.
-  std::size_t splits(std::size_t column) const noexcept { return is_nominal(column) ? bins_[column] : bins_[column] - 1U; }
+  std::size_t splits(std::size_t column) const noexcept {
+    return is_nominal(column) || bins_[column] == 0 ? bins_[column] : bins_[column] - 1U;
+  }
 
   /// How many of the counted rows are on one side of a split.
   std::uint64_t on_side(const ColumnCounts& counts, std::size_t column, std::size_t split) const noexcept {
@@ -128,8 +130,8 @@ class ColumnBins {
   static constexpr std::uint32_t numeric = 0xffffffffU;
 
   std::size_t category_stride() const noexcept { return options_.categories + 2; }
-  void learn_numeric(std::size_t column, const std::vector<float>& sorted) noexcept;
-  void learn_nominal(std::size_t column, Scratch& scratch) noexcept;
+  void learn_numeric(std::size_t column, std::span<const float> sorted) noexcept;
+  void learn_nominal(std::size_t column, std::span<const float> sorted, Scratch& scratch) noexcept;
   std::size_t category_bin(std::size_t nominal, std::size_t own, float value) const noexcept;
   std::uint64_t find_fingerprint() const noexcept;
   RTML_API bool is_valid() const noexcept;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -32,13 +33,13 @@ namespace rtml::drift {
 ///
 /// Why the budget holds: bins come from rows that are not counted, so given the bins each test is exact for any distribution, ties
 /// included; a column's p-value is its smallest one times its splits (Bonferroni); columns are corrected by `multiplicity`; and a window of
-/// m rows at one of s scales is tested at level m false_alarms / s. Levels add up to N false_alarms over N rows, whatever depends on what (the
-/// union bound). Given the reference, windows are independent, so the mean of the first alarm is at least the inverse of the mean
-/// level (Jensen).
+/// m rows at one of s scales is tested at level m false_alarms / s. Levels add up to N false_alarms over N rows, whatever windows, and columns
+/// but for `bh`, depend on (the union bound). Given the reference, spans as long as the longest window are independent, so the mean of
+/// the first alarm is at least the inverse of their mean level (Jensen), less one such window.
 ///
 /// update() takes O(columns bins) every 32 rows and when a window is full, else it copies the row; it allocates nothing. One writer; no
-/// readers beside it. Memory: 4 max(edge_rows, 32) bytes a column, and 4 (bins + 1) for the edges, the reference and each of `scales` + 1
-/// windows.
+/// readers beside it. Memory: 4 max(edge_rows, 32) bytes a column, 4 (bins + 1) for the edges, the reference and each of `scales` + 1 windows,
+/// and 60 `scales` + 45 for what it is judged by: 2.4 KB by default.
 /// Source: R. A. Fisher, Statistical Methods for Research Workers (5th ed., 1934), 21.02; S. Holm, Scandinavian J. of Statistics 6 (1979).
 class DriftMonitor {
  public:
@@ -105,7 +106,7 @@ class DriftMonitor {
   bool ready() const noexcept { return windows_ != 0; }
 
   /// Alarms of the windows that became full last.
-  std::span<const Alarm> alarms() const noexcept { return alarms_; }
+  std::span<const Alarm> alarms() const noexcept { return std::span(alarms_).first(alarm_count_); }
 
   /// True while the newest window of any scale alarms for a column.
   bool drifted(std::size_t column) const noexcept { return drifted_[column] != 0; }
@@ -139,7 +140,8 @@ class DriftMonitor {
   /// How many windows of the shortest scale were full since the reference.
   std::uint64_t windows() const noexcept { return windows_; }
 
-  /// How far a reference of so many rows is from its own distribution at every split at once, in 19 of 20 cases: 1.36 / sqrt(rows).
+  /// How far a reference of so many rows is from its distribution at every edge of a numeric column at once, in 19 of 20 cases: 1.36 /
+  /// sqrt(rows).
   /// Source: A. Dvoretzky, J. Kiefer, J. Wolfowitz, Annals of Mathematical Statistics 27 (1956); constant by P. Massart (1990).
   RTML_API static double noise(std::size_t reference) noexcept;
 
@@ -163,7 +165,8 @@ class DriftMonitor {
     ar.check(self.counts_are_valid(), "counts");
     ar.values(std::span(self.drifted_));
     ar.values(std::span(self.held_rows_).first(self.held_ * self.columns()));
-    if constexpr (Ar::reading) self.alarms_.clear();
+    ar.check(self.drifted_are_valid(), "drifted columns");
+    if constexpr (Ar::reading) self.alarm_count_ = 0;
   }
 
  private:
@@ -190,6 +193,9 @@ class DriftMonitor {
   RTML_API bool has_options(const Options& options) const noexcept;
   RTML_API void begin_counts() noexcept;
   RTML_API bool counts_are_valid() const noexcept;
+  bool drifted_are_valid() const noexcept {
+    return std::all_of(drifted_.begin(), drifted_.end(), [&](std::uint8_t scales) { return scales >> options_.scales == 0; });
+  }
   Batch held() const noexcept { return {held_rows_.data(), held_, columns()}; }
   Change count_held() noexcept;
   Change advance() noexcept;
@@ -211,7 +217,8 @@ class DriftMonitor {
   std::vector<Longer> longer_;         // [scales - 1]
   std::vector<std::uint8_t> drifted_;  // [columns] a bit for each scale
   std::vector<float> held_rows_;       // [max(edge_rows, block_rows), columns]
-  std::vector<Alarm> alarms_;
+  std::size_t alarm_count_ = 0;
+  std::vector<Alarm> alarms_;  // [columns, scales]: sized, so that a copy has the room too
   ColumnBins::Scratch scratch_;
   std::vector<Candidate> candidates_;  // [columns], of judge()
   std::vector<double> p_values_;       // [columns]

@@ -10,9 +10,8 @@ namespace rtml::drift {
 
 // What retraining triggers compare: `drift::psi() > 0.2 || drift::adwin() > 0`.
 
-/// How many features moved, within the loop's budget of false alarms (drift/drift_monitor.hpp), the shortest window of `window` rows:
-/// `drift::alarms() > 0`.
-inline Signal alarms(std::size_t window = 1000) { return {Signal::Source::distance, "alarms", window, {}}; }
+/// How many features the loop tells have moved, within its budget of false alarms (LoopOptions::drift): `drift::alarms() > 0`.
+inline Signal alarms() { return {Signal::Source::alarms, "alarms", 0, {}}; }
 
 /// Largest over the features between their reference and the last full window of `window` rows (10 a bin at least).
 inline Signal psi(std::size_t window = 1000) { return {Signal::Source::distance, "psi", window, {}}; }

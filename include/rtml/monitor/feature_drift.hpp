@@ -55,6 +55,9 @@ struct FeatureDrift {
   Quantiles reference_quantiles = no_quantiles;  ///< at `probabilities`
   Quantiles current_quantiles = no_quantiles;
 
+  /// False of predictions and labels.
+  bool is_feature() const noexcept { return kind <= Kind::nominal; }
+
   /// What the drift may do to the model: effect times importance; unknown when one of them is.
   double impact() const noexcept { return effect * importance; }
 

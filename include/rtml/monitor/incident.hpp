@@ -33,7 +33,7 @@ struct Incident {
   Outcome outcome = Outcome::open;
   std::string metric = {};  ///< by which the outcome is measured
   double before = unknown;  ///< of the model that served at the alarm
-  double after = unknown;   ///< of what the action made, on the same rows
+  double after = unknown;   ///< of what the action made, once that is known
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {

@@ -18,16 +18,15 @@ namespace rtml::monitor {
 /// On which parts of the stream (countries, merchants, devices) the model errs more than on all the rest. The host names the part of each
 /// labelled prediction; the most frequent ones are told apart, all others count as one.
 ///
-/// Judged once a window, when it is full: Welch's test of each segment's mean loss against the rest, one-sided, corrected over the segments
-/// by Holm. So the chance of any false flag is `alpha` a window, not over all windows: with 0.01 one window in a hundred has one. Flagged is
-/// what is significant and exceeds the rest by `effect`. Assumes independent losses; of 0/1 losses the t-test holds its level.
+/// Judged once a window, when it is full: each segment's losses against the rest, one-sided, by Fisher's exact test where all are 0 or 1
+/// and by Welch's of their means elsewhere, corrected over the segments by Holm. So the chance of any false flag is `alpha` a window, not
+/// over all windows: with 0.01 one window in a hundred has one. Flagged is what is significant and exceeds the rest by `effect`. Assumes
+/// independent losses.
 ///
 /// update: O(most), allocates nothing; at a window's end O(most^2). 200 bytes a segment.
 /// Sources: A. Metwally, D. Agrawal, A. El Abbadi, "Efficient computation of frequent and top-k elements in data streams", ICDT 2005,
 /// section 3 (whoever has more than 2 / most of the labels is told apart for sure); B. L. Welch, "The generalization of
-/// 'Student's' problem when several different population variances are involved", Biometrika 34 (1947); of rates: R. B. D'Agostino,
-/// W. Chase, A. Belanger, "The appropriateness of some common procedures for testing the equality of two independent binomial
-/// populations", The American Statistician 42 (1988).
+/// 'Student's' problem when several different population variances are involved", Biometrika 34 (1947).
 class RTML_API Segments {
  public:
   struct Options {
