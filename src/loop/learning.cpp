@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "rtml/core/finite.hpp"
+#include "rtml/drift/adwin.hpp"
 #include "rtml/metrics/outcome_of.hpp"
 #include "worker.hpp"
 
@@ -232,8 +233,11 @@ void Engine::Worker::count_outcomes(std::uint32_t served_arm, bool shadows_too, 
 void Engine::Worker::watch_error(double error) {
   if (error_detector.update(error) != Change::drift) return;
   ++counts.drifts;
-  const double level = arms[0].window.empty() ? error : arms[0].window[0].value();
-  tell({.kind = LoopEvent::Kind::drift, .what = "error", .detector = std::string(error_detector.name()), .statistic = level});
+  const auto* adwin = error_detector.as<drift::Adwin>();  // its mean is that of the errors since the change
+  tell({.kind = LoopEvent::Kind::drift,
+        .what = "error",
+        .detector = std::string(error_detector.name()),
+        .statistic = adwin != nullptr ? adwin->mean() : error});
 }
 
 void Engine::Worker::tell_drifts(const std::vector<DriftWatch::Moved>& moved) {

@@ -101,8 +101,10 @@ monitor::Report Engine::Worker::report() const {
   report.learner = working->models[0].name();
   report.window = options.metric_window;
   for (const LoopEvent& event : events)
-    report.marks.add({event.event, event.at, std::string(name_of(event.kind)),
-                      event.what + (event.detector.empty() ? "" : fmt::format(": {} ({:.3g})", event.detector, event.statistic))});
+    report.marks.add(
+        {event.event, event.at, std::string(name_of(event.kind)),
+         event.what + (event.kind == LoopEvent::Kind::retrain ? fmt::format(": {}; {:.0f} rows learned", event.detector, event.statistic)
+                                                              : fmt::format(": {} ({:.3g})", event.detector, event.statistic))});
   report.predict = engine.predict_latency_.summary();
   report.label = engine.label_latency_.summary();
   report.memory_bytes = memory_bytes();
@@ -147,9 +149,10 @@ monitor::Report Engine::Worker::report() const {
 
   const auto& main = report.metrics.front();
   report.severity = moved > 0 || drifts.outputs_drifted() ? monitor::Severity::attention : monitor::Severity::good;
-  report.verdict = fmt::format(
-      "{} events, {} labels: {} {:.4g} overall, {:.4g} over the last {}; {} of {} features drifted, {} retrainings.", totals.events,
-      totals.labels, main.name, main.whole, main.window, options.metric_window, moved, drifts.columns(), totals.retrainings);
+  report.verdict =
+      fmt::format("{} events, {} labels: {} {:.4g} overall, {:.4g} over the last {}; {} of {} features drifted, {} retrainings{}.",
+                  totals.events, totals.labels, main.name, main.whole, main.window, options.metric_window, moved, drifts.columns(),
+                  totals.retrainings, options.challengers.empty() ? "" : " over all arms");
   return report;
 }
 

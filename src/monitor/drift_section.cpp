@@ -33,7 +33,10 @@ std::string rate(double per_row) {
 }
 
 /// In few characters, so that small ones differ.
-std::string short_p(double p) { return p >= 0.0 && p < 0.001 ? fmt::format("{:.0e}", p) : in_column(p); }
+std::string short_p(double p) {
+  if (p >= 0.0 && p < 1e-300) return "&lt;1e-300";
+  return p >= 0.0 && p < 0.001 ? fmt::format("{:.0e}", p) : in_column(p);
+}
 
 std::string missing(const FeatureDrift& feature) {
   const std::string before = hundredths(feature.reference_missing);

@@ -108,7 +108,7 @@ class Page {
     } else {
       std::vector<Reference> references;
       if (!report_.metrics.empty() && is_finite(report_.metrics.front().no_change))
-        references.push_back({"no change", report_.metrics.front().no_change});
+        references.push_back({"no change, all labels", report_.metrics.front().no_change});
       put("<p class=\"sub\">Shown: {}. {}Marks stand beneath the event they happened at{}.</p>\n", main_name(), span_of_time(),
           marks_of("drift") + marks_of("retrain") > 0 ? "; retrains run through the chart as thin lines, drifts as dotted ones" : "");
       metric_chart(out_, report_, events_, references);

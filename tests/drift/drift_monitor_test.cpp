@@ -97,11 +97,21 @@ TEST_CASE("DriftMonitor takes bins from its first rows, counts the next as the r
     if (at + 1 < first_window || (at + 1 - first_window) % 200 != 0) continue;
     for (std::size_t c = 0; c < columns; ++c) {
       CAPTURE(at, c);
-      const rtml::stats::QuantileBins bins(column_of(rows, columns, c, 0, 150));
-      std::vector<std::uint64_t> reference(bins.size());
-      std::vector<std::uint64_t> current(bins.size());
-      bins.count(column_of(rows, columns, c, 150, 300), reference);
-      bins.count(column_of(rows, columns, c, at + 1 - 200, 200), current);
+      std::vector<float> edges(monitor.bins().bins(c) - 2);
+      monitor.bins().edges(c, edges);
+      if (c % 3 == 0) {
+        const rtml::stats::QuantileBins quantiles(column_of(rows, columns, c, 0, 150));
+        REQUIRE(edges.size() == quantiles.edges().size());
+        for (std::size_t k = 0; k < edges.size(); ++k) CHECK(static_cast<double>(edges[k]) == Approx(quantiles.edges()[k]));
+      }
+      const auto bins = [&](double value) {
+        if (rtml::is_nan(value)) return edges.size() + 1;
+        return static_cast<std::size_t>(std::lower_bound(edges.begin(), edges.end(), static_cast<float>(value)) - edges.begin());
+      };
+      std::vector<std::uint64_t> reference(edges.size() + 2);
+      std::vector<std::uint64_t> current(edges.size() + 2);
+      for (const double value : column_of(rows, columns, c, 150, 300)) ++reference[bins(value)];
+      for (const double value : column_of(rows, columns, c, at + 1 - 200, 200)) ++current[bins(value)];
       CHECK(histogram(monitor, monitor.reference(), c) == reference);
       CHECK(histogram(monitor, monitor.last(), c) == current);
 
@@ -424,6 +434,36 @@ TEST_CASE("DriftMonitor bears columns that are constant, or missing in the whole
   CHECK(monitor.compare(Distance::js, 1).statistic == Approx(1.0));
 }
 
+TEST_CASE("DriftMonitor sees what moves from a value that most rows have to below it, or above", "[drift]") {
+  struct Move {
+    const char* what;
+    std::vector<float> values;  // and what share of the rows has each, before and after
+    std::vector<double> before;
+    std::vector<double> after;
+  };
+  for (const Move& move :
+       {Move{"constant, then lower", {0.0F, 7.0F}, {0.0, 1.0}, {1.0, 0.0}},
+        Move{"constant, then higher", {7.0F, 9.0F}, {1.0, 0.0}, {0.0, 1.0}},
+        Move{"mostly ones, then few", {0.0F, 1.0F}, {0.05, 0.95}, {0.7, 0.3}},
+        Move{"mostly zeros, then few", {0.0F, 1.0F}, {0.95, 0.05}, {0.3, 0.7}},
+        Move{"rare values below a frequent one", {-1.0F, 0.0F, 1.0F}, {0.05, 0.9, 0.05}, {0.5, 0.45, 0.05}},
+        Move{"capped values that are no longer", {1.0F, 2.0F, 3.0F, 50.0F}, {0.02, 0.02, 0.02, 0.94}, {0.3, 0.3, 0.3, 0.1}}}) {
+    CAPTURE(move.what);
+    rtml::Rng rng(9);
+    const auto draw = [&](const std::vector<double>& shares) {
+      double u = rng.uniform();
+      std::size_t i = 0;
+      while (i + 1 < shares.size() && u >= shares[i]) u -= shares[i++];
+      return move.values[i];
+    };
+    DriftMonitor monitor(Schema::numeric(1), small_windows);
+    for (std::size_t i = 0; i < first_window + 400; ++i) CHECK(feed(monitor, {draw(move.before)}) == Change::none);
+    Change told = Change::none;
+    for (std::size_t i = 0; i < 200; ++i) told = std::max(told, feed(monitor, {draw(move.after)}));
+    CHECK(told == Change::drift);
+  }
+}
+
 TEST_CASE("DriftMonitor tells neighbouring floats apart where an edge falls between them", "[drift]") {
   const float a = 16777216.0F;
   const float b = std::nextafter(a, 2.0F * a);
@@ -455,6 +495,15 @@ TEST_CASE("DriftMonitor allocates nothing after construction", "[drift]") {
   sum += monitor.shift(1).effect;
   const auto count = allocations.count();
   CHECK(count == 0);
+
+  DriftMonitor copy = monitor;
+  rtml::load(copy, rtml::save(monitor));
+  const rtml::testing::AllocationCounter of_copy;
+  feed(copy, rows);
+  copy.relearn();
+  feed(copy, later);
+  const auto by_copy = of_copy.count();
+  CHECK(by_copy == 0);
   CHECK(sum > 0.0);
   CHECK(monitor.memory_bytes() > 150 * 3 * sizeof(float));
 }

@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "rtml/core/rng.hpp"
 #include "rtml/drift/signals.hpp"
 #include "rtml/loop.hpp"
 #include "rtml/monitor/report.hpp"
@@ -115,4 +116,35 @@ TEST_CASE("A loop keeps what was done about each drift, and what came of it a wi
   run(loop, rows, 7800, 9000);
   const auto report = loop.report();
   CHECK(incident_of(report, "spread").after > 0.5);
+}
+
+TEST_CASE("A loop that retrains more often than a reference takes goes on looking for drift", "[loop][drift]") {
+  rtml::LoopOptions options;
+  std::vector<std::string> told;
+  options.on_event = [&](const LoopEvent& event) {
+    if (event.kind == LoopEvent::Kind::drift && event.detector == "moved") told.push_back(event.what);
+  };
+  options.retrain = {.when = rtml::every(500), .start = rtml::Start::warm, .on = rtml::Data::recent(std::size_t{200})};
+  Loop<Trade> loop(plain_features(), LogisticRegression{}, options);
+  run(loop, spreads_that_move(6000, 3000), 0, 6000);
+  CHECK(std::count(told.begin(), told.end(), "spread") >= 1);
+  CHECK(loop.counters().retrainings == 12);
+}
+
+TEST_CASE("After a retraining labels are compared with what they are now", "[loop][drift]") {
+  rtml::LoopOptions options;
+  std::vector<std::uint64_t> told;
+  options.on_event = [&](const LoopEvent& event) {
+    if (event.kind == LoopEvent::Kind::drift && event.what == "label") told.push_back(event.event);
+  };
+  options.retrain = {.when = rtml::every(8000), .start = rtml::Start::warm, .on = rtml::Data::recent(std::size_t{200})};
+  auto rows = trades(16'000, 6);
+  rtml::Rng rng(2);
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].good = rng.uniform() < (i < 5000 ? 0.1 : (i < 12'500 ? 0.4 : 0.8)) ? 1.0F : 0.0F;
+  Loop<Trade> loop(plain_features(), LogisticRegression{}, options);
+  run(loop, rows, 0, rows.size());
+  REQUIRE(told.size() == 2);
+  CHECK(told[0] < 7000);
+  CHECK(told[1] > 12'500);
+  CHECK(told[1] < 14'500);
 }

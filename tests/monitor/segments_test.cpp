@@ -39,7 +39,8 @@ const Segment* named(const std::vector<Segment>& rows, const std::string& name) 
 
 }  // namespace
 
-TEST_CASE("A segment is judged against all the rest: rates, gap, Welch's p and its correction, by hand", "[monitor][segments][reference]") {
+TEST_CASE("A segment is judged against all the rest: rates, gap, Fisher's p and its correction, by hand",
+          "[monitor][segments][reference]") {
   Segments segments({.window = 300, .least = 50});
   // a: 30 errors of 100; b: 10 of 100; c: 11 of 100.
   for (int i = 0; i < 100; ++i) {
@@ -56,13 +57,41 @@ TEST_CASE("A segment is judged against all the rest: rates, gap, Welch's p and i
   CHECK(rows[0].metric.value == Approx(0.3));
   CHECK(rows[0].metric.low == Approx(0.21895).margin(1e-5));  // Wilson's
   CHECK(rows[0].gap == Approx(0.3 - 21.0 / 200.0));
-  // t = 0.195 / sqrt(0.21 / 99 + 0.093975 / 199) = 3.829, 144.4 degrees of freedom; one-sided p = 9.555e-5, times three.
-  CHECK(rows[0].adjusted_p == Approx(3.0 * 9.554844e-5).epsilon(1e-5));
+  CHECK(rows[0].adjusted_p ==
+        Approx(3.0 * 3.575242418008692e-05).epsilon(1e-9));  // P(X >= 30), where 51 of 300 are errors and 100 are drawn
   CHECK(rows[0].flagged);
   CHECK(rows[1].name == "c");
   CHECK(rows[1].adjusted_p > 0.5);
   CHECK_FALSE(rows[1].flagged);
   CHECK(segments.flagged() == 1);
+}
+
+TEST_CASE("Losses of any size are judged by Welch's test of their means, by hand", "[monitor][segments][reference]") {
+  Segments segments({.window = 300, .least = 50});
+  for (int i = 0; i < 100; ++i) {
+    segments.update("a", i < 30 ? 2.0 : 0.0);
+    segments.update("b", i < 10 ? 2.0 : 0.0);
+    segments.update("c", i < 11 ? 2.0 : 0.0);
+  }
+  // t = 0.195 / sqrt(0.21 / 99 + 0.093975 / 199) = 3.829, 144.4 degrees of freedom; one-sided p = 9.555e-5, times three.
+  CHECK(segments.judged()[0].adjusted_p == Approx(3.0 * 9.554844e-5).epsilon(1e-5));
+}
+
+TEST_CASE("A part that is always wrong is flagged where the rest never is, and not where all are nearly always wrong",
+          "[monitor][segments]") {
+  Segments one({.window = 1000, .least = 50});
+  for (int i = 0; i < 1000; ++i) one.update(i % 10 == 0 ? "bad" : "good", i % 10 == 0 ? 1.0 : 0.0);
+  CHECK(one.flagged() == 1);
+  CHECK(one.judged()[0].name == "bad");
+
+  Rng rng(5);
+  int windows_with_one = 0;
+  Segments many({.window = 1650, .least = 20});
+  for (int window = 0; window < 200; ++window) {
+    for (int i = 0; i < 1650; ++i) many.update(country(rng.below(30)), rng.uniform() < 0.92 ? 1.0 : 0.0);
+    windows_with_one += many.flagged() > 0 ? 1 : 0;
+  }
+  CHECK(windows_with_one <= 8);  // 2 expected at alpha 0.01, at most
 }
 
 TEST_CASE("Without a worse segment one window in a hundred has a false flag, at most; a worse one is found",
