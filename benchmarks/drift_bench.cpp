@@ -7,13 +7,14 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/drift/make_detector.hpp"
+#include "rtml/learn/make_learner.hpp"
 #include "stopwatch.hpp"
 #include "value_stream.hpp"
 
@@ -33,12 +34,6 @@ struct Options {
   std::uint64_t seed = 1;
   std::uint64_t limit = 0;
   bool json = false;
-};
-
-/// What a detector said of one run.
-struct Said {
-  std::vector<std::uint64_t> warnings;  // 0-based
-  std::vector<std::uint64_t> drifts;
 };
 
 /// Alarms beside the truth, over all runs.
@@ -82,8 +77,9 @@ class Score {
     return ordered_json::array({mean() - half, mean() + half});
   }
 
-  /// Mean time between false alarms over mean time to detection, times the share of changes that were found.
-  double mtr() const {
+  /// Mean time between false alarms over mean time to detection, times the share of changes that were found; null without a change.
+  ordered_json mtr() const {
+    if (changes_ == 0) return {};
     if (delays_.empty()) return 0.0;
     // F false alarms cut the stream into F + 1 stretches, so that it is defined without any; a delay of 0 took one value.
     const double between = static_cast<double>(values_) / static_cast<double>(false_alarms_ + 1);
@@ -108,46 +104,51 @@ class Score {
   std::vector<double> delays_;
 };
 
-ordered_json measure(const std::string& specification, const std::vector<ValueStream>& streams, bool truth_known) {
-  Said first;
-  Score score;
-  double time = 0.0;
-  std::uint64_t values = 0;
-  std::uint64_t refused = 0;
-  for (const ValueStream& stream : streams) {
-    auto detector = rtml::drift::make_detector(specification);
+/// One detector over all runs, made anew for each.
+class Measured {
+ public:
+  explicit Measured(std::string specification) : specification_(std::move(specification)) {}
+
+  void add(const ValueStream& stream) {
+    auto detector = rtml::drift::make_detector(specification_);
     std::vector<Change> changes(stream.values.size());
-    time += thread_cpu_ns([&] {
+    time_ += thread_cpu_ns([&] {
       for (std::size_t i = 0; i < changes.size(); ++i) changes[i] = detector.update(stream.values[i]);
     });
-    Said said;
-    for (std::size_t i = 0; i < changes.size(); ++i) {
-      if (changes[i] == Change::warning) said.warnings.push_back(i);
-      if (changes[i] == Change::drift) said.drifts.push_back(i);
-    }
-    score.add(said.drifts, stream);
-    values += changes.size();
-    refused += detector.refused();
-    if (&stream == &streams.front()) first = std::move(said);
-  }
-  ordered_json report{{"detector", specification},
-                      {"n", streams.front().values.size()},
-                      {"warnings", first.warnings},
-                      {"drifts", first.drifts},
-                      {"updates_per_second", time > 0.0 ? 1e9 * static_cast<double>(values) / time : 0.0},
-                      {"refused", refused}};
-  if (truth_known) report.update(score.report());
-  return report;
-}
-
-ordered_json dummy(const std::vector<ValueStream>& streams) {
-  Score score;
-  for (const ValueStream& stream : streams) {
+    std::vector<std::uint64_t> warnings;  // 0-based
     std::vector<std::uint64_t> drifts;
-    for (std::uint64_t i = 99; i < stream.values.size(); i += 100) drifts.push_back(i);
-    score.add(drifts, stream);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+      if (changes[i] == Change::warning) warnings.push_back(i);
+      if (changes[i] == Change::drift) drifts.push_back(i);
+    }
+    score_.add(drifts, stream);
+    refused_ += detector.refused();
+    if (values_ == 0) first_ = {{"n", changes.size()}, {"warnings", warnings}, {"drifts", drifts}};
+    values_ += changes.size();
   }
-  return score.report();
+
+  ordered_json report(bool truth_known) const {
+    ordered_json report{{"detector", specification_}};
+    report.update(first_);
+    report["updates_per_second"] = time_ > 0.0 ? 1e9 * static_cast<double>(values_) / time_ : 0.0;
+    report["refused"] = refused_;
+    if (truth_known) report.update(score_.report());
+    return report;
+  }
+
+ private:
+  std::string specification_;
+  ordered_json first_;  // what it said of the first run
+  Score score_;
+  double time_ = 0.0;
+  std::uint64_t values_ = 0;
+  std::uint64_t refused_ = 0;
+};
+
+void add_dummy(Score& score, const ValueStream& stream) {
+  std::vector<std::uint64_t> drifts;
+  for (std::uint64_t i = 99; i < stream.values.size(); i += 100) drifts.push_back(i);
+  score.add(drifts, stream);
 }
 
 void print_row(const std::string& name, const ordered_json& row) {
@@ -157,8 +158,8 @@ void print_row(const std::string& name, const ordered_json& row) {
   std::string delay = number(row["delay"], "{:.1f}");
   if (row["delay_ci"].is_array())
     delay += fmt::format(" +- {:.1f}", 0.5 * (row["delay_ci"][1].get<double>() - row["delay_ci"][0].get<double>()));
-  fmt::print("{:<22}{:>20}{:>14}{:>9}{:>10.2f}", name, delay, row["false_alarms"].get<std::uint64_t>(), row["missed"].get<std::uint64_t>(),
-             row["mtr"].get<double>());
+  fmt::print("{:<22}{:>20}{:>14}{:>9}{:>10}", name, delay, row["false_alarms"].get<std::uint64_t>(), row["missed"].get<std::uint64_t>(),
+             number(row["mtr"], "{:.2f}"));
   if (row.contains("updates_per_second"))
     fmt::print("{:>16.1f}{:>10}", row["updates_per_second"].get<double>() * 1e-6, row["refused"].get<std::uint64_t>());
   fmt::print("\n");
@@ -171,45 +172,56 @@ void print_places(const char* what, const ordered_json& places) {
   fmt::print("{}\n", places.size() > most ? ", ..." : "");
 }
 
-std::vector<ValueStream> streams_of(const Options& options) {
-  std::vector<ValueStream> streams;
+ValueStream stream_of(const Options& options, std::uint64_t run) {
+  ValueStream stream;
   if (!options.data.empty()) {
-    if (options.runs != 1) rtml::raise(rtml::ConfigError("--runs is for --stream: a file says the same each time"));
-    streams.push_back({read_values(options.data), {}});
+    stream.values = read_values(options.data);
   } else {
-    for (std::uint64_t run = 0; run < options.runs; ++run) {
-      const std::uint64_t seed = options.seed + run;
-      streams.push_back(make_values(options.stream, options.learner, &seed));
-    }
+    stream = make_values(options.stream, options.learner, options.seed + run);
   }
-  if (options.limit != 0)
-    for (ValueStream& stream : streams) {
-      stream.values.resize(std::min<std::size_t>(stream.values.size(), options.limit));
-      std::erase_if(stream.changes, [&](const ChangePoint& change) { return change.begin >= stream.values.size(); });
-    }
-  return streams;
+  if (options.limit == 0) return stream;
+  stream.values.resize(std::min<std::size_t>(stream.values.size(), options.limit));
+  std::erase_if(stream.changes, [&](const ChangePoint& change) { return change.begin >= stream.values.size(); });
+  return stream;
 }
 
 void run(const Options& options) {
   if (options.data.empty() == options.stream.empty()) rtml::raise(rtml::ConfigError("--data F or --stream NAME is needed, one of them"));
   if (options.detector.empty()) rtml::raise(rtml::ConfigError("--detector NAME or all is needed"));
+  if (!options.data.empty() && options.runs != 1) rtml::raise(rtml::ConfigError("--runs is for --stream: a file says the same each time"));
   std::vector<std::string> names{options.detector};
   if (options.detector == "all") names.assign(rtml::drift::detector_names().begin(), rtml::drift::detector_names().end());
-  for (const std::string& name : names) rtml::drift::make_detector(name);  // refused before the work
-  const auto streams = streams_of(options);
-  const bool truth_known = !streams.front().changes.empty();
+  // Refused before the work, and whether or not it is needed.
+  for (const std::string& name : names) rtml::drift::make_detector(name);
+  rtml::make_learner(options.learner, rtml::Task::binary);
+
+  std::vector<Measured> measured(names.begin(), names.end());
+  Score dummy;
+  std::uint64_t values = 0;  // of the first run
+  bool truth_known = false;
+  ordered_json changes = ordered_json::array();
+  for (std::uint64_t run = 0; run < options.runs; ++run) {
+    const ValueStream stream = stream_of(options, run);  // one at a time: all of them may be more than fits
+    if (run == 0) {
+      values = stream.values.size();
+      truth_known = stream.truth_known;
+      for (const ChangePoint& change : stream.changes) changes.push_back({change.begin, change.end});
+    }
+    for (Measured& one : measured) one.add(stream);
+    add_dummy(dummy, stream);
+  }
 
   ordered_json report;
   if (options.detector == "all") {
-    report["n"] = streams.front().values.size();
-    for (const std::string& name : names) report["detectors"].push_back(measure(name, streams, truth_known));
+    report["n"] = values;
+    for (const Measured& one : measured) report["detectors"].push_back(one.report(truth_known));
   } else {
-    report = measure(names.front(), streams, truth_known);
+    report = measured.front().report(truth_known);
   }
   report["runs"] = options.runs;
   if (truth_known) {
-    for (const ChangePoint& change : streams.front().changes) report["changes"].push_back({change.begin, change.end});
-    report["dummy"] = dummy(streams);
+    report["changes"] = changes;
+    report["dummy"] = dummy.report();
   }
   if (options.json) {
     fmt::print("{}\n", report.dump());

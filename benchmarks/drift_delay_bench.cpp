@@ -232,6 +232,7 @@ ordered_json measure(const Kind& kind, const Options& options) {
                                    {"detector", with_parameter(contender.specification, value)},
                                    {"arl", length.mean},
                                    {"arl_ci", interval(length.mean, length.error)},
+                                   {"arl_kept", std::abs(length.mean - options.arl) <= 1.96 * length.error},
                                    {"delays", as_json(found, &oracle)}});
   }
   return report;
@@ -254,7 +255,7 @@ void print(const ordered_json& report) {
   row(report["oracle"]);
   for (const ordered_json& detector : report["detectors"]) {
     fmt::print("{:<26}{:>16}", detector["name"].get<std::string>(),
-               fmt::format("{:.0f} +- {:.0f}", detector["arl"].get<double>(),
+               fmt::format("{}{:.0f} +- {:.0f}", detector["arl_kept"].get<bool>() ? "" : "! ", detector["arl"].get<double>(),
                            detector["arl_ci"][1].get<double>() - detector["arl"].get<double>()));
     row(detector["delays"]);
   }
@@ -269,8 +270,8 @@ void run(const Options& options) {
     fmt::print("{}\n", report.dump());
     return;
   }
-  fmt::print("in-control run length {:.0f}, {} values before the change, {} runs; * some runs were cut at {}\n", options.arl,
-             options.before, options.runs, longest_delay);
+  fmt::print("in-control run length {:.0f}, {} values before the change, {} runs; * some runs were cut at {}; ! another run length\n",
+             options.arl, options.before, options.runs, longest_delay);
   for (const ordered_json& stream : report["streams"]) print(stream);
 }
 

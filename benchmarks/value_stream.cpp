@@ -56,9 +56,9 @@ ChangePoint change_around(std::uint64_t middle, const std::string& kind, std::ui
   return {middle - std::min(middle, half), middle + half};
 }
 
-ValueStream made(Spec& spec, double rate, double shift, bool bernoulli) {
+ValueStream made(Spec& spec, std::uint64_t seed, double rate, double shift, bool bernoulli) {
   const auto n = static_cast<std::uint64_t>(spec.integer("n", 40'000, 4, 1'000'000'000));
-  rtml::Rng rng(static_cast<std::uint64_t>(spec.integer("seed", 1, 0)));
+  rtml::Rng rng(seed);
   const std::string kind = spec.text("drift", "abrupt");
   std::string rule = "one of ";
   for (const std::string_view& known : kinds) rule += (&known == kinds.data() ? "" : ", ") + std::string(known);
@@ -72,6 +72,7 @@ ValueStream made(Spec& spec, double rate, double shift, bool bernoulli) {
   }
   for (std::uint64_t k = 1; k < concepts && kind != "none"; ++k)
     stream.changes.push_back(change_around(n / concepts * k, kind, n / concepts));
+  stream.truth_known = true;
   return stream;
 }
 
@@ -98,6 +99,7 @@ ValueStream errors_of_learner(const std::string& specification, const std::strin
   const std::string kind = Spec(specification).text("drift", "abrupt");
   const auto points = source->drift_points();
   for (const std::uint64_t point : points) stream.changes.push_back(change_around(point, kind, points.front()));
+  stream.truth_known = kind == "none" || !points.empty();  // what moves all the time has no points
   return stream;
 }
 
@@ -109,7 +111,9 @@ std::vector<double> read_values(const std::string& path) {
   std::vector<double> values;
   std::string line;
   for (std::uint64_t number = 1; std::getline(file, line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);  // UTF-8 byte order mark
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
     const auto value = rtml::stream::parse_number(line);
     if (!value) rtml::raise(rtml::FormatError(path + ", line " + rtml::to_text(number) + ": no number"));
     values.push_back(*value);
@@ -119,13 +123,10 @@ std::vector<double> read_values(const std::string& path) {
   return values;
 }
 
-ValueStream make_values(const std::string& specification, const std::string& learner, const std::uint64_t* seed) {
-  std::string text = specification;
-  if (seed != nullptr) {
-    text += text.find(':') == std::string::npos ? ":seed=" : ",seed=";
-    text += rtml::to_text(*seed);
-  }
-  Spec spec(text);
+ValueStream make_values(const std::string& specification, const std::string& learner, std::uint64_t seed) {
+  Spec spec(specification);
+  const std::string own_seed = spec.text("seed", "");
+  rtml::require(spec.name(), "seed", own_seed, own_seed.empty(), "left to --seed");
   const bool bernoulli = spec.name() == "bernoulli";
   const bool gaussian = spec.name() == "gaussian";
   if (!bernoulli && !gaussian) {
@@ -133,7 +134,8 @@ ValueStream make_values(const std::string& specification, const std::string& lea
     std::string rule = "one of bernoulli, gaussian";
     for (const std::string_view name : known) rule += ", " + std::string(name);
     rtml::require("stream", "name", spec.name(), std::find(known.begin(), known.end(), spec.name()) != known.end(), rule);
-    return errors_of_learner(text, learner);
+    const char* separator = specification.find(':') == std::string::npos ? ":seed=" : ",seed=";
+    return errors_of_learner(specification + separator + rtml::to_text(seed), learner);
   }
   const double rate = bernoulli ? spec.number("rate", 0.2) : 0.0;
   const double shift = spec.number("shift", bernoulli ? 0.1 : 0.5);
@@ -142,7 +144,7 @@ ValueStream make_values(const std::string& specification, const std::string& lea
     const double last = rate + 3.0 * shift;
     rtml::require("bernoulli", "shift", shift, last >= 0.0 && last <= 1.0, "such that rate + 3 shift is in [0, 1]");
   }
-  return made(spec, rate, shift, bernoulli);
+  return made(spec, seed, rate, shift, bernoulli);
 }
 
 rtml::FeatureSet<Row> features_of(const rtml::stream::Source& source, bool scale) {

@@ -1,5 +1,7 @@
 #include "rtml/drift/classifier_test.hpp"
 
+#include "rtml/core/finite.hpp"
+
 #include "stats/deviance.hpp"
 
 namespace rtml::drift::detail {
@@ -42,6 +44,7 @@ double auc(std::span<const float> scores, std::span<const std::uint8_t> current)
 }  // namespace
 
 TwoSample classifier_result(std::span<const float> scores, std::span<const std::uint8_t> current) {
+  if (std::any_of(scores.begin(), scores.end(), [](float score) { return is_nan(score); })) return {};  // they have no order
   std::size_t right = 0;
   for (std::size_t i = 0; i < scores.size(); ++i) right += (scores[i] >= 0.5F) == (current[i] == 1) ? 1U : 0U;
   const auto n = static_cast<double>(scores.size());

@@ -65,17 +65,18 @@ struct Table {
 };
 
 /// Chances of x of the first category in the reference, for fixed margins, in units of the likeliest one's, to `visit(x, weight)`: first up
-/// from the likeliest, then down from it, until they vanish.
+/// from the likeliest, then down from it, until they vanish: O(standard deviation of x).
 template <class F>
 void walk_tables(double n, double first, double total, F visit) noexcept {
+  constexpr double vanished = 1e-300;  // among subnormal numbers a product by nearly 1 may stand still
   const double most = std::min(n, first);
   const double least = std::max(0.0, n + first - total);
   const double mode = std::clamp(std::floor((n + 1.0) * (first + 1.0) / (total + 2.0)), least, most);
   const auto step = [&](double x) { return (n - x) * (first - x) / ((x + 1.0) * (total - n - first + x + 1.0)); };  // to x + 1
   double weight = 1.0;
-  for (double x = mode; x <= most && weight > 0.0; weight *= step(x), x += 1.0) visit(x, weight);
+  for (double x = mode; x <= most && weight > vanished; weight *= step(x), x += 1.0) visit(x, weight);
   weight = 1.0;
-  for (double x = mode - 1.0; x >= least && weight > 0.0; x -= 1.0) visit(x, weight /= step(x));
+  for (double x = mode - 1.0; x >= least && weight > vanished; x -= 1.0) visit(x, weight /= step(x));
 }
 
 }  // namespace

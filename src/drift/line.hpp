@@ -55,11 +55,12 @@ double relabelled_integral(const std::vector<Run>& runs, double n, double m, F o
   return sum;
 }
 
-/// The same p-value for every distance that grows with this integral.
+/// The same p-value for every distance that grows with this integral; NaN when that is beyond the largest number.
 template <class F>
 double permutation_p(const std::vector<Run>& runs, double n, double m, const Permutations& permutations, F of_gap) noexcept {
   if (permutations.count == 0) return std::numeric_limits<double>::quiet_NaN();
   const double observed = gap_integral(runs, n, m, of_gap) * (1.0 - 1e-12);  // what is equal may differ by its rounding
+  if (!is_finite(observed)) return std::numeric_limits<double>::quiet_NaN();
   Rng rng(permutations.seed);
   std::size_t as_large = 1;
   for (std::size_t round = 0; round < permutations.count; ++round)

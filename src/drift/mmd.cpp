@@ -36,11 +36,15 @@ struct Rows {
 
   const double* row(std::size_t i) const noexcept { return values.data() + i * columns; }
 
-  double squared_distance(std::size_t i, const Rows& other, std::size_t j) const noexcept {
+  /// In units of `unit`; with 0 infinite for rows that differ.
+  double squared_distance(std::size_t i, const Rows& other, std::size_t j, double unit) const noexcept {
     const double* u = row(i);
     const double* v = other.row(j);
     double sum = 0.0;
-    for (std::size_t k = 0; k < columns; ++k) sum += (u[k] - v[k]) * (u[k] - v[k]);
+    for (std::size_t k = 0; k < columns; ++k) {
+      const double gap = u[k] == v[k] ? 0.0 : (u[k] - v[k]) / unit;  // before it is squared: the square may be too large, or vanish
+      sum += gap * gap;
+    }
     return sum;
   }
 };
@@ -59,11 +63,11 @@ double median_distance(const Rows& a, const Rows& b) {
   std::vector<double> distances;
   distances.reserve((n + m) * (n + m - 1) / 2);
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t j = 0; j < i; ++j) distances.push_back(std::sqrt(a.squared_distance(i, a, j)));
-    for (std::size_t j = 0; j < m; ++j) distances.push_back(std::sqrt(a.squared_distance(i, b, j)));
+    for (std::size_t j = 0; j < i; ++j) distances.push_back(std::sqrt(a.squared_distance(i, a, j, 1.0)));
+    for (std::size_t j = 0; j < m; ++j) distances.push_back(std::sqrt(a.squared_distance(i, b, j, 1.0)));
   }
   for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j < i; ++j) distances.push_back(std::sqrt(b.squared_distance(i, b, j)));
+    for (std::size_t j = 0; j < i; ++j) distances.push_back(std::sqrt(b.squared_distance(i, b, j, 1.0)));
   return median(distances);
 }
 
@@ -72,10 +76,8 @@ class Kernel {
  public:
   explicit Kernel(double sigma) noexcept : sigma_(sigma) {}
 
-  double operator()(double squared_distance) const noexcept {
-    if (squared_distance == 0.0) return 1.0;
-    const double scaled = std::sqrt(squared_distance) / sigma_;  // sigma^2 itself may vanish
-    return std::exp(-0.5 * scaled * scaled);
+  double operator()(const Rows& a, std::size_t i, const Rows& b, std::size_t j) const noexcept {
+    return std::exp(-0.5 * a.squared_distance(i, b, j, sigma_));
   }
 
  private:
@@ -92,7 +94,7 @@ class Pairs {
       const Rows& of_i = i < n_ ? a : b;
       const std::size_t at_i = i < n_ ? i : i - n_;
       for (std::size_t j = 0; j < i; ++j) {
-        const double value = kernel(of_i.squared_distance(at_i, j < n_ ? a : b, j < n_ ? j : j - n_));
+        const double value = kernel(of_i, at_i, j < n_ ? a : b, j < n_ ? j : j - n_);
         values_.push_back(value);
         row_sums_[i] += value;
         row_sums_[j] += value;
@@ -173,8 +175,7 @@ TwoSample of_neighbours(const Rows& a, const Rows& b, const Kernel& kernel) {
   double squares = 0.0;
   for (std::size_t k = 0; k < count; ++k) {
     const std::size_t i = 2 * k;
-    const double h = kernel(a.squared_distance(i, a, i + 1)) + kernel(b.squared_distance(i, b, i + 1)) -
-                     kernel(a.squared_distance(i, b, i + 1)) - kernel(a.squared_distance(i + 1, b, i));
+    const double h = kernel(a, i, a, i + 1) + kernel(b, i, b, i + 1) - kernel(a, i, b, i + 1) - kernel(a, i + 1, b, i);
     const double from_mean = h - mean;
     mean += from_mean / static_cast<double>(k + 1);
     squares += from_mean * (h - mean);
@@ -198,7 +199,9 @@ TwoSample mmd(std::span<const double> reference, std::span<const double> current
   if (!linear) require("mmd", "rows", a.size + b.size, a.size + b.size <= most_rows, "at most 8192; take estimator linear");
   const std::size_t least = linear ? 4 : 2;
   if (a.size < least || b.size < least) return {};
-  const Kernel kernel(options.bandwidth > 0.0 ? options.bandwidth : median_distance(a, b));
+  const double bandwidth = options.bandwidth > 0.0 ? options.bandwidth : median_distance(a, b);
+  if (!is_finite(bandwidth)) return {};  // distances beyond the largest number compare nothing
+  const Kernel kernel(bandwidth);
   return linear ? of_neighbours(a, b, kernel) : of_all_pairs(a, b, kernel, options);
 }
 

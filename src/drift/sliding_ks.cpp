@@ -13,6 +13,7 @@ namespace rtml::drift {
 namespace {
 
 constexpr std::uint64_t longest_window = 1'000'000;
+constexpr std::uint64_t largest_reference = 1'000'000;
 constexpr std::uint64_t most_cells = 1'000'000'000;  // sums of weights fit into 32 bits
 
 SlidingKs::Options with_reference(SlidingKs::Options options, std::size_t size) {
@@ -20,20 +21,44 @@ SlidingKs::Options with_reference(SlidingKs::Options options, std::size_t size) 
   return options;
 }
 
+/// The shortest window that can alarm at all; 0 when none can.
+std::uint64_t least_window(std::uint64_t reference, double alpha) {
+  const auto alarms = [=](std::uint64_t window) {
+    return ks_critical(static_cast<std::size_t>(reference), static_cast<std::size_t>(window), alpha) <= 1.0;
+  };
+  const std::uint64_t longest = std::min(longest_window, most_cells / reference);
+  std::uint64_t high = 1;
+  while (!alarms(high)) {
+    if (high == longest) return 0;
+    high = std::min(2 * high, longest);
+  }
+  std::uint64_t low = high / 2;  // of this length none alarms
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    (alarms(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
 }  // namespace
 
 bool SlidingKs::valid_sizes(const Options& options) noexcept {
-  return options.window >= 1 && options.window <= longest_window && options.reference >= 1 &&
+  return options.window >= 1 && options.window <= longest_window && options.reference >= 1 && options.reference <= largest_reference &&
          options.reference <= most_cells / options.window;
 }
 
 SlidingKs::SlidingKs(const Options& options) : options_(options) {
   require("SlidingKs", "alpha", options.alpha, options.alpha > 0.0 && options.alpha < 1.0, "in (0, 1)");
   require("SlidingKs", "window", options.window, options.window >= 1 && options.window <= longest_window, "in [1, 1e6]");
-  require("SlidingKs", "reference", options.reference, valid_sizes(options), ">= 1 and reference * window <= 1e9");
+  require("SlidingKs", "reference", options.reference, valid_sizes(options), "in [1, 1e6] and reference * window <= 1e9");
   reference_.resize(static_cast<std::size_t>(options.reference));
   window_.resize(static_cast<std::size_t>(options.window));
   critical_ = ks_critical(reference_.size(), window_.size(), options.alpha);
+  if (critical_ > 1.0) {
+    const std::uint64_t least = least_window(options.reference, options.alpha);
+    require("SlidingKs", "alpha", options.alpha, least != 0, "larger, or reference, as no window can reach it");
+    require("SlidingKs", "window", options.window, false, "at least " + to_text(least) + ", as no shorter one can reach alpha");
+  }
   allocate();
 }
 
@@ -70,8 +95,7 @@ Change SlidingKs::update(double value) noexcept {
   filled_ = std::min(filled_ + 1, options_.window);
   if (filled_ < options_.window || gap() < critical_gap_) return Change::none;
   drift_age_ = options_.window;
-  filled_ = next_ = 0;
-  fill();
+  empty_window();
   return Change::drift;
 }
 
@@ -115,6 +139,15 @@ void SlidingKs::fill() noexcept {
   for (const double value : reference_) add(slot_of(value), static_cast<std::int32_t>(options_.window));
   for (std::size_t i = 0; i < filled_; ++i) add(window_[i], -static_cast<std::int32_t>(options_.reference));
   for (std::size_t node = leaves_; node-- > 1;) join(node);
+}
+
+/// Takes its values out one by one: to leave costs them what it cost them to come, however large the reference is.
+void SlidingKs::empty_window() noexcept {
+  for (std::size_t i = 0; i < filled_; ++i) {
+    add(window_[i], static_cast<std::int32_t>(options_.reference));
+    climb(window_[i], window_[i]);
+  }
+  filled_ = next_ = 0;
 }
 
 std::uint32_t SlidingKs::slot_of(double value) const noexcept {

@@ -1,6 +1,8 @@
 #include "rtml/drift/classifier_test.hpp"
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "rtml/core/finite.hpp"
@@ -28,6 +30,27 @@ std::vector<float> normal_rows(std::uint64_t seed, std::size_t rows, double shif
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(rng.normal() + (i % 2 == 0 ? shift : 0.0));
   return values;
 }
+
+/// Learns which label it saw more often, and calls everything the other one.
+struct Contrarian {
+  double sum = 0.0;
+
+  void bind(const rtml::Schema&) noexcept {}
+  rtml::Task task() const noexcept { return rtml::Task::binary; }
+  std::uint64_t refused() const noexcept { return 0; }
+  std::size_t memory_bytes() const noexcept { return sizeof(*this); }
+  float predict(const rtml::Features&) const noexcept { return sum < 0.0 ? 1.0F : 0.0F; }
+  float learn(const rtml::Features& x, float y, float = 1.0F) noexcept {
+    sum += y == 1.0F ? 1.0 : -1.0;
+    return predict(x);
+  }
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar.header("Contrarian", 1);
+    ar(self.sum);
+  }
+};
 
 Batch batch_of_two(const std::vector<float>& values) { return {values.data(), values.size() / 2, 2}; }
 
@@ -65,11 +88,20 @@ TEST_CASE("classifier_test keeps its level when nothing drifts, for equal and fo
       alarms += p <= 0.05 ? 1 : 0;
       below_half += p <= 0.5 ? 1 : 0;
     }
-    CHECK(alarms >= 8);  // P(X >= 37) = 0.046 for 60 coins
+    CHECK(alarms >= 8);  // P(X >= 20) = 0.049 for 30 coins
     CHECK(alarms <= 40);
     CHECK(below_half >= 180);
     CHECK(below_half <= 280);
   }
+}
+
+TEST_CASE("classifier_test keeps its level for a learner that goes by how many rows of each sample it learned from", "[drift][property]") {
+  const auto rows = normal_rows(1, 60);
+  int above_half = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed)
+    above_half += classifier_test(Contrarian(), batch_of_two(rows), batch_of_two(rows), {.seed = seed}).statistic > 0.5 ? 1 : 0;
+  CHECK(above_half >= 60);
+  CHECK(above_half <= 115);  // P(X > 15) = 0.43 for 30 coins
 }
 
 TEST_CASE("classifier_test answers the same for the same seed", "[drift]") {
@@ -101,6 +133,16 @@ TEST_CASE("the p-value of a classifier_test is the chance of as many heads, its 
   CHECK(classifier_result(high, std::vector<std::uint8_t>(2000, 1)).p_value == 0.0);  // 2^-2000
   CHECK(classifier_result(std::span(high).first(1000), std::vector<std::uint8_t>(1000, 1)).p_value ==
         Approx(std::exp2(-1000.0)).epsilon(1e-11).margin(0.0));
+}
+
+TEST_CASE("scores that are NaN leave a classifier_test without a result", "[drift]") {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::vector<float>& scores : {std::vector<float>{nan, 0.9F, 0.1F}, std::vector<float>{0.2F, nan, nan}}) {
+    const auto result = classifier_result(scores, std::vector<std::uint8_t>{0, 1, 1});
+    CHECK(rtml::is_nan(result.statistic));
+    CHECK(rtml::is_nan(result.p_value));
+    CHECK(rtml::is_nan(result.effect));
+  }
 }
 
 TEST_CASE("classifier_test names the option that is out of range, and knows nothing of too few rows", "[drift][config]") {

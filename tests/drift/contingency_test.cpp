@@ -165,3 +165,18 @@ TEST_CASE("tests of counts refuse tables that do not fit, know nothing of the em
   CHECK(allocated == 0);
   CHECK(result.p_value == Approx(1.0));
 }
+
+TEST_CASE("fisher_exact of 1e9 and of 1e12 counts has the p-value of Yates' correction, in time that goes by the deviation", "[drift]") {
+  struct Pair {
+    Cells a;
+    Cells b;
+  };
+  for (const Pair& pair : {Pair{{500'000'000, 500'000'000}, {500'030'000, 499'970'000}},
+                           Pair{{500'000'000'000, 500'000'000'000}, {500'001'000'000, 499'999'000'000}}}) {
+    CAPTURE(pair.a[0]);
+    const auto exact = fisher_exact(pair.a, pair.b);
+    CHECK(exact.p_value == Approx(chi2(pair.a, pair.b, Correction::yates).p_value).epsilon(1e-4));
+    CHECK(fisher_exact(pair.b, pair.a).p_value == Approx(exact.p_value).epsilon(1e-6));
+  }
+  CHECK(fisher_exact(Cells{1'000'000'000, 0}, Cells{0, 1'000'000'000}).p_value == 0.0);
+}

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "drift/reference_streams.hpp"
@@ -16,6 +17,26 @@ using rtml::testing::alarms_on;
 using rtml::testing::bernoulli_with_jump;
 
 static_assert(rtml::ChangeDetector<Ecdd>);
+
+namespace {
+
+/// Counts the subnormal numbers of a state.
+struct SubnormalCounter {
+  static constexpr bool reading = false;
+  int count = 0;
+
+  void header(const char*, int) {}
+  void check(bool, const char*) {}
+  template <class... T>
+  void operator()(const T&... values) {
+    (see(values), ...);
+  }
+  void see(double value) { count += std::fpclassify(value) == FP_SUBNORMAL ? 1 : 0; }
+  template <class T>
+  void see(const T&) {}
+};
+
+}  // namespace
 
 TEST_CASE("Ecdd keeps the laws of a change detector", "[drift][laws]") {
   rtml::testing::check_detector(Ecdd(), bernoulli_with_jump(3, 1500, 800, 0.1, 0.6));
@@ -67,6 +88,17 @@ TEST_CASE("Ecdd sees a large rise within a few values, and not a fall", "[drift]
   CHECK(detector.drift_age() <= 8);
   Ecdd other;
   CHECK(alarms_on(other, bernoulli_with_jump(8, 3000, 1000, 0.5, 0.0)).drifts.empty());
+}
+
+TEST_CASE("Ecdd keeps no subnormal number, however long nothing is wrong", "[drift]") {
+  Ecdd detector;
+  detector.update(1.0);
+  SubnormalCounter subnormal;
+  for (int i = 0; i < 5'000; ++i) {
+    detector.update(0.0);
+    Ecdd::archive(std::as_const(detector), subnormal);
+  }
+  CHECK(subnormal.count == 0);
 }
 
 TEST_CASE("Ecdd names the option that is out of range", "[drift][config]") {

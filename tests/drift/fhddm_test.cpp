@@ -71,9 +71,17 @@ TEST_CASE("Fhddm tells a fall when asked, and no sum of its drifts with the leng
   CHECK(constant.mean() == Approx(0.1).margin(1e-9));
 }
 
+TEST_CASE("Fhddm alarms with the shortest window that it takes, when all of it changes", "[drift]") {
+  Fhddm detector({.window = 7});
+  std::vector<double> values(50, 0.0);
+  values.resize(60, 1.0);
+  CHECK(alarms_on(detector, values).drifts == std::vector<std::size_t>{56});
+}
+
 TEST_CASE("Fhddm names the option that is out of range", "[drift][config]") {
   CHECK(rtml::is_nan(Fhddm().mean()));
   CHECK_THROWS_WITH(Fhddm({.delta = 0.0}), "Fhddm: delta is 0, must be in (0, 1)");
   CHECK_THROWS_WITH(Fhddm({.window = 0}), "Fhddm: window is 0, must be in [1, 1e6]");
+  CHECK_THROWS_WITH(Fhddm({.window = 6}), "Fhddm: window is 6, must be at least 7, or delta larger: none would alarm");
   CHECK_THROWS_AS(Fhddm({.delta = std::numeric_limits<double>::quiet_NaN()}), rtml::ConfigError);
 }

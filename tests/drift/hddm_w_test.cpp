@@ -118,6 +118,13 @@ TEST_CASE("HddmW told of right predictions tells a fall where it told a rise of 
   CHECK(alarms_on(fall, values).drifts == alarms);
 }
 
+TEST_CASE("HddmW's mean of a long stretch of zeros becomes 0, and no subnormal number", "[drift]") {
+  HddmW detector({.direction = Direction::rise});
+  detector.update(1.0);
+  for (int i = 0; i < 20'000; ++i) detector.update(0.0);
+  CHECK(detector.mean() == 0.0);
+}
+
 TEST_CASE("HddmW names the option that is out of range", "[drift][config]") {
   CHECK(rtml::is_nan(HddmW().mean()));
   CHECK_THROWS_WITH(HddmW({.drift = 1.0}), "HddmW: drift is 1, must be in (0, 1)");

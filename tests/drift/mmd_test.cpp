@@ -107,6 +107,25 @@ TEST_CASE("mmd is whole where distances are 0: more than half of the values are 
   CHECK(mmd(b, b).p_value == 1.0);
 }
 
+TEST_CASE("mmd does not mind the unit, until distances are beyond the largest number: then there is no p-value", "[drift][metamorphic]") {
+  const auto a = gaussian(1, 30);
+  auto b = gaussian(2, 30);
+  for (double& value : b) value += 2.0;
+  const auto times = [](std::vector<double> values, double unit) {
+    for (double& value : values) value *= unit;
+    return values;
+  };
+  for (const auto estimator : {MmdEstimator::unbiased, MmdEstimator::linear}) {
+    const double huge = std::ldexp(1.0, 900);
+    const auto plain = mmd(a, b, {.estimator = estimator, .bandwidth = 1.0});
+    CHECK(mmd(times(a, huge), times(b, huge), {.estimator = estimator, .bandwidth = huge}).statistic == plain.statistic);
+    CHECK(mmd(times(a, 1.0 / huge), times(b, 1.0 / huge), {.estimator = estimator, .bandwidth = 1.0 / huge}).p_value == plain.p_value);
+    const auto beyond = mmd(times(a, huge), times(b, huge), {.estimator = estimator});
+    CHECK(rtml::is_nan(beyond.statistic));
+    CHECK(rtml::is_nan(beyond.p_value));
+  }
+}
+
 TEST_CASE("mmd leaves out rows that are not whole, and knows nothing of too few", "[drift]") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> a{1.0, 2.0, 3.0, 4.0, 5.0, 7.0};

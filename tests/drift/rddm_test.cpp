@@ -61,6 +61,23 @@ TEST_CASE("Rddm takes a warning that lasts for an alarm", "[drift]") {
   CHECK(!alarms_on(impatient, values).drifts.empty());
 }
 
+TEST_CASE("Rddm dates an alarm of its patience back to where the warning began", "[drift]") {
+  const auto values = bernoulli_with_jump(2, 20000, 2000, 0.2, 0.235);
+  Rddm detector({.drift = 1000.0, .patience = 100});
+  std::size_t warned = 0;
+  std::size_t alarms = 0;
+  for (const double value : values) {
+    const Change change = detector.update(value);
+    if (change == Change::drift) {
+      ++alarms;
+      CHECK(detector.drift_age() == 101);
+      CHECK(detector.drift_age() == warned + 1);
+    }
+    warned = change == Change::warning ? warned + 1 : 0;
+  }
+  CHECK(alarms > 0);
+}
+
 TEST_CASE("Rddm names the option that is out of range", "[drift][config]") {
   CHECK(rtml::is_nan(Rddm().mean()));
   CHECK_THROWS_WITH(Rddm({.warning = 0.0}), "Rddm: warning is 0, must be finite and > 0");

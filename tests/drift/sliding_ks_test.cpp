@@ -37,13 +37,20 @@ TEST_CASE("SlidingKs has the statistic of the two-sample test after every value,
         if (grid > 0.0)
           for (double& value : values) value = grid * std::floor(value / grid);
         const std::span<const double> all(values);
-        SlidingKs detector({.alpha = 1e-300, .window = window, .reference = size});
+        // The least alpha that can alarm: at two samples that are apart. After it the window begins anew.
+        const double alpha = rtml::drift::ks(std::vector<double>(size, 0.0), std::vector<double>(window, 1.0)).p_value;
+        if (alpha == 1.0) continue;
+        SlidingKs detector({.alpha = alpha, .window = window, .reference = size});
+        std::size_t begin = size;
         for (std::size_t i = 0; i < values.size(); ++i) {
-          detector.update(values[i]);
-          if (i + 1 < size + window) {
+          const bool alarm = detector.update(values[i]) == Change::drift;
+          const bool full = i + 1 >= begin + window;
+          const double expected = full ? rtml::drift::ks(all.first(size), all.subspan(i + 1 - window, window)).statistic : 0.0;
+          REQUIRE(alarm == (full && expected > 1.0 - 1e-12));
+          if (alarm) begin = i + 1;
+          if (alarm || !full) {
             REQUIRE(rtml::is_nan(detector.statistic()));
           } else {
-            const double expected = rtml::drift::ks(all.first(size), all.subspan(i + 1 - window, window)).statistic;
             REQUIRE(detector.statistic() == Approx(expected).margin(1e-12));
           }
         }
@@ -115,10 +122,25 @@ TEST_CASE("SlidingKs names the option that is out of range", "[drift][config]") 
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK_THROWS_WITH(SlidingKs({.alpha = 1.0}), "SlidingKs: alpha is 1, must be in (0, 1)");
   CHECK_THROWS_WITH(SlidingKs({.window = 0}), "SlidingKs: window is 0, must be in [1, 1e6]");
-  CHECK_THROWS_WITH(SlidingKs({.reference = 0}), "SlidingKs: reference is 0, must be >= 1 and reference * window <= 1e9");
+  CHECK_THROWS_WITH(SlidingKs({.reference = 0}), "SlidingKs: reference is 0, must be in [1, 1e6] and reference * window <= 1e9");
   CHECK_THROWS_WITH(SlidingKs({.window = 1'000'000, .reference = 1001}),
-                    "SlidingKs: reference is 1001, must be >= 1 and reference * window <= 1e9");
-  CHECK_THROWS_WITH(SlidingKs(std::span<const double>(&nan, 1), {}), "SlidingKs: reference value is nan, must be finite and at most 1e15");
+                    "SlidingKs: reference is 1001, must be in [1, 1e6] and reference * window <= 1e9");
+  CHECK_THROWS_WITH(SlidingKs({.reference = 1'000'001}),
+                    "SlidingKs: reference is 1000001, must be in [1, 1e6] and reference * window <= 1e9");
+  const std::vector<double> missing(100, nan);
+  CHECK_THROWS_WITH(SlidingKs(missing, {}), "SlidingKs: reference value is nan, must be finite and at most 1e15");
+}
+
+TEST_CASE("SlidingKs refuses a window that could never alarm, and says which could", "[drift][config]") {
+  // Two samples that are apart have the chance 2 / C(n + m, n): 2 / 7381 for 120 and 2, 2 / 302,621 for 120 and 3.
+  CHECK_THROWS_WITH(SlidingKs({.window = 2, .reference = 120}),
+                    "SlidingKs: window is 2, must be at least 3, as no shorter one can reach alpha");
+  CHECK(SlidingKs({.window = 3, .reference = 120}).critical() <= 1.0);
+  CHECK_THROWS_WITH(SlidingKs({.alpha = 0.0101, .window = 5, .reference = 1}),
+                    "SlidingKs: window is 5, must be at least 198, as no shorter one can reach alpha");
+  CHECK(SlidingKs({.alpha = 0.0101, .window = 198, .reference = 1}).critical() == 1.0);
+  CHECK_THROWS_WITH(SlidingKs({.alpha = 1e-9, .window = 5, .reference = 1}),
+                    "SlidingKs: alpha is 1e-09, must be larger, or reference, as no window can reach it");
 }
 
 TEST_CASE("a statistic reaches the critical one exactly when its p-value is at most alpha", "[drift][reference]") {

@@ -142,3 +142,12 @@ TEST_CASE("wasserstein and energy leave out what has no place on a line", "[drif
   CHECK(rtml::is_nan(wasserstein(std::vector<double>{nan}, b).statistic));
   CHECK(rtml::is_nan(energy(a, std::vector<double>{}).p_value));
 }
+
+TEST_CASE("wasserstein and energy have no p-value where the distance is beyond the largest number", "[drift]") {
+  const std::vector<double> low(5, -1.7e308);
+  const std::vector<double> high(5, 1.7e308);
+  for (const auto& result : {wasserstein(low, high), energy(low, high)}) {
+    CHECK(!rtml::is_finite(result.statistic));
+    CHECK(rtml::is_nan(result.p_value));
+  }
+}

@@ -1,5 +1,5 @@
-// The output contract of `rtml-bench drift`, `drift-delay` and `distance`, run as scripts run them. RTML_BENCH is the program; without it
-// these are skipped.
+// The output contract of `rtml-bench drift`, `drift-delay`, `monitor` and `distance`, run as scripts run them. RTML_BENCH is the program;
+// without it these are skipped.
 
 #include <algorithm>
 #include <cmath>
@@ -87,6 +87,7 @@ TEST_CASE("rtml-bench drift makes streams of each kind of drift, of values and o
   CHECK(changes("gaussian:n=4000,drift=gradual").dump() == "[[800,1200],[1800,2200],[2800,3200]]");
   CHECK(changes("gaussian:n=4000,drift=incremental").dump() == "[[750,1250],[1750,2250],[2750,3250]]");
   CHECK(changes("gaussian:n=4000,drift=none").empty());
+  CHECK(changes("hyperplane:n=4000").empty());
   CHECK(changes("sea:n=4000").size() == 3);
   CHECK(changes("agrawal:n=4000,drift=gradual").size() == 3);
   const auto errors = drift_report(program, "drift --stream sea:n=4000 --learner majority --detector ddm --json");
@@ -94,6 +95,53 @@ TEST_CASE("rtml-bench drift makes streams of each kind of drift, of values and o
   const auto one = drift_report(program, "drift --stream gaussian:n=4000 --detector page_hinkley --seed 3 --json");
   CHECK(one["drifts"] == drift_report(program, "drift --stream gaussian:n=4000 --detector page_hinkley --seed 3 --json")["drifts"]);
   CHECK(one["drifts"] != drift_report(program, "drift --stream gaussian:n=4000 --detector page_hinkley --seed 4 --json")["drifts"]);
+}
+
+TEST_CASE("rtml-bench drift counts the false alarms of a made stream without a change, and has no truth of one that moves all the time",
+          "[programs]") {
+  const char* program = drift_program();
+  if (program == nullptr) return;
+  for (const std::string stream : {"bernoulli:n=4000,drift=none", "sea:n=4000,drift=none"}) {
+    CAPTURE(stream);
+    const auto report = drift_report(program, "drift --stream " + stream + " --detector ecdd --runs 2 --json");
+    CHECK(report["false_alarms"] > 0);
+    CHECK(report["missed"] == 0);
+    CHECK(report["delay"].is_null());
+    CHECK(report["mtr"].is_null());
+    CHECK(report["changes"].dump() == "[]");
+    CHECK(report["dummy"]["false_alarms"] == 80);
+  }
+  CHECK(!drift_report(program, "drift --stream hyperplane:n=4000 --detector ecdd --json").contains("false_alarms"));
+  CHECK(rtml::testing::run_program(program, "drift --stream bernoulli:n=4000,drift=none --detector all").code == 0);
+}
+
+TEST_CASE("rtml-bench drift reads a file of values with a byte order mark and carriage returns as one without", "[programs]") {
+  const char* program = drift_program();
+  if (program == nullptr) return;
+  std::string windows = "\xEF\xBB\xBF";
+  for (const char c : step_of_values()) windows += c == '\n' ? std::string("\r\n") : std::string(1, c);
+  const rtml::testing::TemporaryFile marked(windows);
+  const rtml::testing::TemporaryFile plain(step_of_values());
+  const auto report = [&](const rtml::testing::TemporaryFile& file) {
+    return drift_report(program, "drift --data " + file.path().string() + " --detector adwin --json");
+  };
+  CHECK(report(marked)["n"] == 1000);
+  CHECK(report(marked)["drifts"] == report(plain)["drifts"]);
+}
+
+TEST_CASE("rtml-bench monitor --budget --json prints speed and memory beside what is kept, of one distribution or of a list",
+          "[programs]") {
+  const char* program = drift_program();
+  if (program == nullptr) return;
+  const std::string few = "monitor --features 5 --budget 0.002 --runs 3 --reference 700 --json";
+  const auto one = drift_report(program, few);
+  CHECK(one["distribution"] == "gaussian");
+  CHECK(one["rows_per_second"] > 0.0);
+  CHECK(one["bytes_per_feature"] > 100.0);
+  const auto all = drift_report(program, few + " --distribution all");
+  REQUIRE(all["distributions"].size() == 6);
+  for (const auto& result : all["distributions"])
+    for (const char* key : {"rows_per_second", "bytes_per_feature", "alarm_rate", "any_alarm"}) CHECK(result[key].is_number());
 }
 
 TEST_CASE("rtml-bench distance --json prints statistic, p-value and effect of two files", "[programs]") {
@@ -120,6 +168,7 @@ TEST_CASE("rtml-bench drift-delay --json prints delays of each detector beside t
     REQUIRE(stream["detectors"].size() >= 5);
     for (const auto& detector : stream["detectors"]) {
       CHECK(detector["arl"].is_number());
+      CHECK(detector["arl_kept"] == (detector["arl_ci"][0] <= 200.0 && 200.0 <= detector["arl_ci"][1]));
       CHECK(detector["delays"].size() == stream["shifts"].size());
       for (const auto& delay : detector["delays"]) CHECK(delay["ratio"] > 0.0);
     }
@@ -152,6 +201,10 @@ TEST_CASE("rtml-bench drift, drift-delay and distance end with 2 and one line th
                              Wrong{"drift --stream gaussian:drift=sudden --detector adwin", "sudden"},
                              Wrong{"drift --stream bernoulli:shift=0.5 --detector adwin", "shift"},
                              Wrong{"drift --stream sea --learner logistik --detector adwin", "logistik"},
+                             Wrong{"drift --stream gaussian --learner logistik --detector adwin", "logistik"},
+                             Wrong{data + " --learner logistik --detector adwin", "logistik"},
+                             Wrong{"drift --stream gaussian:seed=3 --detector adwin", "--seed"},
+                             Wrong{"drift --stream sea:seed=3 --detector adwin", "--seed"},
                              Wrong{"distance", "--reference"},
                              Wrong{reference, "--current"},
                              Wrong{reference + " --current " + values.path().string(), "--method"},

@@ -19,8 +19,11 @@ namespace rtml::drift {
 /// and raises an alarm. What is left is the stream since the change: `mean()` and `width()` describe it.
 ///
 /// Assumes values in a range of length 1 (errors, probabilities): set `scale` to the length of the range of others, or false alarms are
-/// more frequent than `delta` says. Blind to a change of the variance alone. Detects on every `clock`-th value only. An alarm drops
-/// what is old and keeps what is new, without a reset, so one big change may alarm several times in a row.
+/// more frequent than `delta` says. A single value far outside, v times that length, raises the variance of the window by v^2 / width:
+/// changes stay unseen until some v^2 more values have come, or it is dropped. Clip streams that may have such values.
+///
+/// Blind to a change of the variance alone. Detects on every `clock`-th value only. An alarm drops what is old and keeps what is new,
+/// without a reset, so one big change may alarm several times in a row.
 ///
 /// Holds 5 buckets a power of two of the width: O(log width) each `clock` values, O(1) otherwise, 3 KB whatever the stream. Never
 /// allocates. Source: A. Bifet, R. Gavalda, "Learning from time-changing data with adaptive windowing", SDM 2007 (ADWIN2: section 3.2,
@@ -168,16 +171,26 @@ class Adwin {
 
   void drop_oldest() noexcept {
     const std::size_t row = rows_used_ - 1;
-    const Bucket oldest = rows_[row][0];
     std::copy(rows_[row].begin() + 1, rows_[row].end(), rows_[row].begin());
     if (--sizes_[row] == 0) --rows_used_;
-    const double n = bucket_size(row);
     width_ -= std::uint64_t{1} << row;
-    total_ -= oldest.total;
-    const auto left = static_cast<double>(width_);
-    const double gap = oldest.total / n - total_ / left;
-    // Rounding may take it below zero; the square root in the test would then be NaN and never alarm again.
-    variance_ = std::max(0.0, variance_ - (oldest.variance + n * left * gap * gap / (n + left)));
+    add_up();
+  }
+
+  /// Summed anew: to subtract what was large would leave its rounding behind, more than all that is left, or a variance below zero.
+  void add_up() noexcept {
+    double n = 0.0;
+    total_ = variance_ = 0.0;
+    for (std::size_t row = rows_used_; row-- > 0;) {
+      const double size = bucket_size(row);
+      for (std::size_t k = 0; k < sizes_[row]; ++k) {
+        const Bucket& bucket = rows_[row][k];
+        const double gap = n > 0.0 ? total_ / n - bucket.total / size : 0.0;
+        variance_ += bucket.variance + n * size * gap * gap / (n + size);
+        total_ += bucket.total;
+        n += size;
+      }
+    }
   }
 
   /// True when the window, cut between two of its buckets, has two different means.

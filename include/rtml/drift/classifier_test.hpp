@@ -20,7 +20,7 @@
 namespace rtml::drift {
 
 struct ClassifierTestOptions {
-  double test = 0.5;       ///< share of the rows, counted by the smaller sample, that are held out, in (0, 0.5]
+  double test = 0.5;       ///< rows that are held out, as a share of the smaller sample, in (0, 0.5]
   std::size_t passes = 3;  ///< over the training rows, >= 1
   std::uint64_t seed = 1;  ///< of the split and of the order
 };
@@ -44,6 +44,7 @@ inline std::vector<std::size_t> shuffled(std::size_t size, Rng& rng) {
 ///
 /// The statistic is the accuracy on the held-out rows. Which of both samples each of them comes from is decided by a fair coin, so that
 /// without drift the number of right answers is binomial with chance 1/2 for every learner and any two sample sizes: the p-value is exact.
+/// Of each sample as many rows stay out of the training as are held out of both, or their numbers would tell which coins fell how.
 /// The effect is 2 AUC - 1 of the scores: 0 when they say nothing, 1 when they tell all. Training rows are weighed so that both samples
 /// weigh the same. A row's dense NaN is what the learner takes it for. NaN when no row is left for either part. Allocates.
 /// Source: D. Lopez-Paz, M. Oquab, "Revisiting classifier two-sample tests", ICLR (2017), section 3.
@@ -54,27 +55,24 @@ TwoSample classifier_test(Learner learner, const Batch& reference, const Batch& 
   require("classifier_test", "passes", options.passes, options.passes >= 1, ">= 1");
   require("classifier_test", "task", name_of(learner.task()), learner.task() == Task::binary, "binary");
   const std::size_t smaller = std::min(reference.size(), current.size());
-  const auto held_out = static_cast<std::size_t>(std::floor(2.0 * options.test * static_cast<double>(smaller)));
+  const auto held_out = static_cast<std::size_t>(std::floor(options.test * static_cast<double>(smaller)));
   if (held_out == 0) return {};
   Rng rng(options.seed);
   const std::vector<std::size_t> from_reference = detail::shuffled(reference.size(), rng);
   const std::vector<std::size_t> from_current = detail::shuffled(current.size(), rng);
-  std::vector<std::uint8_t> labels(held_out);  // at most `smaller`: neither sample runs out
+  std::vector<std::uint8_t> labels(held_out);
   for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(rng.below(2));
-  const auto tested_current = static_cast<std::size_t>(std::count(labels.begin(), labels.end(), std::uint8_t{1}));
-  const std::size_t tested_reference = held_out - tested_current;
-  const std::size_t train_reference = reference.size() - tested_reference;
-  const std::size_t train_current = current.size() - tested_current;
-  if (train_reference == 0 || train_current == 0) return {};
+  const std::size_t train_reference = reference.size() - held_out;
+  const std::size_t train_current = current.size() - held_out;
   const auto training = static_cast<float>(train_reference + train_current);
   const float weight_reference = 0.5F * training / static_cast<float>(train_reference);
   const float weight_current = 0.5F * training / static_cast<float>(train_current);
   for (std::size_t pass = 0; pass < options.passes; ++pass) {
     for (const std::size_t i : detail::shuffled(train_reference + train_current, rng)) {
       if (i < train_reference) {
-        learner.learn(reference.row(from_reference[tested_reference + i]), 0.0F, weight_reference);
+        learner.learn(reference.row(from_reference[held_out + i]), 0.0F, weight_reference);
       } else {
-        learner.learn(current.row(from_current[tested_current + i - train_reference]), 1.0F, weight_current);
+        learner.learn(current.row(from_current[held_out + i - train_reference]), 1.0F, weight_current);
       }
     }
   }

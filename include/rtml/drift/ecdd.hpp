@@ -43,6 +43,9 @@ class Ecdd {
     total_ += value;
     recent_ += options_.lambda * (value - recent_);
     forgotten_ *= (1.0 - options_.lambda) * (1.0 - options_.lambda);
+    // Subnormal numbers are slow, and would stay for good.
+    if (std::abs(recent_) < vanished) recent_ = 0.0;
+    if (forgotten_ < vanished) forgotten_ = 0.0;
     if (count_ < first_judged()) return Change::none;
     const Change change = judge();
     if (change == Change::none) {
@@ -91,6 +94,8 @@ class Ecdd {
   }
 
  private:
+  static constexpr double vanished = 1e-300;
+
   std::uint64_t first_judged() const noexcept { return options_.rules == Rules::moa ? options_.min_samples - 1 : options_.min_samples; }
 
   Change judge() const noexcept {

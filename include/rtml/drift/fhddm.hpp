@@ -25,7 +25,7 @@ class Fhddm {
  public:
   struct Options {
     double delta = 1e-6;                    ///< chance of a false alarm that the bound allows a window, in (0, 1)
-    std::uint64_t window = 100;             ///< values (n in the paper), in [1, 1e6]
+    std::uint64_t window = 100;             ///< values (n in the paper), in (-ln(delta) / 2, 1e6], or none could alarm
     Direction direction = Direction::rise;  ///< the paper's is a rise of the errors
   };
 
@@ -35,6 +35,9 @@ class Fhddm {
   explicit Fhddm(const Options& options) : options_(options) {
     require("Fhddm", "delta", options.delta, options.delta > 0.0 && options.delta < 1.0, "in (0, 1)");
     require("Fhddm", "window", options.window, options.window >= 1 && options.window <= longest, "in [1, 1e6]");
+    if (bound(options) >= 1.0)
+      require("Fhddm", "window", options.window, false,
+              "at least " + to_text(least_window(options.delta)) + ", or delta larger: none would alarm");
     values_.resize(static_cast<std::size_t>(options.window));
     derive();
     restart();
@@ -83,6 +86,7 @@ class Fhddm {
     ar(self.lowest_, self.highest_, self.lowest_at_, self.highest_at_, self.values_);
     ar.check(options.delta > 0.0 && options.delta < 1.0, "delta");
     ar.check(options.window >= 1 && options.window <= longest && self.values_.size() == options.window, "window");
+    ar.check(bound(options) < 1.0, "window");
     ar.check(options.direction <= Direction::fall, "direction");
     ar.check(self.next_ < options.window && (self.count_ >= options.window || self.next_ == self.count_), "place");
     ar.check(self.lowest_at_ <= self.count_ && self.highest_at_ <= self.count_, "count");
@@ -100,11 +104,14 @@ class Fhddm {
   static constexpr double one = 2147483648.0;  // steps of an error
   static constexpr std::uint64_t longest = 1'000'000;
 
-  void derive() noexcept {
-    const auto n = static_cast<double>(options_.window);
-    const double epsilon = std::sqrt(std::log(1.0 / options_.delta) / (2.0 * n));
-    allowed_ = static_cast<std::uint64_t>(std::min(epsilon, 2.0) * n * one);  // beyond 1 it never alarms
+  /// Hoeffding's epsilon: how much two means of a window may differ; from 1 on there is no alarm.
+  static double bound(const Options& options) noexcept {
+    return std::sqrt(std::log(1.0 / options.delta) / (2.0 * static_cast<double>(options.window)));
   }
+
+  static std::uint64_t least_window(double delta) noexcept { return static_cast<std::uint64_t>(0.5 * std::log(1.0 / delta)) + 1; }
+
+  void derive() noexcept { allowed_ = static_cast<std::uint64_t>(bound(options_) * static_cast<double>(options_.window) * one); }
 
   void restart() noexcept {
     count_ = next_ = sum_ = highest_ = lowest_at_ = highest_at_ = 0;

@@ -113,6 +113,7 @@ class HddmW {
 
  private:
   static constexpr double unset = 0.25 * std::numeric_limits<double>::max();
+  static constexpr double vanished = 1e-300;
   static constexpr double sure = 1e-12;  // relative, hundreds of times what rounding takes
 
   struct Average {
@@ -146,6 +147,7 @@ class HddmW {
       average = {value, 1.0};
     } else {
       average.mean = options_.lambda * value + kept_ * average.mean;
+      if (std::abs(average.mean) < vanished) average.mean = 0.0;  // subnormal numbers are slow, and would stay for good
       average.squares = options_.lambda * options_.lambda + kept_ * kept_ * average.squares;
     }
   }

@@ -54,9 +54,9 @@ class Rddm {
     note_lowest(variance);
     // A variance below zero (a mean outside [0, 1], which only Rules::moa meets) is above no level.
     const double level = variance < 0.0 ? -1.0 : rate_ + std::sqrt(variance);
-    if (level > lowest_rate_ + options_.drift * lowest_deviation_) return alarm(std::max<std::uint64_t>(warned_for_, 1));
+    if (level > lowest_rate_ + options_.drift * lowest_deviation_) return alarm(warned_for_, warned_for_);
     if (level > lowest_rate_ + options_.warning * lowest_deviation_) {
-      if (warned_for_ > options_.patience) return alarm(1);
+      if (warned_for_ > options_.patience) return alarm(warned_for_, 1);
       if (warned_for_ == 0) warned_for_ = 1;
       return Change::warning;
     }
@@ -125,10 +125,11 @@ class Rddm {
     if (rate_ + deviation < lowest_rate_ + lowest_deviation_) lowest_rate_ = rate_, lowest_deviation_ = deviation;
   }
 
-  Change alarm(std::uint64_t age) noexcept {
-    drift_age_ = age;
+  /// Keeps the last `kept` values, at least the one that alarms.
+  Change alarm(std::uint64_t age, std::uint64_t kept) noexcept {
+    drift_age_ = std::max<std::uint64_t>(age, 1);
     lowest_rate_ = lowest_deviation_ = unset;
-    take_again(age <= options_.stable ? age : stored_, true);
+    take_again(std::clamp<std::uint64_t>(kept, 1, options_.stable), true);
     warned_for_ = 0;
     return Change::drift;
   }

@@ -18,16 +18,16 @@ namespace rtml::drift {
 /// samples; windows overlap, so the run length is not window / alpha: see docs/drift.md. Ties make it less likely, never likelier. After an
 /// alarm the window fills anew and the reference stays: while the stream stays away from it, it alarms again.
 ///
-/// O(log reference) a value: a segment tree over the reference's values and the gaps between them, in integers, so ties and unequal sizes
-/// are exact. 70 to 120 bytes a value of the reference and 4 a value of the window, allocated at construction.
+/// O(log reference) a value, and an alarm again for each value of its window: a segment tree over the reference's values and the gaps between them, in integers, so ties and unequal sizes
+/// are exact. 65 to 115 bytes a value of the reference and 4 a value of the window, allocated at construction.
 /// Source: the test of N. Smirnov as in drift/ks.hpp, kept incrementally as in D. M. dos Reis, P. Flach, S. Matwin, G. Batista, "Fast
 /// unsupervised online drift detection using incremental Kolmogorov-Smirnov test", KDD 2016; here for a fixed reference.
 class RTML_API SlidingKs {
  public:
   struct Options {
     double alpha = 1e-4;             ///< in (0, 1)
-    std::uint64_t window = 100;      ///< last values that are compared, in [1, 1e6]
-    std::uint64_t reference = 1000;  ///< first values that become the reference, >= 1; reference * window <= 1e9
+    std::uint64_t window = 100;      ///< last values that are compared, in [1, 1e6] and long enough to reach alpha
+    std::uint64_t reference = 1000;  ///< first values that become the reference, in [1, 1e6]; reference * window <= 1e9
   };
 
   SlidingKs() : SlidingKs(Options{}) {}
@@ -46,7 +46,7 @@ class RTML_API SlidingKs {
   /// Of the last `window` values; NaN while there are fewer.
   double statistic() const noexcept;
 
-  /// Least statistic that alarms; above 1 when the window is too short for `alpha`.
+  /// Least statistic that alarms.
   double critical() const noexcept { return critical_; }
 
   std::uint64_t refused() const noexcept { return refused_; }
@@ -63,7 +63,7 @@ class RTML_API SlidingKs {
     ar(options.alpha, options.window, options.reference, self.given_, self.critical_);
     ar(self.refused_, self.drift_age_, self.learned_, self.filled_, self.next_, self.reference_, self.window_);
     ar.check(options.alpha > 0.0 && options.alpha < 1.0, "alpha");
-    ar.check(self.critical_ > 0.0 && self.critical_ <= 2.0, "critical");
+    ar.check(self.critical_ > 0.0 && self.critical_ <= 1.0, "critical");
     ar.check(self.reference_.size() == options.reference && self.window_.size() == options.window, "sizes");
     ar.check(valid_sizes(options), "sizes");
     ar.check(self.learned_ <= options.reference && (!self.given_ || self.learned_ == options.reference), "learned values");
@@ -88,6 +88,7 @@ class RTML_API SlidingKs {
   void allocate();
   void plant() noexcept;
   void fill() noexcept;
+  void empty_window() noexcept;
   std::uint32_t slot_of(double value) const noexcept;
   void add(std::size_t slot, std::int32_t weight) noexcept;
   void join(std::size_t node) noexcept;
@@ -96,7 +97,7 @@ class RTML_API SlidingKs {
 
   Options options_;
   bool given_ = false;
-  double critical_ = 2.0;
+  double critical_ = 1.0;
   std::int64_t critical_gap_ = 0;  // critical_ in units of 1 / (reference * window)
   std::uint64_t refused_ = 0;
   std::uint64_t drift_age_ = 0;
