@@ -18,8 +18,9 @@ namespace rtml::drift {
 /// samples; windows overlap, so the run length is not window / alpha: see docs/drift.md. Ties make it less likely, never likelier. After an
 /// alarm the window fills anew and the reference stays: while the stream stays away from it, it alarms again.
 ///
-/// O(log reference) a value, and an alarm again for each value of its window: a segment tree over the reference's values and the gaps between them, in integers, so ties and unequal sizes
-/// are exact. 65 to 115 bytes a value of the reference and 4 a value of the window, allocated at construction.
+/// O(log reference) a value, and when it alarms the same again for each value of the window: a segment tree over the reference's values
+/// and the gaps between them, in integers, so ties and unequal sizes are exact. 65 to 115 bytes a value of the reference and 4 a value of
+/// the window, allocated at construction.
 /// Source: the test of N. Smirnov as in drift/ks.hpp, kept incrementally as in D. M. dos Reis, P. Flach, S. Matwin, G. Batista, "Fast
 /// unsupervised online drift detection using incremental Kolmogorov-Smirnov test", KDD 2016; here for a fixed reference.
 class RTML_API SlidingKs {
