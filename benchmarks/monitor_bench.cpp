@@ -239,7 +239,7 @@ void add_monitor(CLI::App& app) {
   command->add_option("--budget", options->budget, "false alarms a row that are accepted: measures whether they are kept")
       ->check(CLI::Range(1e-9, 0.005));
   command->add_option("--distribution", options->distribution, "of the features; ar1 has rows that depend on each other")
-      ->check(CLI::IsMember({"gaussian", "bernoulli", "lognormal", "cauchy", "ties", "ar1", "all"}))
+      ->check(CLI::IsMember(distributions) | CLI::IsMember({"all"}))
       ->capture_default_str();
   command->add_option("--multiplicity", options->multiplicity, "how features are corrected")
       ->check(CLI::IsMember({"bonferroni", "holm", "bh", "e_bh"}))

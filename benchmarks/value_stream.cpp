@@ -60,9 +60,7 @@ ValueStream made(Spec& spec, std::uint64_t seed, double rate, double shift, bool
   const auto n = static_cast<std::uint64_t>(spec.integer("n", 40'000, 4, 1'000'000'000));
   rtml::Rng rng(seed);
   const std::string kind = spec.text("drift", "abrupt");
-  std::string rule = "one of ";
-  for (const std::string_view& known : kinds) rule += (&known == kinds.data() ? "" : ", ") + std::string(known);
-  rtml::require(spec.name(), "drift", kind, std::find(kinds.begin(), kinds.end(), kind) != kinds.end(), rule);
+  rtml::require(spec.name(), "drift", kind, std::find(kinds.begin(), kinds.end(), kind) != kinds.end(), rtml::one_of(kinds));
   spec.finish();
   ValueStream stream;
   stream.values.resize(n);

@@ -170,12 +170,6 @@ constexpr auto names = [] {
 
 constexpr std::array<std::string_view, 3> monitored{"psi", "js", "ks"};  // in the order of Distance
 
-std::string one_of(std::span<const std::string_view> all) {
-  std::string rule;
-  for (const std::string_view name : all) rule.append(rule.empty() ? "one of " : ", ").append(name);
-  return rule;
-}
-
 }  // namespace
 
 std::string_view name_of(Distance distance) noexcept { return monitored[static_cast<std::size_t>(distance)]; }

@@ -135,8 +135,7 @@ Change DriftMonitor::update(const Batch& batch) {
       bins_.count({values, rows, columns(), batch.row_stride()}, learning() ? reference_ : filling_);
       if (!learning()) rows_ += rows;
     } else {
-      for (std::size_t row = 0; row < rows; ++row, ++held_)
-        std::copy_n(batch.row(begin + row).dense.data(), columns(), held_rows_.data() + held_ * columns());
+      hold({batch.row(begin).dense.data(), rows, columns(), batch.row_stride()});
     }
     begin += rows;
     if (until_full() == 0) strongest = std::max(strongest, advance());
@@ -145,7 +144,7 @@ Change DriftMonitor::update(const Batch& batch) {
 }
 
 Change DriftMonitor::update(const ColumnCounts& counts) {
-  require("DriftMonitor", "reference", reference_rows_, !learning(), "learned before counts are added");
+  require("DriftMonitor", "reference", reference_.rows(), !learning(), "learned before counts are added");
   require("DriftMonitor", "rows", filling_.rows() + counts.rows() + held_,
           filling_.rows() + counts.rows() + held_ <= ColumnCounts::most_rows, "at most 2^32 - 1 in a window");
   filling_.merge(counts);
@@ -163,19 +162,17 @@ void DriftMonitor::learn_reference(const Batch& batch) {
           "enough for the budget's least effect: it must be above 1.36 / sqrt(rows)");
   relearn();
   if (columns() == 0) return;
-  for (std::size_t row = 0; row < options_.edge_rows; ++row)
-    std::copy_n(batch.row(row).dense.data(), columns(), held_rows_.data() + row * columns());
-  held_ = options_.edge_rows;
+  hold({batch.row(0).dense.data(), options_.edge_rows, columns(), batch.row_stride()});
   advance();
   bins_.count({batch.row(options_.edge_rows).dense.data(), counted, columns(), batch.row_stride()}, reference_);
-  reference_rows_ = counted;
+  has_reference_ = true;
 }
 
 void DriftMonitor::relearn() noexcept {
   bins_.forget();
   begin_counts();
-  rows_ = windows_ = reference_rows_ = 0;
-  held_ = 0;
+  rows_ = windows_ = held_ = 0;
+  has_reference_ = false;
   std::fill(drifted_.begin(), drifted_.end(), std::uint8_t{0});
   alarm_count_ = 0;
 }
@@ -188,11 +185,15 @@ void DriftMonitor::begin_counts() noexcept {
   }
 }
 
-Change DriftMonitor::count_held() noexcept {
+void DriftMonitor::hold(const Batch& rows) noexcept {
+  for (std::size_t row = 0; row < rows.size(); ++row, ++held_)
+    std::copy_n(rows.row(row).dense.data(), columns(), held_rows_.data() + held_ * columns());
+}
+
+void DriftMonitor::count_held() noexcept {
   bins_.count(held(), learning() ? reference_ : filling_);
   if (!learning()) rows_ += held_;
   held_ = 0;
-  return Change::none;
 }
 
 /// What was waited for is full.
@@ -205,7 +206,7 @@ Change DriftMonitor::advance() noexcept {
   }
   count_held();
   if (learning()) {
-    reference_rows_ = reference_.rows();
+    has_reference_ = true;
     return Change::none;
   }
   return close_window();
@@ -356,8 +357,8 @@ bool DriftMonitor::has_options(const Options& options) const noexcept {
 }
 
 bool DriftMonitor::counts_are_valid() const noexcept {
-  if (!bins_.learned()) return windows_ == 0 && reference_rows_ == 0 && reference_.rows() == 0 && filling_.rows() == 0 && last_.rows() == 0;
-  if (reference_rows_ != 0 && reference_rows_ != reference_.rows()) return false;
+  if (!bins_.learned()) return windows_ == 0 && !has_reference_ && reference_.rows() == 0 && filling_.rows() == 0 && last_.rows() == 0;
+  if (has_reference_ && reference_.rows() == 0) return false;
   if ((windows_ == 0) != (last_.rows() == 0)) return false;
   if (have() >= wanted() || (learning() && (filling_.rows() != 0 || last_.rows() != 0))) return false;
   for (const ColumnCounts* counts : {&reference_, &filling_, &last_})

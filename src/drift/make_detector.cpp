@@ -212,9 +212,7 @@ std::span<const std::string_view> detector_names() noexcept { return names; }
 AnyDetector make_detector(Spec spec) {
   const auto* found = std::find_if(known.begin(), known.end(), [&](const Known& one) { return one.name == spec.name(); });
   if (found != known.end()) return found->make(spec);
-  std::string rule;
-  for (const std::string_view name : names) rule += (rule.empty() ? "one of " : ", ") + std::string(name);
-  require("detector", "name", spec.name(), false, rule);
+  require("detector", "name", spec.name(), false, one_of(names));
   return {};
 }
 

@@ -83,6 +83,12 @@ void describe(const drift::DriftMonitor& monitor, std::size_t column, monitor::F
 
 }  // namespace
 
+std::string definition_of(const drift::DriftMonitor::Options& options) {
+  return fmt::format("{} {} {} {} {} {} {} {} {}", options.edge_rows, options.reference, options.window, options.scales,
+                     options.columns.bins, options.columns.categories, options.budget.false_alarms, options.budget.least_effect,
+                     name_of(options.budget.multiplicity));
+}
+
 DriftWatch::DriftWatch(const Schema& schema, Task task, const drift::DriftMonitor::Options& options)
     : options_(options),
       features_{drift::DriftMonitor(schema, with_share(options, schema.dense_size(), schema.dense_size() + 2)), {}, {}},
@@ -210,10 +216,7 @@ void DriftWatch::summarise(monitor::DriftSummary& summary) const {
   summary.reference_rows = monitor.reference().rows();
   for (std::size_t scale = 0; scale < options_.scales; ++scale) summary.window_rows.push_back(options_.window << (2 * scale));
   summary.rows = std::max(monitor.rows(), predictions_.monitor.rows());
-  summary.configuration = hash_bytes(fmt::format("{} {} {} {} {} {} {} {} {}", options_.edge_rows, options_.reference, options_.window,
-                                                 options_.scales, options_.columns.bins, options_.columns.categories, budget.false_alarms,
-                                                 budget.least_effect, name_of(budget.multiplicity)),
-                                     monitor.bins().fingerprint());
+  summary.configuration = hash_bytes(definition_of(options_), monitor.bins().fingerprint());
   summary.binning = fmt::format(
       "{} bins of equal shares of the {} rows before the reference, the {} most frequent categories, and missing values apart; PSI adds "
       "1/2 to "

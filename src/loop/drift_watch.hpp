@@ -14,6 +14,9 @@
 
 namespace rtml::detail {
 
+/// All that decides what a monitor counts and tells, in one line: equal ones compare.
+std::string definition_of(const drift::DriftMonitor::Options& options);
+
 /// Where features, predictions and labels are, against where they were. Their columns share one budget of false alarms.
 class DriftWatch {
  public:

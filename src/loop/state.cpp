@@ -78,9 +78,7 @@ void Engine::Worker::each_part(Self& self, Part part) {
     for (auto& arm : self.arms)
       for (auto& metric : arm.window) ar(metric);
   });
-  const std::string drift = fmt::format("{:016x} {} {} {} {} {} {} {} {} {}", self.schema.fingerprint(), o.drift.edge_rows,
-                                        o.drift.reference, o.drift.window, o.drift.scales, o.drift.columns.bins, o.drift.columns.categories,
-                                        o.drift.budget.false_alarms, o.drift.budget.least_effect, name_of(o.drift.budget.multiplicity));
+  const std::string drift = fmt::format("{:016x} {}", self.schema.fingerprint(), definition_of(o.drift));
   part("columns", "drift of features", drift, [&](auto& ar) { ar(self.drifts); });
   std::string triggers = drift;
   for (const auto& arm : self.arms) {

@@ -1,7 +1,6 @@
 #include "worker.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "rtml/drift/make_detector.hpp"
 #include "rtml/metrics/make_metric.hpp"
@@ -48,7 +47,10 @@ double SignalValue::value() {
     case Signal::Source::metric: return metric_.count() < signal_.window ? unknown : metric_.value();
     case Signal::Source::distance:
       if (!distance_->ready()) return unknown;
-      if (std::exchange(windows_, distance_->windows()) != windows_) largest_ = distance_->largest(distance_kind_).value;
+      if (windows_ != distance_->windows()) {
+        windows_ = distance_->windows();
+        largest_ = distance_->largest(distance_kind_).value;
+      }
       return largest_;
     case Signal::Source::alarms: return unknown;
     case Signal::Source::detector: return alarmed_ ? 1.0 : 0.0;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "rtml/core/error.hpp"
+#include "rtml/core/spec.hpp"
 #include "rtml/metrics/binary.hpp"
 #include "rtml/metrics/confusion.hpp"
 #include "rtml/metrics/fading.hpp"
@@ -24,12 +25,6 @@ constexpr std::array<std::string_view, 9> binary_names{
     "accuracy", "kappa", "log_loss", "roc_auc", "average_precision", "precision", "recall", "f1", "false_positive_rate"};
 constexpr std::array<std::string_view, 4> class_names{"accuracy", "kappa", "log_loss", "macro_f1"};
 constexpr std::array<std::string_view, 3> regression_names{"mae", "rmse", "r2"};
-
-std::string listed(std::span<const std::string_view> names) {
-  std::string text = "one of ";
-  for (const std::string_view& name : names) text += (&name == names.data() ? "" : ", ") + std::string(name);
-  return text;
-}
 
 bool holds(std::span<const std::string_view> names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -59,16 +54,16 @@ std::span<const std::string_view> metrics_of(Task task) noexcept {
 }
 
 bool higher_is_better(std::string_view name) {
-  require("metrics", "metric", name, holds(all_names, name), listed(all_names));
+  require("metrics", "metric", name, holds(all_names, name), one_of(all_names));
   constexpr std::array<std::string_view, 4> lower{FalsePositiveRate::name, LogLoss::name, MeanAbsoluteError::name,
                                                   RootMeanSquaredError::name};
   return !holds(lower, name);
 }
 
 AnyMetric make_metric(std::string_view name, Window window, Task task, std::size_t classes) {
-  require("metrics", "metric", name, holds(all_names, name), listed(all_names));
+  require("metrics", "metric", name, holds(all_names, name), one_of(all_names));
   const bool of_task = holds(metrics_of(task), name) || (task == Task::binary && name == MacroF1::name);
-  require("metrics", "metric", name, of_task, listed(metrics_of(task)) + " for " + std::string(name_of(task)));
+  require("metrics", "metric", name, of_task, one_of(metrics_of(task)) + " for " + std::string(name_of(task)));
   if (task == Task::binary) classes = 2;
   if (name == Accuracy::name) return over<Accuracy>(window);
   if (name == Kappa::name) return over(window, Kappa(classes));

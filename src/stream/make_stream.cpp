@@ -22,12 +22,6 @@ namespace {
 constexpr std::array<std::string_view, 4> names{"payments", "sea", "agrawal", "hyperplane"};
 constexpr std::array<std::string_view, 5> drifts{"none", "abrupt", "gradual", "incremental", "recurring"};  // in the order of Drift
 
-std::string listed(std::span<const std::string_view> choices) {
-  std::string text = "one of ";
-  for (const std::string_view& choice : choices) text += (&choice == choices.data() ? "" : ", ") + std::string(choice);
-  return text;
-}
-
 /// What every made stream knows.
 struct Common {
   Common(Spec& spec, std::int64_t rows, Drift otherwise)
@@ -38,7 +32,7 @@ struct Common {
   static Drift drift_of(Spec& spec, Drift otherwise) {
     const std::string name = spec.text("drift", drifts[static_cast<std::size_t>(otherwise)]);
     const auto at = static_cast<std::size_t>(std::find(drifts.begin(), drifts.end(), name) - drifts.begin());
-    require(spec.name(), "drift", name, at < drifts.size(), listed(drifts));
+    require(spec.name(), "drift", name, at < drifts.size(), one_of(drifts));
     return static_cast<Drift>(at);
   }
 
@@ -224,7 +218,7 @@ std::unique_ptr<Source> make_stream(std::string_view specification) {
   if (spec.name() == "payments") return make_payments(spec);
   if (spec.name() == "sea") return make_sea(spec);
   if (spec.name() == "agrawal") return make_agrawal(spec);
-  require("stream", "name", spec.name(), spec.name() == "hyperplane", listed(names));
+  require("stream", "name", spec.name(), spec.name() == "hyperplane", one_of(names));
   return make_hyperplane(spec);
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,6 +17,13 @@
 #include "rtml/core/finite.hpp"
 
 namespace rtml {
+
+/// "one of a, b, c": the rule in the message about a name that is none of them.
+inline std::string one_of(std::span<const std::string_view> names) {
+  std::string rule;
+  for (const std::string_view name : names) rule.append(rule.empty() ? "one of " : ", ").append(name);
+  return rule;
+}
 
 /// A thing named on a command line with its parameters: `NAME[:k=v,...]`, as in "logistic:optimizer=ftrl,l1=1e-6". A part without `=`
 /// (or with a comparison before it, as in "metric:accuracy<0.9") is a word. Whoever builds the thing asks for each option that it knows

@@ -157,7 +157,7 @@ class DriftMonitor {
     ar(options.edge_rows, options.reference, options.window, options.scales);
     ar(budget.false_alarms, budget.least_effect, budget.multiplicity);
     ar.check(self.has_options(options), "options (saved: others)");
-    ar(self.bins_, self.refused_, self.rows_, self.windows_, self.reference_rows_, self.held_);
+    ar(self.bins_, self.refused_, self.rows_, self.windows_, self.has_reference_, self.held_);
     ar.check(self.held_ <= self.most_held(), "rows held");
     if constexpr (Ar::reading) self.begin_counts();
     ar(self.reference_, self.filling_, self.last_);
@@ -180,7 +180,7 @@ class DriftMonitor {
     double z_square = 0.0;  // 0 of none
   };
 
-  bool learning() const noexcept { return reference_rows_ == 0; }
+  bool learning() const noexcept { return !has_reference_; }
   std::size_t wanted() const noexcept {
     return !bins_.learned() ? options_.edge_rows : (learning() ? options_.reference : options_.window);
   }
@@ -197,7 +197,8 @@ class DriftMonitor {
     return std::all_of(drifted_.begin(), drifted_.end(), [&](std::uint8_t scales) { return scales >> options_.scales == 0; });
   }
   Batch held() const noexcept { return {held_rows_.data(), held_, columns()}; }
-  Change count_held() noexcept;
+  void hold(const Batch& rows) noexcept;
+  void count_held() noexcept;
   Change advance() noexcept;
   Change close_window() noexcept;
   bool judge(const ColumnCounts& window, std::size_t scale) noexcept;
@@ -209,8 +210,8 @@ class DriftMonitor {
   std::uint64_t refused_ = 0;
   std::uint64_t rows_ = 0;  // counted since the reference
   std::uint64_t windows_ = 0;
-  std::uint64_t reference_rows_ = 0;  // 0 while the reference is learned
-  std::size_t held_ = 0;              // rows that are not counted yet
+  bool has_reference_ = false;  // all its rows are counted
+  std::size_t held_ = 0;        // rows that are not counted yet
   ColumnCounts reference_;
   ColumnCounts filling_;
   ColumnCounts last_;
