@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# clang-tidy over what changed since origin/main, or since the last commit; over everything with RTML_TIDY=all, without history, or when
-# the rules changed. Headers of one room share one translation unit: parsing the standard library costs more than checking. With
+# clang-tidy over what changed since origin/main; over everything with RTML_TIDY=all, without an origin, when nothing or the rules
+# changed. Headers of one room share one translation unit: parsing the standard library costs more than checking. With
 # RTML_TIDY_MOST=N no more than N units are checked: by the commit, so that another one sees others.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -11,12 +11,8 @@ need clang clang-tidy
 everything() { find include src examples benchmarks -name '*.[ch]pp' | sort; }
 
 changed_files() {
-  local git=(git -c safe.directory="$root") base
-  base=$("${git[@]}" rev-parse --verify --quiet origin/main || true)
-  if [ -z "$base" ] || [ "$base" = "$("${git[@]}" rev-parse HEAD)" ]; then
-    base=$("${git[@]}" rev-parse --verify --quiet HEAD~1) || return
-  fi
-  { "${git[@]}" diff --name-only "$base" && "${git[@]}" ls-files --others --exclude-standard; } | sort -u
+  local git=(git -c safe.directory="$root")
+  { "${git[@]}" diff --name-only origin/main && "${git[@]}" ls-files --others --exclude-standard; } | sort -u | grep .
 }
 
 files=$(everything)

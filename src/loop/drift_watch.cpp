@@ -168,6 +168,15 @@ void DriftWatch::record(std::uint64_t event, Time at) {
   }
 }
 
+void DriftWatch::add_to(monitor::Report& report, std::span<const double> importance) const {
+  report_columns(report, features_);
+  for (std::size_t column = 0; column < importance.size(); ++column) report.features[column].importance = importance[column];
+  report_columns(report, predictions_);
+  report_columns(report, labels_);
+  report_history(report);
+  summarise(report.drift);
+}
+
 void DriftWatch::report_columns(monitor::Report& report, const Watched& watched) const {
   const std::size_t first = report.features.size();
   std::vector<double> p;

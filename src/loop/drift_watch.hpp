@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rtml/core/features.hpp"
@@ -50,16 +52,8 @@ class DriftWatch {
   bool ready() const noexcept { return features_.monitor.ready(); }
   std::size_t columns() const noexcept { return features_.columns.size(); }
 
-  /// Fills features, history and summary; `importance(column)` is a feature's share.
-  template <class Importance>
-  void add_to(monitor::Report& report, Importance importance) const {
-    report_columns(report, features_);
-    for (std::size_t column = 0; column < features_.columns.size(); ++column) report.features[column].importance = importance(column);
-    report_columns(report, predictions_);
-    report_columns(report, labels_);
-    report_history(report);
-    summarise(report.drift);
-  }
+  /// Fills features, history and summary. @pre importance: [columns]
+  void add_to(monitor::Report& report, std::span<const double> importance) const;
 
   std::size_t memory_bytes() const noexcept;
 

@@ -112,7 +112,7 @@ monitor::Report Engine::Worker::report() const {
   add_metrics(report);
   add_arms(report);
 
-  drifts.add_to(report, [this](std::size_t column) { return performance.importance().share(column); });
+  drifts.add_to(report, performance.importance().shares());
   report.incidents = incidents;
   report.drift.refused = counts.refused_features;
   report.performance = performance.panel(clock.now());

@@ -118,7 +118,7 @@ void course(std::string& out, const Report& report, const FeatureDrift& feature)
   const std::vector<HeatCell> cells = heat_cells(report, feature);
   if (cells.size() < 2) return;
   const double least = report.drift.least_effect;
-  double largest = is_finite(least) ? 1.5 * least : 0.01;
+  double largest = is_finite(least) && least > 0.0 ? 1.5 * least : 0.01;
   for (const HeatCell& cell : cells) largest = std::max(largest, static_cast<double>(cell.effect));
   largest = std::min(1.0, largest);
   begin_figure(out, "Moved, by window; to " + percent(largest), cells.size() - 1);
@@ -216,6 +216,11 @@ std::string facts(const FeatureDrift& feature) {
 
 Movement movement_of(const FeatureDrift& feature) {
   Movement moved;
+  const double vanished = feature.current_missing - feature.reference_missing;
+  if (std::abs(vanished) > 0.0 && std::abs(vanished) >= feature.effect - 1e-9) {
+    moved.words = vanished > 0.0 ? " to missing" : " from missing";
+    return moved;
+  }
   if (!has_bins(feature)) return moved;
   const std::vector<double> before = shares(feature.reference);
   const std::vector<double> now = shares(feature.current);
@@ -232,9 +237,10 @@ Movement movement_of(const FeatureDrift& feature) {
   moved.known = true;
   moved.rose = ordered ? change < 0.0 : change > 0.0;
   if (ordered) {
-    moved.words = (moved.rose ? "above " : "below ") + number(feature.edges[moved.bin + 1]);
+    moved.words = (moved.rose ? " above " : " below ") + number(feature.edges[moved.bin + 1]);
   } else {
-    moved.words = brief(bin_name(feature, moved.bin), 24) + " " + percent(before[moved.bin]) + " \xE2\x86\x92 " + percent(now[moved.bin]);
+    moved.words = ", most in " + brief(bin_name(feature, moved.bin), 24) + " " + percent(before[moved.bin]) + " \xE2\x86\x92 " +
+                  percent(now[moved.bin]);
   }
   return moved;
 }
@@ -242,8 +248,7 @@ Movement movement_of(const FeatureDrift& feature) {
 void feature_page(std::string& out, const Report& report, const FeatureDrift& feature, std::size_t id) {
   const Movement moved = movement_of(feature);
   put(out, "<details><summary>{}{}", flag_of(feature.alarmed), brief(feature.name, 80));
-  if (is_finite(feature.effect)) put(out, " <span>{} moved", percent(feature.effect));
-  if (is_finite(feature.effect)) put(out, "{}{}</span>", moved.known ? (has_edges(feature) ? " " : ", most in ") : "", moved.words);
+  if (is_finite(feature.effect)) put(out, " <span>{} moved{}</span>", percent(feature.effect), moved.words);
   put(out, "</summary>\n<div class=\"page\" id=\"f{}\">\n<p class=\"sub\">{}</p>\n<div class=\"figures\">\n", id, facts(feature));
   if (has_bins(feature)) {
     const std::vector<double> parts = contributions(feature);

@@ -121,7 +121,7 @@ TEST_CASE("A loop tells which part of the stream errs more than the rest", "[loo
   for (const auto& row : report.performance.coverage) rows_by_age += row.rows;
   CHECK(rows_by_age == 13'000);
   CHECK(report.performance.coverage.size() == 5);  // 13 cohorts: 1, 1, 2, 4 and the rest
-  CHECK(report.features[0].importance == loop.feature_importance().share(0));
+  CHECK(report.features[0].importance == loop.feature_importance().shares()[0]);
 }
 
 TEST_CASE("A rule about another type of event is refused", "[loop][performance][bad_input]") {
@@ -147,18 +147,19 @@ TEST_CASE("A linear learner says what each feature does to its score; naive Baye
   const auto importance = linear.feature_importance();
   CHECK(importance.count() == 4000 / 16);
   REQUIRE(importance.columns() == linear.schema().dense_size());
+  const std::vector<double> shares = importance.shares();
   double sum = importance.hashed_share();
   for (std::size_t column = 0; column < importance.columns(); ++column) {
     const std::string& name = linear.schema().dense(column).name;
-    if (name == "spread") CHECK(importance.share(column) > 0.4);  // it makes most of the label
-    if (name == "volume") CHECK(importance.share(column) < 0.2);
-    sum += importance.share(column);
+    if (name == "spread") CHECK(shares[column] > 0.4);  // it makes most of the label
+    if (name == "volume") CHECK(shares[column] < 0.2);
+    sum += shares[column];
   }
   CHECK(sum == Approx(1.0));
   rtml::Loop<Trade> bayes(trade_features(), rtml::make_learner("naive_bayes", rtml::Task::binary, 2), {});
   run_delayed(bayes, rows, 0, 400, 0);
   CHECK(bayes.feature_importance().count() == 0);
-  CHECK(rtml::is_nan(bayes.feature_importance().share(0)));
+  CHECK(rtml::is_nan(bayes.feature_importance().shares()[0]));
   rtml::Loop<Trade> never(trade_features(), rtml::LogisticRegression{}, {.explain_every = 0});
   run_delayed(never, rows, 0, 100, 0);
   CHECK(never.feature_importance().count() == 0);

@@ -142,9 +142,12 @@ TEST_CASE("A calibrator lasts, goes on as before, and allocates nothing", "[moni
       to.update(static_cast<float>(score), draw.uniform() < score * score, 0.5F + static_cast<float>(draw.uniform()));
     }
   };
+  Calibrator copy = calibrator;
   const rtml::testing::AllocationCounter counter;
   feed(calibrator, 1, 700);
+  feed(copy, 1, 700);
   CHECK(counter.count() == 0);
+  CHECK(rtml::save(copy) == rtml::save(calibrator));
   Calibrator loaded(options);
   rtml::load(loaded, rtml::save(calibrator));
   feed(calibrator, 2, 300);

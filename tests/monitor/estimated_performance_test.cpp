@@ -252,9 +252,14 @@ TEST_CASE("Estimated performance lasts, goes on as before, and allocates nothing
   World world;
   Rng rng(3);
   const std::size_t bytes = performance.memory_bytes();
+  EstimatedPerformance copy = performance;
+  World other = world;
+  Rng same_draws = rng;
   const rtml::testing::AllocationCounter counter;
   world.run(performance, rng, 330, true);
+  other.run(copy, same_draws, 330, true);
   CHECK(counter.count() == 0);
+  CHECK(rtml::save(copy) == rtml::save(performance));
   CHECK(performance.memory_bytes() == bytes);
   EstimatedPerformance loaded(options);
   rtml::load(loaded, rtml::save(performance));

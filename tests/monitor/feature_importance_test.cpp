@@ -17,7 +17,7 @@ static_assert(rtml::Checkpointable<FeatureImportance> && rtml::Sized<FeatureImpo
 
 TEST_CASE("Importance is the mean distance of a contribution from its usual one, as a share", "[monitor][feature_importance]") {
   FeatureImportance importance(3);
-  CHECK(rtml::is_nan(importance.share(0)));
+  CHECK(rtml::is_nan(importance.shares()[0]));
   rtml::Rng rng(2);
   for (int i = 0; i < 20'000; ++i) {
     const auto small = static_cast<float>(rng.normal());
@@ -26,13 +26,13 @@ TEST_CASE("Importance is the mean distance of a contribution from its usual one,
     const std::vector<float> hashed = {small, small};
     importance.update(dense, hashed);
   }
-  CHECK(importance.share(0) == Approx(1.0 / 6.0).margin(0.02));
-  CHECK(importance.share(1) == Approx(0.0).margin(1e-3));
-  CHECK(importance.share(2) == Approx(0.5).margin(0.03));
+  CHECK(importance.shares()[0] == Approx(1.0 / 6.0).margin(0.02));
+  CHECK(importance.shares()[1] == Approx(0.0).margin(1e-3));
+  CHECK(importance.shares()[2] == Approx(0.5).margin(0.03));
   CHECK(importance.hashed_share() == Approx(2.0 / 6.0).margin(0.03));
-  CHECK(importance.share(0) + importance.share(1) + importance.share(2) + importance.hashed_share() == Approx(1.0));
+  CHECK(importance.shares()[0] + importance.shares()[1] + importance.shares()[2] + importance.hashed_share() == Approx(1.0));
   importance.reset();
-  CHECK(rtml::is_nan(importance.share(2)));
+  CHECK(rtml::is_nan(importance.shares()[2]));
 }
 
 TEST_CASE("Importance follows a model that changes, and takes what is not usable for nothing", "[monitor][feature_importance]") {
@@ -40,9 +40,9 @@ TEST_CASE("Importance follows a model that changes, and takes what is not usable
   const float infinity = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (int i = 0; i < 1000; ++i) importance.update(std::vector<float>{i % 2 == 0 ? 1.0F : -1.0F, nan}, std::vector<float>{infinity});
-  CHECK(importance.share(0) == Approx(1.0));
+  CHECK(importance.shares()[0] == Approx(1.0));
   for (int i = 0; i < 2000; ++i) importance.update(std::vector<float>{0.0F, i % 2 == 0 ? 1.0F : -1.0F}, {});
-  CHECK(importance.share(1) > 0.99);
+  CHECK(importance.shares()[1] > 0.99);
   CHECK_THROWS_WITH(FeatureImportance(2, {.factor = 0.0}), "FeatureImportance: factor is 0, must be in (0, 1]");
 }
 

@@ -185,6 +185,23 @@ TEST_CASE("A feature's page tells which bins moved, where the widest gap is, and
   }
 }
 
+TEST_CASE("A feature of which more is missing moved to missing, not above some edge", "[monitor][html]") {
+  Report report = example_report(5, 0, 4);
+  auto& feature = report.features[0];
+  feature.edges = {0.0, 1.0, 2.0, 3.0};
+  feature.reference = {500, 300, 190};
+  feature.current = {40, 25, 15};
+  feature.reference_missing = 0.01, feature.current_missing = 0.21;
+  feature.effect = 0.2;
+  feature.effect_edge = 1;
+  CHECK(to_html(report).find("20 % moved to missing</span>") != std::string::npos);
+  feature.reference_missing = 0.21, feature.current_missing = 0.01;
+  CHECK(to_html(report).find("20 % moved from missing</span>") != std::string::npos);
+  feature.current_missing = 0.21;
+  feature.effect = 0.005;
+  CHECK(to_html(report).find("0.5 % moved below 2</span>") != std::string::npos);
+}
+
 TEST_CASE("Hostile words stay words on the page", "[monitor][html]") {
   const std::string hostile = "</script></style></title><img src=x onerror='alert(1)'>\" & \x01\xff";
   Report report = example_report(12);
@@ -307,6 +324,7 @@ TEST_CASE("A page is well formed whatever the numbers are", "[monitor][html]") {
     const std::string page = to_html(report);
     CAPTURE(run);
     CHECK(fault_of(page) == "");
+    CHECK(occurrences(page, "922337203685477") == 0);  // what a line of NaN is drawn through
     for (const char* words : {">nan", " nan", "inf<", "(nan"}) {
       CAPTURE(words);
       CHECK(occurrences(without_pictures(page), words) == 0);

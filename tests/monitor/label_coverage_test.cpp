@@ -91,9 +91,12 @@ TEST_CASE("Label coverage lasts, goes on as before, and allocates nothing", "[mo
       if (key % 3 == 0) to.label(key, second(static_cast<std::int64_t>(key)), second(static_cast<std::int64_t>(key + key % 50)));
     }
   };
+  LabelCoverage copy = coverage;
   const rtml::testing::AllocationCounter counter;
   feed(coverage, 0, 1000);
+  feed(copy, 0, 1000);
   CHECK(counter.count() == 0);
+  CHECK(rtml::save(copy) == rtml::save(coverage));
   LabelCoverage loaded(options);
   rtml::load(loaded, rtml::save(coverage));
   feed(coverage, 1000, 1500);

@@ -202,7 +202,10 @@ TEST_CASE("Segments last, go on as before, and allocate nothing", "[monitor][seg
       REQUIRE(allocated == 0);
     }
   };
+  Segments copy = segments;
   run(segments, 1);
+  run(copy, 1);
+  CHECK(rtml::save(copy) == rtml::save(segments));
   Segments loaded(options);
   rtml::load(loaded, rtml::save(segments));
   run(segments, 2);

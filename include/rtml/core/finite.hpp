@@ -19,7 +19,7 @@ constexpr bool is_finite(double value) noexcept {
   return (std::bit_cast<std::uint64_t>(value) & 0x7fffffffffffffffULL) < 0x7ff0000000000000ULL;
 }
 
-/// Largest magnitude that a feature, label or weight may have.
+/// Largest magnitude that a feature, label or weight may have, in a double too: 999'999'986'991'104, the float nearest to 1e15.
 inline constexpr float largest_magnitude = 1e15F;
 
 /// Finite and not beyond `largest_magnitude`: bit patterns of one sign are ordered as their values are.

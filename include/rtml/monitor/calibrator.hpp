@@ -9,6 +9,7 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/core/reserved_vector.hpp"
 #include "rtml/metrics/ranking.hpp"
 
 namespace rtml::monitor {
@@ -221,9 +222,9 @@ class Calibrator {
   std::uint64_t count_ = 0;
   std::uint64_t fitted_at_ = 0;  // count_ then
   bool corrects_ = false;
-  std::vector<Block> blocks_;
-  std::vector<std::uint32_t> last_bins_;  // of blocks, with labels
-  std::vector<Point> curve_;              // [bins]
+  ReservedVector<Block> blocks_;
+  ReservedVector<std::uint32_t> last_bins_;  // of blocks, with labels
+  std::vector<Point> curve_;                 // [bins]
   Scores halves_[2];
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rtml/core/export.hpp"
+#include "rtml/core/reserved_vector.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/metrics/decisions.hpp"
 #include "rtml/metrics/ranking.hpp"
@@ -155,7 +156,7 @@ class RTML_API EstimatedPerformance {
   std::vector<Served> ring_;
   std::uint64_t count_ = 0;
   std::uint64_t refused_ = 0;
-  std::vector<Past> past_;
+  ReservedVector<Past> past_;
   std::vector<metrics::detail::Ranked> ranked_;  // scratch of close()
   std::vector<Share> shares_;                    // the same, [blocks]
 };

@@ -49,11 +49,16 @@ class FeatureImportance {
   /// Examples seen.
   std::uint64_t count() const noexcept { return count_; }
 
-  /// In [0, 1]; NaN before the first example and while no feature does anything. O(d), as hashed_share().
-  double share(std::size_t column) const noexcept { return share_of(columns_[column]); }
+  /// [columns] in [0, 1]; NaN before the first example and while no feature does anything. Allocates.
+  std::vector<double> shares() const {
+    std::vector<double> shares(columns());
+    const double sum = total();
+    for (std::size_t i = 0; i < shares.size(); ++i) shares[i] = share_of(columns_[i], sum);
+    return shares;
+  }
 
-  /// Of all hashed features together.
-  double hashed_share() const noexcept { return share_of(columns_.back()); }
+  /// Of all hashed features together. O(d)
+  double hashed_share() const noexcept { return share_of(columns_.back(), total()); }
 
   void reset() noexcept {
     columns_.assign(columns_.size(), Column{});
@@ -89,9 +94,13 @@ class FeatureImportance {
     column.deviation += step * (std::fabs(value - column.usual) - column.deviation);
   }
 
-  double share_of(const Column& column) const noexcept {
+  double total() const noexcept {
     double sum = 0.0;
     for (const Column& one : columns_) sum += one.deviation;
+    return sum;
+  }
+
+  static double share_of(const Column& column, double sum) noexcept {
     return sum > 0.0 ? column.deviation / sum : std::numeric_limits<double>::quiet_NaN();
   }
 

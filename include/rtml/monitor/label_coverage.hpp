@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rtml/core/error.hpp"
+#include "rtml/core/reserved_vector.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/stats/quantile_sketch.hpp"
@@ -157,7 +158,7 @@ class LabelCoverage {
   std::uint64_t lapsed_ = 0;
   std::uint64_t newest_ = 0;  // key
   stats::QuantileSketch delays_{delay_k};
-  std::vector<Cohort> cohorts_;
+  ReservedVector<Cohort> cohorts_;
 };
 
 }  // namespace rtml::monitor

@@ -9,6 +9,7 @@
 #include "rtml/core/archive.hpp"
 #include "rtml/core/export.hpp"
 #include "rtml/core/hash.hpp"
+#include "rtml/core/reserved_vector.hpp"
 #include "rtml/monitor/segment.hpp"
 #include "rtml/monitor/segment_name.hpp"
 #include "rtml/stats/moments.hpp"
@@ -112,12 +113,12 @@ class RTML_API Segments {
   Estimate estimate(const stats::Moments& losses) const noexcept;
 
   Options options_;
-  std::vector<Entry> entries_;
+  ReservedVector<Entry> entries_;
   stats::Moments other_;  // losses in this window of who is not told apart
   std::uint64_t in_window_ = 0;
   std::uint64_t windows_ = 0;
   bool shares_only_ = true;  // all losses of this window are 0 or 1
-  std::vector<Judged> judged_;
+  ReservedVector<Judged> judged_;
   stats::Moments judged_other_;
   bool judged_shares_only_ = true;
   std::vector<double> p_values_;  // scratch, as the two below

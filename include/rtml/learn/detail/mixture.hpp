@@ -51,12 +51,17 @@ class Mixture {
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar(self.logit_, self.energy_);
-    if constexpr (Ar::reading) {
-      for (const float logit : self.logit_) ar.check(is_finite(logit) && logit >= lowest && logit <= 0.0F, "mixture");
-      ar.check(sound_energy(self.energy_), "mixture energy");
-      self.share();
+    ar(self.logit_, self.share_, self.energy_);  // shares too: with -ffast-math they need not come out the same twice
+    float sum = 0.0F;
+    for (std::size_t k = 0; k < Experts; ++k) {
+      const float logit = self.logit_[k];
+      const float share = self.share_[k];
+      ar.check(is_finite(logit) && logit >= lowest && logit <= 0.0F, "mixture");
+      ar.check(is_finite(share) && share >= 0.0F && share <= 1.0F, "share of the mixture");
+      sum += share;
     }
+    ar.check(std::fabs(sum - 1.0F) < 1e-3F, "shares of the mixture");
+    ar.check(sound_energy(self.energy_), "mixture energy");
   }
 
  private:
