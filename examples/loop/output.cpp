@@ -61,6 +61,19 @@ Json retrains(const std::vector<LoopEvent>& events) {
   return list;
 }
 
+/// What came of retrained models before a gate.
+Json gates(const std::vector<LoopEvent>& events) {
+  Json list = Json::array();
+  for (const LoopEvent& event : events)
+    if (event.kind == LoopEvent::Kind::promoted || event.kind == LoopEvent::Kind::discarded)
+      list.push_back({{"event", event.event},
+                      {"arm", event.what},
+                      {"promoted", event.kind == LoopEvent::Kind::promoted},
+                      {"labels", number(event.statistic)},
+                      {"losses", event.detector}});
+  return list;
+}
+
 /// Why a table has no figures.
 void print_unmeasured(const rtml::LoopCounters& counters) {
   if (counters.labels > counters.labels_cold) return;
@@ -124,6 +137,7 @@ void print_json(const Outcome& outcome, const rtml::stream::Source& source) {
   const auto events = loop.events();
   json["drifts"] = drifts(events);
   json["retrains"] = retrains(events);
+  json["gates"] = gates(events);
   json["arms"] = Json::array();
   for (std::size_t i = 0; i < report.arms.size(); ++i) {
     const auto& arm = report.arms[i];

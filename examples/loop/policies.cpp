@@ -79,6 +79,14 @@ Trigger metrics(Spec& spec) {
   return trigger;
 }
 
+rtml::Duration embargo(Spec& spec, bool has_time) {
+  const std::string text = spec.text("embargo", "0");
+  const auto embargo = rtml::stream::Delay::parse(text);
+  rtml::require("retrain", "embargo", text, embargo.rows == 0, "a time, as 7d");
+  rtml::require("retrain", "embargo", text, has_time || embargo.time.count() == 0, "0, as the stream has no time");
+  return embargo.time;
+}
+
 }  // namespace
 
 Retrain make_policy(std::string_view text, bool has_time) {
@@ -106,6 +114,11 @@ Retrain make_policy(std::string_view text, bool has_time) {
     policy.on = data == "recent" ? rtml::Data::recent(rows) : (data == "new" ? rtml::Data::since_last() : rtml::Data::rehearsal());
     policy.min_samples = static_cast<std::uint64_t>(spec.integer("min", 100, 1));
     policy.cooldown = static_cast<std::uint64_t>(spec.integer("cooldown", 0, 0));
+    policy.most_per_day = static_cast<std::uint64_t>(spec.integer("per_day", 0, 0, 100'000));
+    if (const auto held = spec.integer("held", 1, 1); held > 1) policy.when = policy.when.held(static_cast<std::uint64_t>(held));
+    policy.gate.labels = static_cast<std::uint64_t>(spec.integer("gate", 0, 0));
+    policy.gate.margin = spec.number("margin", 0.0);
+    policy.gate.embargo = embargo(spec, has_time);
   }
   spec.finish();
   return policy;

@@ -26,6 +26,7 @@ namespace rtml {
 /// | predict, score, explain                             | any thread                    | events of the same entity; a checkpoint's copy |
 /// | label                                               | any thread                    | nothing                                        |
 /// | work, checkpoint, bootstrap, report, metrics, model | any thread, they take turns   | one another; never a request                   |
+/// | train                                               | one thread at a time          | work, before and after it trains               |
 /// | counters, resume_offset, memory_bytes               | any thread                    | work                                           |
 /// | start, stop, construction, destruction              | one thread, alone in the loop | the worker's last round                        |
 ///
@@ -96,10 +97,14 @@ class Loop {
   /// most. A checkpoint that fails is counted and told to `on_event`; the next is tried when due.
   std::size_t work(std::size_t limit = std::numeric_limits<std::size_t>::max()) { return engine_->work(limit); }
 
-  /// Starts the one thread that calls work().
+  /// With `options.train_apart`: carries out one retraining that is due, while work() goes on with what it learns from; false when none is.
+  /// What came meanwhile is learned before the new model is judged or served.
+  bool train() { return engine_->train(); }
+
+  /// Starts the one thread that calls work(), and with `options.train_apart` one that calls train().
   void start() { engine_->start(); }
 
-  /// Ends the thread of start(), works off what waited until now, and writes a checkpoint, with `options.state`. Destruction without stop() is
+  /// Ends the threads of start(), carries out what they had begun, works off what waited until now, and writes a checkpoint, with `options.state`. Destruction without stop() is
   /// as a crash: what came after the last checkpoint is replayed from resume_offset().
   /// @throws IoError when the checkpoint cannot be written
   void stop() { engine_->stop(); }

@@ -162,7 +162,7 @@ constexpr std::array<Known, 15> known{{{"ks", ks_of},
                                        {"cramers_v", cramers_v_of},
                                        {"mmd", mmd_of}}};
 
-constexpr auto names = [] {
+constexpr auto known_names = [] {
   std::array<std::string_view, known.size()> all;
   for (std::size_t i = 0; i < known.size(); ++i) all[i] = known[i].name;
   return all;
@@ -180,11 +180,11 @@ Distance distance_named(std::string_view name) {
   return static_cast<Distance>(found - monitored.begin());
 }
 
-std::span<const std::string_view> distance_names() noexcept { return names; }
+std::span<const std::string_view> distance_names() noexcept { return known_names; }
 
 TwoSample measure(Spec spec, std::span<const double> reference, std::span<const double> current) {
   const auto* found = std::find_if(known.begin(), known.end(), [&](const Known& one) { return one.name == spec.name(); });
-  require("distance", "name", spec.name(), found != known.end(), one_of(names));
+  require("distance", "name", spec.name(), found != known.end(), one_of(known_names));
   return found->measure(spec, reference, current);
 }
 

@@ -177,42 +177,43 @@ AnyDetector made(Spec& spec) {
   return {Detector(options), spec.name()};
 }
 
-struct Known {
+struct KnownDetector {
   std::string_view name;
   AnyDetector (*make)(Spec&);
 };
 
-constexpr std::array known{
-    Known{"adwin", made<Adwin>},
-    Known{"ddm", made<Ddm>},
-    Known{"eddm", made<Eddm>},
-    Known{"rddm", made<Rddm>},
-    Known{"hddm_a", made<HddmA>},
-    Known{"hddm_w", made<HddmW>},
-    Known{"fhddm", made<Fhddm>},
-    Known{"stepd", made<Stepd>},
-    Known{"ecdd", made<Ecdd>},
-    Known{"cusum", made<Cusum>},
-    Known{"page_hinkley", made<PageHinkley>},
-    Known{"kswin", made<Kswin>},
-    Known{"sliding_ks", made<SlidingKs>},
-    Known{"shiryaev_roberts", made<ShiryaevRoberts>},
+constexpr std::array known_detectors{
+    KnownDetector{"adwin", made<Adwin>},
+    KnownDetector{"ddm", made<Ddm>},
+    KnownDetector{"eddm", made<Eddm>},
+    KnownDetector{"rddm", made<Rddm>},
+    KnownDetector{"hddm_a", made<HddmA>},
+    KnownDetector{"hddm_w", made<HddmW>},
+    KnownDetector{"fhddm", made<Fhddm>},
+    KnownDetector{"stepd", made<Stepd>},
+    KnownDetector{"ecdd", made<Ecdd>},
+    KnownDetector{"cusum", made<Cusum>},
+    KnownDetector{"page_hinkley", made<PageHinkley>},
+    KnownDetector{"kswin", made<Kswin>},
+    KnownDetector{"sliding_ks", made<SlidingKs>},
+    KnownDetector{"shiryaev_roberts", made<ShiryaevRoberts>},
 };
 
-constexpr auto names = [] {
-  std::array<std::string_view, known.size()> all;
-  for (std::size_t i = 0; i < known.size(); ++i) all[i] = known[i].name;
+constexpr auto known_detector_names = [] {
+  std::array<std::string_view, known_detectors.size()> all;
+  for (std::size_t i = 0; i < known_detectors.size(); ++i) all[i] = known_detectors[i].name;
   return all;
 }();
 
 }  // namespace
 
-std::span<const std::string_view> detector_names() noexcept { return names; }
+std::span<const std::string_view> detector_names() noexcept { return known_detector_names; }
 
 AnyDetector make_detector(Spec spec) {
-  const auto* found = std::find_if(known.begin(), known.end(), [&](const Known& one) { return one.name == spec.name(); });
-  if (found != known.end()) return found->make(spec);
-  require("detector", "name", spec.name(), false, one_of(names));
+  const auto* found =
+      std::find_if(known_detectors.begin(), known_detectors.end(), [&](const KnownDetector& one) { return one.name == spec.name(); });
+  if (found != known_detectors.end()) return found->make(spec);
+  require("detector", "name", spec.name(), false, one_of(known_detector_names));
   return {};
 }
 

@@ -85,6 +85,7 @@ struct Arm {
   double weight;
   bool baseline;
   RetrainScheduler scheduler;
+  bool in_training = false;
   std::uint64_t predictions = 0;
   std::uint64_t labels = 0;
   std::uint64_t right = 0;                 // of them, decided as the label says; whatever their weight

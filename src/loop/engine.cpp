@@ -17,6 +17,14 @@ namespace {
 
 constexpr double rounding = 1e-9;  // of shares that were meant to sum to 1
 
+std::size_t baseline_count(const LoopOptions& options) { return options.baselines ? 2 : 0; }
+
+std::size_t gate_count(const LoopOptions& options) {
+  const auto gated = [](const Challenger& challenger) { return static_cast<bool>(challenger.retrain.gate); };
+  return (options.retrain.gate ? 1U : 0U) +
+         static_cast<std::size_t>(std::count_if(options.challengers.begin(), options.challengers.end(), gated));
+}
+
 }  // namespace
 
 void LoopOptions::validate() const {
@@ -45,6 +53,8 @@ void LoopOptions::validate() const {
     share += challenger.weight;
   }
   require(type, "challengers' weights", share, share <= 1.0 + rounding, "at most 1 together");
+  const std::size_t models = 1 + challengers.size() + baseline_count(*this) + gate_count(*this);
+  require(type, "models, baselines and gates", models, models <= detail::PendingRing::most_models, "at most 64");
 }
 
 namespace detail {
@@ -54,8 +64,6 @@ LoopOptions validated(LoopOptions options) {
   options.validate();
   return options;
 }
-
-std::size_t baseline_count(const LoopOptions& options) { return options.baselines ? 2 : 0; }
 
 std::vector<AnyLearner> baselines_for(Task task, std::size_t outputs) {
   const auto make = [&](std::string_view name) { return make_learner(name, task, std::max(2, static_cast<int>(outputs))); };
@@ -95,6 +103,7 @@ std::unique_ptr<Serving> first_serving(const Engine::FeatureDefinition& features
   if (options.baselines)
     for (AnyLearner& baseline : baselines_for(serving->models[0].task(), serving->models[0].outputs()))
       serving->models.push_back(bound(std::move(baseline), features.schema));
+  serving->models.resize(serving->models.size() + gate_count(options));
   serving->versions.assign(serving->models.size(), 0);
   return serving;
 }
@@ -111,7 +120,7 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
       pending_({.capacity = options.pending,
                 .dense = schema_.dense_size(),
                 .fit_inputs = features.fitted.size(),
-                .arms = arms_,
+                .models = arms_ + gate_count(options),
                 .outputs = outputs_,
                 .sparse = features.sparse_capacity,
                 .segments = static_cast<bool>(options.segment)}),
@@ -121,10 +130,7 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
   worker_->resume();
 }
 
-Engine::~Engine() {
-  worker_->stopping.store(true);
-  if (worker_->thread.joinable()) worker_->thread.join();
-}
+Engine::~Engine() { worker_->join(); }
 
 bool Engine::repeat(EventId id, Prediction& prediction) noexcept {
   const auto found = pending_.find(id);
@@ -222,6 +228,8 @@ std::size_t Engine::work(std::size_t limit) {
   return worker_->work(limit);
 }
 
+bool Engine::train() { return worker_->train_next(); }
+
 void Engine::start() {
   if (worker_->thread.joinable()) return;
   worker_->stopping.store(false);
@@ -230,11 +238,17 @@ void Engine::start() {
     while (!worker_->stopping.load(std::memory_order_relaxed))
       if (worker_->try_work(round) == 0) std::this_thread::sleep_for(worker_->options.idle);
   });
+  if (!worker_->options.train_apart) return;
+  worker_->trainer = std::thread([this] {
+    while (!worker_->stopping.load(std::memory_order_relaxed))
+      if (!worker_->try_train()) std::this_thread::sleep_for(worker_->options.idle);
+  });
 }
 
 void Engine::stop() {
-  worker_->stopping.store(true);
-  if (worker_->thread.joinable()) worker_->thread.join();
+  worker_->join();
+  while (train()) {
+  }
   // What waits now, not what goes on coming.
   for (std::size_t waiting = labels_.size() + static_cast<std::size_t>(pending_.next()); waiting > 0;) {
     const std::size_t done = work(waiting);

@@ -27,16 +27,21 @@ class Journal {
     apply(working, steps_.back());
   }
 
-  /// Lets the models of `arms` (a bit each) learn an example.
-  void learn(Serving& working, std::uint64_t arms, const Features& x, float y, float weight, const Context& context) {
-    steps_.push_back(
-        {.kind = Kind::learn, .arms = arms, .y = y, .weight = weight, .at = context.at, .values = keep(x.dense), .sparse = keep(x.sparse)});
+  /// Lets `models` (a bit each) learn an example.
+  void learn(Serving& working, std::uint64_t models, const Features& x, float y, float weight, const Context& context) {
+    steps_.push_back({.kind = Kind::learn,
+                      .models = models,
+                      .y = y,
+                      .weight = weight,
+                      .at = context.at,
+                      .values = keep(x.dense),
+                      .sparse = keep(x.sparse)});
     apply(working, steps_.back());
   }
 
-  /// Puts another model in an arm's place.
-  void replace(Serving& working, std::size_t arm, AnyLearner model) {
-    steps_.push_back({.kind = Kind::replace, .arms = arm, .model = std::make_shared<const AnyLearner>(std::move(model))});
+  /// Puts another model in one's place; an empty one takes it away.
+  void replace(Serving& working, std::size_t place, AnyLearner model) {
+    steps_.push_back({.kind = Kind::replace, .models = place, .model = std::make_shared<const AnyLearner>(std::move(model))});
     apply(working, steps_.back());
   }
 
@@ -70,7 +75,7 @@ class Journal {
 
   struct Step {
     Kind kind;
-    std::uint64_t arms = 0;
+    std::uint64_t models = 0;  // a bit each; which one
     float y = 0.0F;
     float weight = 0.0F;
     Time at{};
@@ -97,12 +102,12 @@ class Journal {
     } else if (step.kind == Kind::label) {
       serving.fitted.label(values, step.y, step.weight);
     } else if (step.kind == Kind::replace) {
-      serving.models[step.arms] = *step.model;
-      ++serving.versions[step.arms];
+      serving.models[step.models] = *step.model;
+      ++serving.versions[step.models];
     } else {
       const Features x{values, {sparse_.data() + step.sparse.first, step.sparse.count}};
-      for (std::size_t arm = 0; arm < serving.models.size(); ++arm)
-        if ((step.arms >> arm & 1U) != 0) serving.models[arm].learn(x, step.y, step.weight, before(serving), {.at = step.at});
+      for (std::size_t i = 0; i < serving.models.size(); ++i)
+        if ((step.models >> i & 1U) != 0) serving.models[i].learn(x, step.y, step.weight, before(serving), {.at = step.at});
     }
   }
 

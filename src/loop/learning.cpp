@@ -3,6 +3,7 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <utility>
 
 #include "rtml/core/finite.hpp"
 #include "rtml/drift/adwin.hpp"
@@ -49,10 +50,15 @@ std::size_t Engine::Worker::try_work(std::size_t limit) {
 /// have just left. So they know no more than the champion did. They answer here and not in the request, which so costs the same however
 /// many there are; and not under the row's lock.
 void Engine::Worker::compare_until(std::uint64_t sequence, const Serving* left) {
-  if (std::none_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.shadow(); })) compared = std::max(compared, sequence);
+  const bool shadows = std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.shadow(); });
+  const bool trials = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) { return candidate.present; });
+  if (!shadows && !trials) compared = std::max(compared, sequence);
   PendingRing& pending = engine.pending_;
   const auto published = engine.published_.read();
-  scores.resize(arms.size() * engine.outputs_);
+  const auto unseen = [&](const Serving& served, std::size_t model) {
+    return model < arms.size() ? arms[model].shadow() : static_cast<bool>(served.models[model]);
+  };
+  scores.resize(working->models.size() * engine.outputs_);
   for (; compared < sequence; ++compared) {
     PendingRing::Held held = pending.hold(compared);
     for (; held == PendingRing::Held::early; held = pending.hold(compared)) std::this_thread::yield();
@@ -68,13 +74,13 @@ void Engine::Worker::compare_until(std::uint64_t sequence, const Serving* left) 
 
     const Serving* served = by == published->generation ? &*published : left;
     if (served == nullptr || served->generation != by) continue;  // that version is gone: nobody is compared on this row
-    for (std::size_t arm = 0; arm < arms.size(); ++arm)
-      if (arms[arm].shadow())
-        served->models[arm].predict({dense, sparse}, std::span(scores).subspan(arm * engine.outputs_, engine.outputs_), {.at = at});
+    for (std::size_t i = 0; i < served->models.size(); ++i)
+      if (unseen(*served, i))
+        served->models[i].predict({dense, sparse}, std::span(scores).subspan(i * engine.outputs_, engine.outputs_), {.at = at});
     if (pending.hold(compared) != PendingRing::Held::yes) continue;
     const auto kept = pending.scores(compared);
     for (std::size_t i = 0; i < kept.size(); ++i)
-      if (arms[i / engine.outputs_].shadow()) kept[i] = scores[i];
+      if (unseen(*served, i / engine.outputs_)) kept[i] = scores[i];
     pending.header(compared).flags |= PendingRing::compared;
     pending.release(compared);
   }
@@ -189,7 +195,7 @@ void Engine::Worker::take(const Label& label) {
     } else {
       performance.count(*found, prediction, label.y, label.weight);
       if (pending.shape().segments) performance.count_segment(segment, error_of(outcome));
-      count_outcomes(served, (flags & PendingRing::compared) != 0, label.y, label.weight);
+      count_outcomes({*found, at, served, (flags & PendingRing::compared) != 0}, label.y, label.weight);
     }
     learn_example({dense, sparse}, label.y, label.weight, at);
     journal.label(*working, fit_inputs, label.y, label.weight);
@@ -208,10 +214,10 @@ void Engine::Worker::scale_errors(const Outcome& outcome) {
   error_scale = error_scale == 0.0 ? error : error_scale + 0.001 * (std::min(error, 10.0 * error_scale) - error_scale);
 }
 
-void Engine::Worker::count_outcomes(std::uint32_t served_arm, bool shadows_too, float y, float weight) {
+void Engine::Worker::count_outcomes(const Answered& answered, float y, float weight) {
   for (std::size_t i = 0; i < arms.size(); ++i) {
     Arm& arm = arms[i];
-    if (i != served_arm && !(shadows_too && arm.shadow())) continue;
+    if (i != answered.arm && !(answered.compared && arm.shadow())) continue;
     const auto own = std::span<const float>(scores).subspan(i * engine.outputs_, engine.outputs_);
     const Outcome result = metrics::outcome_of(engine.task_, own, y, working->models[i].threshold(), weight);
     ++arm.labels;
@@ -223,11 +229,12 @@ void Engine::Worker::count_outcomes(std::uint32_t served_arm, bool shadows_too, 
     for (SignalValue& signal : arm.signals) signal.count(result, error);
     if (i == 0) {
       watch_error(error);
-      if (settle_at != 0 && arms[0].labels >= settle_at) settle_incidents();
+      if (settle_at != 0 && arms[0].labels >= settle_at) measure_incidents();
     }
     const std::uint64_t step = std::max<std::uint64_t>(options.metric_window / 10, 1);
     if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
   }
+  for (std::size_t i = 0; i < candidates.size(); ++i) judge(i, answered, y, weight);
 }
 
 void Engine::Worker::watch_error(double error) {
@@ -247,35 +254,12 @@ void Engine::Worker::tell_drifts(const std::vector<DriftWatch::Moved>& moved) {
   }
 }
 
-/// A retraining answers all that was told since the last one; what came of it is known a window of labels later, or when the next comes.
-void Engine::Worker::answer_incidents(const std::string& why) {
-  if (settle_at != 0) settle_incidents();
-  for (std::uint64_t number = std::max(unanswered, incidents.dropped()); monitor::Incident* incident = incidents.find(number); ++number) {
-    incident->action = monitor::Incident::Action::retrain;
-    incident->action_event = counts.events;
-    incident->action_at = clock.now();
-    incident->trigger = why;
-    incident->outcome = monitor::Incident::Outcome::promoted;
-  }
-  unsettled = unanswered;
-  unanswered = incidents.dropped() + incidents.incidents().size();
-  settle_at = arms[0].labels + options.metric_window;
-}
-
-void Engine::Worker::settle_incidents() {
-  settle_at = 0;
-  for (std::uint64_t number = std::max(unsettled, incidents.dropped()); number < unanswered; ++number)
-    if (monitor::Incident* incident = incidents.find(number)) incident->after = arms[0].window[0].value();
-}
-
 void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at) {
-  std::uint64_t learners = 0;
-  for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (!arms[i].scheduler.learns()) continue;
-    learners |= std::uint64_t{1} << i;
-    if (!arms[i].baseline) ++counts.learned;
-  }
-  if (learners != 0) journal.learn(*working, learners, x, y, weight, {.at = at});
+  std::uint64_t who = learners();
+  counts.learned += static_cast<std::uint64_t>(std::popcount(who));
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    if (arms[i].baseline) who |= std::uint64_t{1} << i;
+  if (who != 0) journal.learn(*working, who, x, y, weight, {.at = at});
   rehearse_with({x, y, weight, at});
   if (keeps_history) history.add(x, y, weight, clock.now());  // by when the label was known: Data::recent is about that
   ++unpublished;
@@ -286,60 +270,23 @@ void Engine::Worker::learn_example(const Features& x, float y, float weight, Tim
   }
 }
 
-void Engine::Worker::rehearse_with(const Example& fresh) {
-  std::uint64_t learners = 0;
+/// A bit for each model, baselines left out, that learns labels as they come.
+std::uint64_t Engine::Worker::learners() const {
+  std::uint64_t who = 0;
   for (std::size_t i = 0; i < arms.size(); ++i)
-    if (!arms[i].baseline && arms[i].scheduler.learns()) learners |= std::uint64_t{1} << i;
+    if (!arms[i].baseline && arms[i].scheduler.learns()) who |= std::uint64_t{1} << i;
+  for (std::size_t i = 0; i < candidates.size(); ++i)
+    if (candidates[i].present && arms[candidates[i].arm].scheduler.learns()) who |= std::uint64_t{1} << (arms.size() + i);
+  return who;
+}
+
+void Engine::Worker::rehearse_with(const Example& fresh) {
+  const std::uint64_t who = learners();
   rehearser.after(fresh, [&](const Example& past) noexcept {
-    if (learners == 0) return;
-    journal.learn(*working, learners, past.x, past.y, past.weight, {.at = past.at});
-    counts.replayed += static_cast<std::uint64_t>(std::popcount(learners));
+    if (who == 0) return;
+    journal.learn(*working, who, past.x, past.y, past.weight, {.at = past.at});
+    counts.replayed += static_cast<std::uint64_t>(std::popcount(who));
   });
-}
-
-double Engine::Worker::value_of(SignalValue& signal) {
-  if (signal.source() == Signal::Source::alarms)
-    return drifts.ready() ? static_cast<double>(drifts.drifted()) : std::numeric_limits<double>::quiet_NaN();
-#if defined(__cpp_exceptions)
-  try {
-    return signal.value();
-  } catch (...) {  // a host's own signal: not known now
-    ++counts.callback_failures;
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-#else
-  return signal.value();
-#endif
-}
-
-void Engine::Worker::consider_retraining(std::size_t arm) {
-  Arm& of = arms[arm];
-  const Retrain& policy = of.scheduler.policy();
-  if (!of.signals.empty() && counts.labels % options.evaluate_every != 0) return;
-  std::vector<double> values;
-  for (SignalValue& signal : of.signals) values.push_back(value_of(signal));
-  const auto why = of.scheduler.due(values);
-  if (!why) return;
-  std::uint64_t learned = 0;
-  const AnyLearner& model = working->models[arm];
-  auto next = policy.on.what == Data::What::rehearsal
-                  ? retrain(model, of.given, policy, rehearser.buffer(), of.scheduler.labels_since(), clock.now(), learned)
-                  : retrain(model, of.given, policy, history, of.scheduler.labels_since(), clock.now(), learned);
-  if (!next) return;
-  journal.replace(*working, arm, std::move(*next));
-  of.scheduler.done();
-  for (SignalValue& signal : of.signals) signal.restart();
-  if (arm == 0) {
-    drifts.relearn();
-    answer_incidents(*why);
-  }
-  ++counts.retrainings;
-  counts.retrained += learned;
-  tell({.kind = LoopEvent::Kind::retrain,
-        .what = of.name,
-        .detector = *why,
-        .statistic = static_cast<double>(learned),
-        .fresh = policy.start == Start::fresh});
 }
 
 void Engine::Worker::publish() {
@@ -353,6 +300,8 @@ void Engine::Worker::publish() {
   }
   ++counts.publishes;
   unpublished = 0;
+  for (Candidate& candidate : candidates)
+    if (std::exchange(candidate.waits, false)) candidate.trial.begin(engine.pending_.next(), candidate.after);
   // The copy that readers just left lags by what the journal holds. They hold it for well under a microsecond: worth a few tries.
   for (int attempt = 0; attempt < 64; ++attempt) {
     working = engine.published_.reclaim();

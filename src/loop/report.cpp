@@ -38,6 +38,8 @@ std::vector<monitor::Sample> samples_of(const LoopCounters& c) {
           total("replayed", "Examples learned again by rehearsal.", c.replayed),
           total("retrained", "Examples learned in retrainings.", c.retrained),
           total("retrainings", "Retrainings.", c.retrainings),
+          total("promotions", "Retrained models that passed their gate.", c.promotions),
+          total("discarded", "Retrained models that did not pass their gate.", c.discarded),
           total("drifts", "Drifts found.", c.drifts),
           total("publishes", "Times that readers got a newer model.", c.publishes),
           total("checkpoints", "Checkpoints written.", c.checkpoints),

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <exception>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,11 +42,12 @@ struct Counts {
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("LoopCounters", 1);
+    const std::uint32_t version = ar.header("LoopCounters", 2);
     auto& c = *self.of;
     ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_cold, c.labels_refused, c.labels_unknown,
        c.labels_expired, c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes,
        c.checkpoints, c.checkpoint_failures, c.callback_failures, c.work_failures, c.times_refused);
+    if (version >= 2) ar(c.promotions, c.discarded);
   }
 };
 
@@ -88,6 +90,22 @@ void Engine::Worker::each_part(Self& self, Part part) {
   part("signals", "signals of retraining", triggers, [&](auto& ar) {
     for (auto& arm : self.arms)
       for (auto& signal : arm.signals) ar(signal);
+  });
+  part("triggers", "conditions that held", triggers, [&](auto& ar) {
+    for (auto& arm : self.arms) RetrainScheduler::archive_trigger(arm.scheduler, ar);
+  });
+  std::string gates;
+  for (const auto& candidate : self.candidates) gates += to_text(candidate.arm) + " ";
+  part("trials", "models before their gates", gates, [&](auto& ar) {
+    for (std::size_t i = 0; i < self.candidates.size(); ++i) {
+      auto& candidate = self.candidates[i];
+      ar(candidate);
+      if (!candidate.present) continue;
+      AnyLearner& model = self.working->models[self.arms.size() + i];
+      if constexpr (std::remove_cvref_t<decltype(ar)>::reading) model = self.arms[candidate.arm].given;
+      ar(model);
+      if constexpr (std::remove_cvref_t<decltype(ar)>::reading) model.bind(self.schema);
+    }
   });
   part("history", "history", to_text(self.history.capacity()), [&](auto& ar) { ar(self.history); });
   const auto& estimate = o.estimate;
@@ -152,8 +170,8 @@ std::string Engine::Worker::checkpoint() {
   sections.push_back(section("counters", Counts{&totals}));
   sections.push_back(section("fitted", working->fitted));
   Writer models;
-  for (const AnyLearner& model : working->models) models(model);
-  models(working->versions);
+  for (std::size_t i = 0; i < arms.size(); ++i) models(working->models[i]);
+  models(std::vector(working->versions.begin(), working->versions.begin() + static_cast<std::ptrdiff_t>(arms.size())));
   sections.push_back({"models", models.take()});
   Writer learning;
   archive_arms(*this, learning);
@@ -212,14 +230,16 @@ void Engine::Worker::resume() {
   read(*loaded, "fitted", restored->fitted);
   {
     Reader reader(find(*loaded, "models").bytes);
-    for (AnyLearner& model : restored->models) {
-      reader(model);
-      model.bind(schema);
+    for (std::size_t i = 0; i < arms.size(); ++i) {
+      reader(restored->models[i]);
+      restored->models[i].bind(schema);
     }
     reader(restored->versions);
     reader.finish();
   }
-  if (restored->versions.size() != restored->models.size()) raise(FormatError(loaded->file + ": as many versions as models expected"));
+  if (restored->versions.size() != arms.size()) raise(FormatError(loaded->file + ": as many versions as models expected"));
+  restored->versions.resize(restored->models.size());
+  working = std::move(restored);
   read(*loaded, "windows", engine.windows_);
   LoopCounters totals;
   Counts totals_archive{&totals};
@@ -259,7 +279,9 @@ void Engine::Worker::resume() {
   counts = totals;
   checkpointed = counts.events;
   for (std::size_t i = 0; i < partitions.size(); ++i) offsets[partitions[i]] = ends[i];
-  working = std::move(restored);
+  for (Candidate& candidate : candidates)
+    if (!same || candidate.waits) candidate.trial.begin(engine.pending_.next(), candidate.after);
+  for (Candidate& candidate : candidates) candidate.waits = false;
   working->generation = generation = 1;
   working->taught = taught;
   engine.published_.publish(std::make_unique<Serving>(*working));

@@ -90,7 +90,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
       arm.signals.emplace_back(signal, engine.task_, engine.outputs_, schema, options.drift);
     arm.series = monitor::Series(arm.name, "");
     const Retrain& kept = arm.scheduler.policy();
-    keeps_history |= !kept.when.never() && kept.on.what != Data::What::rehearsal;
+    keeps_history |= !kept.when.never() && (kept.on.what != Data::What::rehearsal || options.train_apart);
     const bool needs_rehearsal = !kept.when.never() && kept.on.what == Data::What::rehearsal;
     require("Retrain", "on", "rehearsal", !needs_rehearsal || static_cast<bool>(options.rehearse.buffer),
             "used with LoopOptions::rehearse, which keeps the rows");
@@ -98,11 +98,19 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
   };
   add("champion", engine.router_.arms()[0].weight, options.retrain, false);
   for (const Challenger& challenger : options.challengers) add(challenger.name, challenger.weight, challenger.retrain, false);
-  while (arms.size() < working->models.size()) add(working->models[arms.size()].name(), 0.0, {}, true);
+  while (arms.size() < engine.arms_) add(working->models[arms.size()].name(), 0.0, {}, true);
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    if (arms[i].scheduler.policy().gate) candidates.push_back({.arm = i});
 
   history = SlidingWindow({.capacity = keeps_history ? options.history : 1, .max_sparse = engine.pending_.shape().sparse});
   history.bind(schema);
   rehearser.bind(schema);
+}
+
+void Engine::Worker::join() {
+  stopping.store(true);
+  if (thread.joinable()) thread.join();
+  if (trainer.joinable()) trainer.join();
 }
 
 void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at) {
@@ -126,6 +134,7 @@ std::size_t Engine::Worker::memory_bytes() const {
   const std::size_t copies = 2 + engine.published_.retired();  // served, worked on, and what readers still hold
   bytes += copies * working->fitted.memory_bytes();
   for (const AnyLearner& model : working->models) bytes += copies * model.memory_bytes();
+  for (const Training& training : trainings) bytes += training.model.memory_bytes() + training.rows.memory_bytes();
   for (const Arm& arm : arms) {
     bytes += arm.given.memory_bytes() + arm.series.memory_bytes();
     for (const auto& metric : arm.whole) bytes += metric.memory_bytes();
@@ -140,7 +149,9 @@ std::size_t Engine::Worker::memory_bytes() const {
 void Engine::Worker::tell(LoopEvent event) {
   event.event = counts.events;
   event.at = clock.now();
-  const bool kept = event.kind == LoopEvent::Kind::drift || event.kind == LoopEvent::Kind::retrain;
+  const auto is = [&](LoopEvent::Kind kind) { return event.kind == kind; };
+  const bool kept =
+      is(LoopEvent::Kind::drift) || is(LoopEvent::Kind::retrain) || is(LoopEvent::Kind::promoted) || is(LoopEvent::Kind::discarded);
   if (gates_held) {
     untold.push_back(event);
   } else {

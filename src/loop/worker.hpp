@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arm.hpp"
+#include "candidate.hpp"
 #include "drift_watch.hpp"
 #include "journal.hpp"
 #include "performance_watch.hpp"
@@ -34,17 +35,33 @@ struct Engine::Worker {
   void pass(EventId id);  // its partition is read up to here
   void take(const Label& label);
   void learn_example(const Features& x, float y, float weight, Time at);
-  void count_outcomes(std::uint32_t served_arm, bool shadows_too, float y, float weight);
+  struct Answered {  // which prediction a label is about, and who answered it
+    std::uint64_t sequence;
+    Time at;
+    std::uint32_t arm;
+    bool compared;
+  };
+  void count_outcomes(const Answered& answered, float y, float weight);
   void rehearse_with(const Example& fresh);
-  double value_of(SignalValue& signal);
-  void consider_retraining(std::size_t arm);
+  std::uint64_t learners() const;
   void watch_error(double error);
   void tell_drifts(const std::vector<DriftWatch::Moved>& moved);
-  void answer_incidents(const std::string& why);
-  void settle_incidents();
   void publish();
   double error_of(const Outcome& outcome) const;
   void scale_errors(const Outcome& outcome);
+
+  // training.cpp
+  double value_of(SignalValue& signal);
+  void consider_retraining(std::size_t arm);
+  bool train_next();
+  bool try_train();
+  void adopt(Training training);
+  void judge(std::size_t candidate, const Answered& answered, float y, float weight);
+  void end_trial(std::size_t candidate, bool promoted);
+  void serve_from_now(std::size_t arm, AnyLearner model);
+  void answer_incidents(const std::string& why);
+  void settle_incidents(monitor::Incident::Outcome outcome);
+  void measure_incidents();
 
   // state.cpp
   class AllGates;
@@ -58,6 +75,7 @@ struct Engine::Worker {
 
   // worker.cpp
   void bootstrap(const Features& x, std::span<const float> fit, float y, float weight, Time at);
+  void join();
   std::size_t memory_bytes() const;
 
   // report.cpp
@@ -75,9 +93,12 @@ struct Engine::Worker {
 
   mutable std::mutex mutex;
   std::thread thread;
+  std::thread trainer;
   std::atomic<bool> stopping{false};
 
   std::vector<Arm> arms;  // the champion, challengers, baselines
+  std::vector<Candidate> candidates;
+  std::vector<Training> trainings;  // with train_apart, one an arm at most
   std::unique_ptr<Serving> working;
   std::uint64_t generation = 0;
   Journal journal;
@@ -96,7 +117,7 @@ struct Engine::Worker {
   monitor::IncidentLog incidents;
   std::uint64_t unanswered = 0;  // number of the first incident since the last retraining
   std::uint64_t unsettled = 0;   // of the first that it answered
-  std::uint64_t settle_at = 0;   // labels of the champion at which its outcome is measured; 0 = none is open
+  std::uint64_t settle_at = 0;   // labels of the champion at which its outcome is measured; 0 = none is to be
   bool gates_held = false;
   std::vector<LoopEvent> untold;  // while requests wait, callbacks of the host do too
 

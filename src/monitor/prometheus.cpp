@@ -19,7 +19,7 @@ namespace rtml::monitor {
 namespace {
 
 constexpr std::size_t most_features = 200;  // with gauges of their own
-constexpr std::size_t most_segments = 50;
+constexpr std::size_t most_segment_series = 50;
 
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -211,7 +211,7 @@ class ReportSamples {
     if (report.segments.empty()) return;
     const auto flagged = std::count_if(report.segments.begin(), report.segments.end(), [](const Segment& one) { return one.flagged; });
     add("rtml_segments_flagged", "Segments on which the model does worse.", static_cast<double>(flagged));
-    for (std::size_t i = 0; i < std::min(report.segments.size(), most_segments); ++i)
+    for (std::size_t i = 0; i < std::min(report.segments.size(), most_segment_series); ++i)
       known("rtml_segment_metric", "The model's performance on a segment.", report.segments[i].metric.value,
             {{"segment", report.segments[i].name}, {"metric", report.segment_metric}});
   }

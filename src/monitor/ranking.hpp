@@ -45,8 +45,8 @@ inline double place_of(const DriftHistory& history, std::uint64_t event) {
   const auto w = static_cast<std::size_t>(std::lower_bound(ends.begin(), ends.end(), event) - ends.begin());
   if (w == ends.size()) return static_cast<double>(w) - 1.0;
   const std::size_t from = w > 0 ? w : std::min<std::size_t>(1, ends.size() - 1);  // the first window is as long as the second one
-  const double width = from > 0 ? static_cast<double>(ends[from] - ends[from - 1]) : 1.0;
-  return static_cast<double>(w) - std::clamp(static_cast<double>(ends[w] - event) / std::max(1.0, width), 0.0, 1.0);
+  const double length = from > 0 ? static_cast<double>(ends[from] - ends[from - 1]) : 1.0;
+  return static_cast<double>(w) - std::clamp(static_cast<double>(ends[w] - event) / std::max(1.0, length), 0.0, 1.0);
 }
 
 }  // namespace rtml::monitor

@@ -10,12 +10,13 @@
 #include "rtml/stats/special.hpp"
 
 #include "stats/deviance.hpp"
+#include "undefined.hpp"
 
 namespace rtml::stats {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::undefined;
 constexpr double pi = std::numbers::pi;
 
 /// P(D > x), one side above, for 0 < x < 1: a sum of positive terms, each the chance that j of n values do what first happens there.
@@ -146,7 +147,7 @@ double smooth_part(double t) noexcept { return std::sqrt((1.0 - t * t) / std::co
 }  // namespace
 
 double kolmogorov_smirnov_sf(double x, std::uint64_t count) noexcept {
-  if (is_nan(x) || count == 0) return nan;
+  if (is_nan(x) || count == 0) return undefined;
   const auto n = static_cast<double>(count);
   const double t = n * x;
   if (t <= 0.5) return 1.0;
@@ -166,7 +167,7 @@ double kolmogorov_smirnov_sf(double x, std::uint64_t count) noexcept {
 // between neighbouring weights, each smaller by far than the one before when x is large.
 
 double cramer_von_mises_sf(double x) noexcept {
-  if (is_nan(x)) return nan;
+  if (is_nan(x)) return undefined;
   if (x < 0.003) return 1.0;
   return alternating_sum([x](double k) {
     return chebyshev_integral([x, k](double t) {
@@ -177,7 +178,7 @@ double cramer_von_mises_sf(double x) noexcept {
 }
 
 double anderson_darling_sf(double x) noexcept {
-  if (is_nan(x)) return nan;
+  if (is_nan(x)) return undefined;
   if (x < 0.03) return 1.0;
   return alternating_sum([x](double k) {
     return chebyshev_integral([x, k](double t) {

@@ -6,12 +6,13 @@
 #include <numeric>
 
 #include "rtml/core/finite.hpp"
+#include "undefined.hpp"
 
 namespace rtml::stats {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::undefined;
 
 double tested(double p) noexcept { return is_nan(p) ? 1.0 : p; }
 
@@ -29,7 +30,7 @@ void step_up(std::span<const double> p, std::span<double> adjusted, std::span<st
   for (std::size_t rank = order.size(); rank > 0; --rank) {
     const std::uint32_t at = order[rank - 1];
     least = std::min(least, weight(static_cast<double>(rank)) * tested(p[at]));
-    adjusted[at] = is_nan(p[at]) ? nan : least;
+    adjusted[at] = is_nan(p[at]) ? undefined : least;
   }
 }
 
@@ -37,7 +38,7 @@ void step_up(std::span<const double> p, std::span<double> adjusted, std::span<st
 
 void bonferroni(std::span<const double> p, std::span<double> adjusted) noexcept {
   const auto k = static_cast<double>(p.size());
-  for (std::size_t i = 0; i < p.size(); ++i) adjusted[i] = is_nan(p[i]) ? nan : std::min(1.0, k * p[i]);
+  for (std::size_t i = 0; i < p.size(); ++i) adjusted[i] = is_nan(p[i]) ? undefined : std::min(1.0, k * p[i]);
 }
 
 void holm(std::span<const double> p, std::span<double> adjusted, std::span<std::uint32_t> order) noexcept {
@@ -46,7 +47,7 @@ void holm(std::span<const double> p, std::span<double> adjusted, std::span<std::
   for (std::size_t rank = 0; rank < order.size(); ++rank) {
     const std::uint32_t at = order[rank];
     largest = std::max(largest, std::min(1.0, static_cast<double>(order.size() - rank) * tested(p[at])));
-    adjusted[at] = is_nan(p[at]) ? nan : largest;
+    adjusted[at] = is_nan(p[at]) ? undefined : largest;
   }
 }
 
@@ -68,12 +69,12 @@ void benjamini_yekutieli(std::span<const double> p, std::span<double> adjusted, 
 }
 
 void e_benjamini_hochberg(std::span<const double> e, std::span<double> adjusted, std::span<std::uint32_t> order) noexcept {
-  for (std::size_t i = 0; i < e.size(); ++i) adjusted[i] = e[i] >= 0.0 ? std::min(1.0, 1.0 / std::abs(e[i])) : nan;  // abs: -0.0
+  for (std::size_t i = 0; i < e.size(); ++i) adjusted[i] = e[i] >= 0.0 ? std::min(1.0, 1.0 / std::abs(e[i])) : undefined;  // abs: -0.0
   benjamini_hochberg(adjusted, adjusted, order);
 }
 
 double e_from_p(double p) noexcept {
-  if (!(p >= 0.0 && p <= 1.0)) return nan;
+  if (!(p >= 0.0 && p <= 1.0)) return undefined;
   const double x = -std::log(p);  // (e^x - 1 - x) / x^2
   if (p == 0.0) return x;
   if (x > 30.0) return 1.0 / (p * x) / x - (1.0 + x) / (x * x);  // 1 / p alone may overflow

@@ -8,12 +8,13 @@
 #include "rtml/core/finite.hpp"
 
 #include "stats/deviance.hpp"
+#include "undefined.hpp"
 
 namespace rtml::stats {
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using detail::undefined;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double log_sqrt_two_pi = 0.91893853320467274178;
 
@@ -114,7 +115,7 @@ double normal_cdf(double z) noexcept { return 0.5 * std::erfc(-z * (0.5 * std::n
 double normal_sf(double z) noexcept { return 0.5 * std::erfc(z * (0.5 * std::numbers::sqrt2)); }
 
 double normal_quantile(double p) noexcept {
-  if (!(p >= 0.0 && p <= 1.0)) return nan;
+  if (!(p >= 0.0 && p <= 1.0)) return undefined;
   if (p == 0.0) return -infinity;
   if (p == 1.0) return infinity;
   const double q = p - 0.5;
@@ -163,21 +164,21 @@ double normal_quantile(double p) noexcept {
 }
 
 double log_gamma(double x) noexcept {
-  if (!(x > 0.0)) return nan;
+  if (!(x > 0.0)) return undefined;
   double shift = 1.0;  // Gamma(x) = Gamma(x + n) / (x (x + 1) ... (x + n - 1))
   while (x < 15.0) shift *= x, x += 1.0;
   return (x - 0.5) * std::log(x) - x + log_sqrt_two_pi + detail::stirling_series(x) - std::log(shift);
 }
 
 double gamma_p(double a, double x) noexcept {
-  if (!in_gamma_domain(a, x)) return nan;
+  if (!in_gamma_domain(a, x)) return undefined;
   if (x == 0.0) return 0.0;
   if (x == infinity) return 1.0;
   return x < a + 1.0 ? gamma_series(a, x) : 1.0 - gamma_fraction(a, x);
 }
 
 double gamma_q(double a, double x) noexcept {
-  if (!in_gamma_domain(a, x)) return nan;
+  if (!in_gamma_domain(a, x)) return undefined;
   if (x == 0.0) return 1.0;
   if (x == infinity) return 0.0;
   return x < a + 1.0 ? 1.0 - gamma_series(a, x) : gamma_fraction(a, x);
@@ -186,14 +187,14 @@ double gamma_q(double a, double x) noexcept {
 double chi2_sf(double x, double freedom) noexcept { return gamma_q(0.5 * freedom, 0.5 * std::max(x, 0.0)); }
 
 double beta_p(double a, double b, double x) noexcept {
-  if (!in_beta_domain(a, b) || !(x >= 0.0 && x <= 1.0)) return nan;
+  if (!in_beta_domain(a, b) || !(x >= 0.0 && x <= 1.0)) return undefined;
   if (x == 0.0) return 0.0;
   if (x == 1.0) return 1.0;
   return x < (a + 1.0) / (a + b + 2.0) ? beta_fraction(a, b, x) : 1.0 - beta_fraction(b, a, 1.0 - x);
 }
 
 double beta_quantile(double p, double a, double b) noexcept {
-  if (!in_beta_domain(a, b) || !(p >= 0.0 && p <= 1.0)) return nan;
+  if (!in_beta_domain(a, b) || !(p >= 0.0 && p <= 1.0)) return undefined;
   if (p == 0.0 || p == 1.0) return p;
   double low = 0.0;
   double high = 1.0;
@@ -215,7 +216,7 @@ double beta_quantile(double p, double a, double b) noexcept {
 }
 
 double kolmogorov_sf(double x) noexcept {
-  if (is_nan(x)) return nan;
+  if (is_nan(x)) return undefined;
   if (x < 0.04) return 1.0;  // the theta series below would divide by x^2
   if (x < 1.0) {
     const double scale = std::numbers::pi * std::numbers::pi / (8.0 * x * x);

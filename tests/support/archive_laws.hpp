@@ -14,6 +14,7 @@
 #include "rtml/core/rng.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
+#include "support/thin.hpp"
 
 namespace rtml::testing {
 
@@ -23,7 +24,7 @@ namespace detail {
 
 /// The places to damage: all of a small archive; of a big one both ends and a sample between, as each costs a copy of the object.
 inline std::vector<std::size_t> places_in(std::size_t size) {
-  constexpr std::size_t copied_bytes = std::size_t{1} << 26U;
+  constexpr std::size_t copied_bytes = (std::size_t{1} << 26U) / (thin * thin);
   const std::size_t most = std::max<std::size_t>(512, copied_bytes / std::max<std::size_t>(size, 1));
   std::vector<std::size_t> places;
   if (size <= most) {

@@ -9,7 +9,7 @@ template <class T>
 class ReservedVector : public std::vector<T> {
  public:
   ReservedVector() = default;
-  ReservedVector(const ReservedVector& other) { *this = other; }
+  ReservedVector(const ReservedVector& other) : std::vector<T>() { *this = other; }
   ReservedVector(ReservedVector&&) noexcept = default;
   ReservedVector& operator=(const ReservedVector& other) {
     this->reserve(other.capacity());

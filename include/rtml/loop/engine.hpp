@@ -55,6 +55,8 @@ struct LoopCounters {
   std::uint64_t replayed = 0;          ///< examples learned again, by rehearsal
   std::uint64_t retrained = 0;         ///< examples learned in retrainings
   std::uint64_t retrainings = 0;
+  std::uint64_t promotions = 0;  ///< of candidates that passed their gate
+  std::uint64_t discarded = 0;   ///< candidates that did not
   std::uint64_t drifts = 0;
   std::uint64_t publishes = 0;
   std::uint64_t checkpoints = 0;
@@ -69,8 +71,8 @@ namespace detail {
 /// What a request reads: everything of one moment.
 struct Serving {
   Fitted fitted;
-  std::vector<AnyLearner> models;       // [arms]
-  std::vector<std::uint32_t> versions;  // [arms] how often each was replaced
+  std::vector<AnyLearner> models;       // [arms, then candidates]; a candidate that is not there is empty
+  std::vector<std::uint32_t> versions;  // [the same] how often each was replaced
   std::uint64_t generation = 0;         // publishes that it has seen
   bool taught = false;                  // learned from a label, or from history
 };
@@ -138,6 +140,7 @@ class RTML_API Engine {
   // --- work: any thread, one at a time (serialised by a mutex that no request takes) ---
 
   std::size_t work(std::size_t limit);
+  bool train();
   void start();
   void stop();
   /// Keeps the worker out, and requests of one gate, while history is told.

@@ -39,6 +39,7 @@ struct LoopOptions {
   Duration label_ttl{0};            ///< event time after which a label is too late: `labels_expired`; 0 = as long as it is kept
   std::size_t label_queue = 1U << 16U;  ///< labels that wait for work(); full: label() says false: `labels_dropped`
   std::size_t history = 100'000;        ///< labelled rows kept for retraining, where a policy needs them; the oldest make room
+  bool train_apart = false;             ///< retrainings do not hold up learning: they wait for train(), or for a second thread of start()
 
   std::uint64_t publish_every = 64;          ///< labels learned before readers see the model, at most; work() publishes when it ends too
   std::uint64_t evaluate_every = 32;         ///< labels between two looks at triggers that compare signals

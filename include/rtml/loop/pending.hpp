@@ -31,10 +31,10 @@ class PendingRing {
     std::size_t capacity = 0;
     std::size_t dense = 0;       ///< floats of one row
     std::size_t fit_inputs = 0;  ///< floats that fitted transforms saw
-    std::size_t arms = 0;
-    std::size_t outputs = 0;  ///< scores of one arm
-    std::size_t sparse = 0;   ///< most sparse features of one row
-    bool segments = false;    ///< rows know their segment
+    std::size_t models = 0;      ///< that may answer one request
+    std::size_t outputs = 0;     ///< scores of one model
+    std::size_t sparse = 0;      ///< most sparse features of one row
+    bool segments = false;       ///< rows know their segment
   };
 
   /// `cold`: served before anything was learned, so that it says nothing of the model. `compared`: the shadows answered it too.
@@ -55,11 +55,12 @@ class PendingRing {
   static_assert(sizeof(Header) == 64);
 
   static constexpr std::uint64_t none = ~std::uint64_t{0};
+  static constexpr std::size_t most_models = 64;
 
   /// The capacity is rounded up to a power of two.
   explicit PendingRing(Shape shape)
       : shape_(rounded(shape)),
-        stride_(shape.dense + shape.fit_inputs + shape.arms * shape.outputs),
+        stride_(shape.dense + shape.fit_inputs + shape.models * shape.outputs),
         headers_(std::make_unique<Header[]>(shape_.capacity)),
         values_(shape_.capacity * stride_),
         sparse_(shape_.capacity * shape.sparse),
@@ -139,7 +140,7 @@ class PendingRing {
   std::span<float> dense(std::uint64_t sequence) noexcept { return {row(sequence), shape_.dense}; }
   std::span<float> fit_inputs(std::uint64_t sequence) noexcept { return {row(sequence) + shape_.dense, shape_.fit_inputs}; }
   std::span<float> scores(std::uint64_t sequence) noexcept {
-    return {row(sequence) + shape_.dense + shape_.fit_inputs, shape_.arms * shape_.outputs};
+    return {row(sequence) + shape_.dense + shape_.fit_inputs, shape_.models * shape_.outputs};
   }
   std::span<SparseFeature> sparse(std::uint64_t sequence) noexcept {
     return {sparse_.data() + slot(sequence) * shape_.sparse, shape_.sparse};
@@ -159,9 +160,9 @@ class PendingRing {
   static void archive(Self& self, Ar& ar) {
     const std::uint32_t version = ar.header("PendingRing", 2);
     Shape shape = self.shape_;
-    ar(shape.dense, shape.fit_inputs, shape.arms, shape.outputs, shape.sparse);
-    ar.check(shape.dense == self.shape_.dense && shape.fit_inputs == self.shape_.fit_inputs && shape.arms == self.shape_.arms &&
-                 shape.outputs == self.shape_.outputs && shape.sparse == self.shape_.sparse,
+    ar(shape.dense, shape.fit_inputs, shape.models, shape.outputs, shape.sparse);
+    ar.check(shape.dense == self.shape_.dense && shape.fit_inputs == self.shape_.fit_inputs && shape.outputs == self.shape_.outputs &&
+                 shape.sparse == self.shape_.sparse && shape.models >= 1 && shape.models <= most_models,
              "row shape");
     bool segments = self.shape_.segments;  // a ring without them passes over those that were saved, one with them begins with none
     if (version >= 2) {
@@ -174,7 +175,7 @@ class PendingRing {
     ar(next, first);
     ar.check(first <= next, "sequence numbers");
     if constexpr (Ar::reading) self.clear(next);
-    for (std::uint64_t sequence = first; sequence < next; ++sequence) archive_row(self, ar, sequence, segments);
+    for (std::uint64_t sequence = first; sequence < next; ++sequence) archive_row(self, ar, sequence, shape.models, segments);
   }
 
  private:
@@ -270,7 +271,7 @@ class PendingRing {
 
   /// A ring of another capacity keeps the newest that it can hold, so every row is read, and the last to come to a slot stays.
   template <class Self, class Ar>
-  static void archive_row(Self& self, Ar& ar, std::uint64_t sequence, bool segments) {
+  static void archive_row(Self& self, Ar& ar, std::uint64_t sequence, std::size_t models, bool segments) {
     if constexpr (Ar::reading) {
       Header& header = self.at_slot(sequence);
       if (header.sequence != none) self.erase(header.id, header.sequence);
@@ -282,10 +283,18 @@ class PendingRing {
     if (!present) return;
     ar(header.flags, header.id, header.at, header.nnz, header.arm, header.version, header.threshold);
     ar.check(header.nnz <= self.shape_.sparse, "sparse features of a row");
-    ar.check(header.arm < self.shape_.arms, "arm of a row");
+    ar.check(header.arm < std::min(models, self.shape_.models), "arm of a row");
     ar.check(header.flags <= (labelled | refused | cold | compared), "flags of a row");
     ar.check(Watermark::limited(header.at) == header.at, "time of a row");
-    ar.values(std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_));
+    // Those of a ring with more models are passed over, of one with fewer the rest is not known.
+    const auto values = std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_);
+    const std::size_t scores = std::min(models, self.shape_.models) * self.shape_.outputs;
+    const std::size_t held = self.shape_.dense + self.shape_.fit_inputs + scores;
+    ar.values(values.first(held));
+    if constexpr (Ar::reading) {
+      std::fill(values.begin() + static_cast<std::ptrdiff_t>(held), values.end(), 0.0F);
+      ar.raw((models * self.shape_.outputs - scores) * sizeof(float));
+    }
     auto* sparse = self.sparse_.data() + self.slot(sequence) * self.shape_.sparse;
     for (std::size_t i = 0; i < header.nnz; ++i) ar(sparse[i].index, sparse[i].value);
     monitor::SegmentName segment = self.shape_.segments ? self.segments_[self.slot(sequence)] : monitor::SegmentName();

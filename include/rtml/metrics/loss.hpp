@@ -16,14 +16,19 @@ class LogLoss {
   static constexpr bool higher_is_better = false;
   static constexpr double least_probability = 0x1p-23;
 
+  /// Of one outcome.
+  static double of(const Outcome& outcome, bool binary) noexcept {
+    const auto score = static_cast<double>(outcome.score);
+    const double truth = binary && outcome.actual == 0.0F ? 1.0 - score : score;
+    return -std::log(std::clamp(truth, least_probability, 1.0));
+  }
+
   /// `task` says whether Outcome::score is P(y = 1) (binary) or the probability of the true class (classes).
   explicit LogLoss(Task task = Task::binary) noexcept : binary_(task != Task::classes) {}
 
   bool accepts(const Outcome& outcome) const noexcept { return !binary_ || detail::is_binary_label(outcome.actual); }
   void add(const Outcome& outcome, double weight) noexcept {
-    const auto score = static_cast<double>(outcome.score);
-    const double truth = binary_ && outcome.actual == 0.0F ? 1.0 - score : score;
-    loss_ -= weight * std::log(std::clamp(truth, least_probability, 1.0));
+    loss_ += weight * of(outcome, binary_);
     total_ += weight;
   }
   void merge(const LogLoss& other) noexcept { loss_ += other.loss_, total_ += other.total_; }
@@ -153,5 +158,11 @@ class R2 {
   double mean_ = 0.0;    // of the truth
   double spread_ = 0.0;  // weighted sum of squared distances from the mean
 };
+
+/// What one outcome costs: log loss, or the absolute error of a regression.
+inline double loss_of(Task task, const Outcome& outcome) noexcept {
+  if (task != Task::regression) return LogLoss::of(outcome, task == Task::binary);
+  return std::fabs(static_cast<double>(outcome.predicted) - static_cast<double>(outcome.actual));
+}
 
 }  // namespace rtml::metrics

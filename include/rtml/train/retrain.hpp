@@ -5,6 +5,7 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/time.hpp"
+#include "rtml/train/gate.hpp"
 #include "rtml/train/trigger.hpp"
 
 namespace rtml {
@@ -46,13 +47,17 @@ struct Retrain {
   std::uint64_t warmup = 0;        ///< labels learned as they come before `online = false` takes hold
   std::uint64_t min_samples = 30;  ///< a retraining with fewer rows waits for more
   std::uint64_t cooldown = 0;      ///< labels after a retraining in which no other starts
+  std::uint64_t most_per_day = 0;  ///< retrainings within any 24 h of event time, 0 = no limit
   std::size_t passes = 1;          ///< over the rows, in time order
+  Gate gate = {};                  ///< what the retrained model must prove before it serves; none by default
 
   /// @throws ConfigError
   void validate() const {
     require("Retrain", "passes", passes, passes >= 1 && passes <= 1000, "in [1, 1000]");
     require("Retrain", "on.span", on.span.count(), on.span.count() >= 0, ">= 0");
     require("Retrain", "min_samples", min_samples, min_samples >= 1, ">= 1");
+    require("Retrain", "most_per_day", most_per_day, most_per_day <= 100'000, "at most 100000");
+    gate.validate();
   }
 };
 

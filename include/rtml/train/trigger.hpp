@@ -17,16 +17,45 @@
 namespace rtml {
 
 /// When to retrain: a boolean combination of conditions, e.g. `every(24h) || (drift::psi() > 0.2 && !(metrics::accuracy() >= 0.9))`.
-/// A value; holds descriptions only, so whoever evaluates it brings the numbers.
+/// A value; holds descriptions only, so whoever evaluates it brings the numbers, and the memory of those that must hold for a while.
 ///
 /// A signal that is not known yet makes its condition neither true nor false, and the combination follows Kleene's logic: nothing fires on
 /// what nobody has measured.
 class Trigger {
+  struct Streak {
+    std::uint64_t times = 0;  // evaluations in a row
+    Duration since{0};        // Progress::time of the first of them
+  };
+
  public:
   /// What happened since the last retraining.
   struct Progress {
     std::uint64_t labels = 0;
     Duration time{0};  ///< of event time
+  };
+
+  /// How long each held() condition has been true. Belongs to one trigger and to whoever evaluates it.
+  class Memory {
+   public:
+    Memory() = default;
+    explicit Memory(const Trigger& trigger) : streaks_(trigger.held_) {}
+
+    void clear() noexcept { std::fill(streaks_.begin(), streaks_.end(), Streak{}); }
+
+    template <class Self, class Ar>
+    static void archive(Self& self, Ar& ar) {
+      std::uint64_t size = self.streaks_.size();
+      ar(size);
+      ar.check(size == self.streaks_.size(), "held conditions (saved: another trigger)");
+      for (auto& streak : self.streaks_) {
+        ar(streak.times, streak.since);
+        ar.check(streak.since.count() >= 0, "time of a held condition");
+      }
+    }
+
+   private:
+    friend Trigger;
+    std::vector<Streak> streaks_;
   };
 
   /// Never fires.
@@ -41,11 +70,26 @@ class Trigger {
   std::span<const Signal> signals() const noexcept { return signals_; }
   bool never() const noexcept { return nodes_.empty(); }
 
+  /// The same, once it was true at each of the last `evaluations`, this one included: one bad window is not a trend.
+  /// @throws ConfigError for 0
+  Trigger held(std::uint64_t evaluations) const {
+    require("Trigger::held", "evaluations", evaluations, evaluations >= 1, ">= 1");
+    return hold({.op = Op::held_times, .count = evaluations});
+  }
+
+  /// The same, once it was true at each evaluation for `time` of event time.
+  /// @throws ConfigError unless > 0
+  Trigger held(Duration time) const {
+    require("Trigger::held", "time", time.count(), time.count() > 0, "> 0");
+    return hold({.op = Op::held_time, .period = time});
+  }
+
   /// Why it fires, with the numbers that made it ("psi = 0.31 > 0.2"), or nullopt. `values`: one for each of signals(), NaN = not known.
-  std::optional<std::string> evaluate(const Progress& progress, std::span<const double> values) const {
+  /// @pre memory is this trigger's
+  std::optional<std::string> evaluate(const Progress& progress, std::span<const double> values, Memory& memory) const {
     if (never()) return std::nullopt;
     std::string why;
-    if (judge(nodes_.size() - 1, progress, values, why) != Verdict::yes) return std::nullopt;
+    if (judge(nodes_.size() - 1, {progress, values, memory}, why) != Verdict::yes) return std::nullopt;
     return why;
   }
 
@@ -61,7 +105,7 @@ class Trigger {
   }
 
  private:
-  enum class Op : std::uint8_t { labels, time, above, below, both, either, opposite };
+  enum class Op : std::uint8_t { labels, time, above, below, both, either, opposite, held_times, held_time };
   enum class Verdict : std::uint8_t { no, unknown, yes };
 
   struct Node {
@@ -72,6 +116,14 @@ class Trigger {
     std::size_t signal = 0;
     std::size_t left = 0;
     std::size_t right = 0;
+    std::size_t streak = 0;
+  };
+
+  /// What a condition is judged by.
+  struct Facts {
+    const Progress& progress;
+    std::span<const double> values;
+    Memory& memory;
   };
 
   static Trigger leaf(const Node& node) {
@@ -96,31 +148,43 @@ class Trigger {
       node.left += nodes;
       node.right += nodes;
       node.signal += signals;
+      node.streak += left.held_;
       left.nodes_.push_back(node);
     }
+    left.held_ += right.held_;
     left.signals_.insert(left.signals_.end(), right.signals_.begin(), right.signals_.end());
     left.nodes_.push_back({.op = op, .left = nodes - 1, .right = left.nodes_.size() - 1});
     return left;
+  }
+
+  Trigger hold(Node node) const {
+    Trigger trigger = *this;
+    if (never()) return trigger;
+    node.left = trigger.nodes_.size() - 1;
+    node.streak = trigger.held_++;
+    trigger.nodes_.push_back(node);
+    return trigger;
   }
 
   static Verdict verdict(bool holds) noexcept { return holds ? Verdict::yes : Verdict::no; }
 
   static void mention(std::string& why, const std::string& fact) { why += (why.empty() ? "" : ", ") + fact; }
 
-  Verdict judge(std::size_t at, const Progress& progress, std::span<const double> values, std::string& why) const {
+  /// Every condition is judged each time, so that those that must hold for a while are counted wherever they stand.
+  Verdict judge(std::size_t at, const Facts& facts, std::string& why) const {
     const Node& node = nodes_[at];
     switch (node.op) {
       case Op::labels:
-        if (progress.labels < node.count) return Verdict::no;
-        mention(why, to_text(progress.labels) + " labels");
+        if (facts.progress.labels < node.count) return Verdict::no;
+        mention(why, to_text(facts.progress.labels) + " labels");
         return Verdict::yes;
       case Op::time:
-        if (progress.time < node.period) return Verdict::no;
-        mention(why, span_text(progress.time) + " passed");
+        if (facts.progress.time < node.period) return Verdict::no;
+        mention(why, span_text(facts.progress.time) + " passed");
         return Verdict::yes;
       case Op::above:
       case Op::below: {
-        const double value = values[node.signal];
+        const double value = facts.values[node.signal];
         if (is_nan(value)) return Verdict::unknown;
         const bool holds = node.op == Op::above ? value > node.level : value < node.level;
         if (holds)
@@ -129,21 +193,38 @@ class Trigger {
       }
       case Op::opposite: {
         std::string unsaid;
-        const Verdict inner = judge(node.left, progress, values, unsaid);
+        const Verdict inner = judge(node.left, facts, unsaid);
         if (inner == Verdict::unknown) return inner;
         if (inner == Verdict::no) mention(why, "not (" + text_of(node.left) + ")");
         return verdict(inner == Verdict::no);
       }
+      case Op::held_times:
+      case Op::held_time: return held(node, facts, why);
       case Op::both:
       case Op::either: break;
     }
     std::string said_left;
     std::string said_right;
-    const Verdict left = judge(node.left, progress, values, said_left);
-    const Verdict right = judge(node.right, progress, values, said_right);
+    const Verdict left = judge(node.left, facts, said_left);
+    const Verdict right = judge(node.right, facts, said_right);
     if (left == Verdict::yes) mention(why, said_left);
     if (right == Verdict::yes) mention(why, said_right);
     return node.op == Op::both ? std::min(left, right) : std::max(left, right);
+  }
+
+  Verdict held(const Node& node, const Facts& facts, std::string& why) const {
+    Streak& streak = facts.memory.streaks_[node.streak];
+    std::string said;
+    const Verdict inner = judge(node.left, facts, said);
+    if (inner != Verdict::yes) {
+      streak = {};
+      return inner;
+    }
+    if (streak.times++ == 0) streak.since = facts.progress.time;
+    const Duration lasted = facts.progress.time - streak.since;
+    if (node.op == Op::held_times ? streak.times < node.count : lasted < node.period) return Verdict::no;
+    mention(why, said + (node.op == Op::held_times ? ", " + to_text(streak.times) + " times" : ", for " + span_text(lasted)));
+    return Verdict::yes;
   }
 
   static std::string sign(Op op) { return op == Op::above ? " > " : " < "; }
@@ -164,6 +245,8 @@ class Trigger {
       case Op::above:
       case Op::below: return signals_[node.signal].name + sign(node.op) + to_text(node.level);
       case Op::opposite: return "!(" + text_of(node.left) + ")";
+      case Op::held_times: return "(" + text_of(node.left) + ") " + to_text(node.count) + " times";
+      case Op::held_time: return "(" + text_of(node.left) + ") for " + span_text(node.period);
       case Op::both: return "(" + text_of(node.left) + " && " + text_of(node.right) + ")";
       case Op::either: return "(" + text_of(node.left) + " || " + text_of(node.right) + ")";
     }
@@ -172,6 +255,7 @@ class Trigger {
 
   std::vector<Node> nodes_;  // the root is last
   std::vector<Signal> signals_;
+  std::size_t held_ = 0;  // conditions that must hold for a while
 };
 
 /// After every `count` labels.

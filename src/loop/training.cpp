@@ -1,0 +1,217 @@
+#include <algorithm>
+#include <exception>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "rtml/metrics/loss.hpp"
+#include "rtml/metrics/outcome_of.hpp"
+#include "worker.hpp"
+
+namespace rtml::detail {
+namespace {
+
+/// Carries it out, in any thread: changes nothing but `training`.
+template <class History>
+void carry_out(Training& training, const AnyLearner& model, const AnyLearner& untrained, const Retrain& policy, const History& rows) {
+  auto next = retrain(model, untrained, policy, rows, training.labels_since, training.now, training.learned);
+  training.done = next.has_value();
+  if (next) training.model = std::move(*next);
+}
+
+}  // namespace
+
+double Engine::Worker::value_of(SignalValue& signal) {
+  if (signal.source() == Signal::Source::alarms)
+    return drifts.ready() ? static_cast<double>(drifts.drifted()) : std::numeric_limits<double>::quiet_NaN();
+#if defined(__cpp_exceptions)
+  try {
+    return signal.value();
+  } catch (...) {  // a host's own signal: not known now
+    ++counts.callback_failures;
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+#else
+  return signal.value();
+#endif
+}
+
+void Engine::Worker::consider_retraining(std::size_t arm) {
+  Arm& of = arms[arm];
+  if (!of.signals.empty() && counts.labels % options.evaluate_every != 0) return;
+  std::vector<double> values;
+  for (SignalValue& signal : of.signals) values.push_back(value_of(signal));
+  const auto why = of.scheduler.due(values);
+  const auto tries = [&](const Candidate& candidate) { return candidate.arm == arm && candidate.present; };
+  if (!why || of.in_training || std::any_of(candidates.begin(), candidates.end(), tries)) return;
+  const Retrain& policy = of.scheduler.policy();
+  const AnyLearner& model = working->models[arm];
+  const bool rehearsed = policy.on.what == Data::What::rehearsal;
+  Training training{.arm = arm,
+                    .why = *why,
+                    .model = {},
+                    .rows = {},
+                    .labels = of.scheduler.labels(),
+                    .labels_since = of.scheduler.labels_since(),
+                    .now = clock.now()};
+  of.in_training = true;
+  if (options.train_apart) {
+    training.model = model;
+    training.rows = rehearsed ? rehearser.buffer() : ReplayBuffer(history);
+    trainings.push_back(std::move(training));
+    return;
+  }
+  if (rehearsed) {
+    carry_out(training, model, of.given, policy, rehearser.buffer());
+  } else {
+    carry_out(training, model, of.given, policy, history);
+  }
+  adopt(std::move(training));
+}
+
+bool Engine::Worker::train_next() {
+  Training training;
+  const Arm* of = nullptr;  // its policy and its untrained learner never change
+  {
+    const std::lock_guard guard(mutex);
+    if (trainings.empty()) return false;
+    training = std::move(trainings.front());
+    trainings.erase(trainings.begin());
+    of = &arms[training.arm];
+  }
+  carry_out(training, AnyLearner(training.model), of->given, of->scheduler.policy(), training.rows);
+  const std::lock_guard guard(mutex);
+  adopt(std::move(training));
+  publish();
+  return true;
+}
+
+bool Engine::Worker::try_train() {
+#if defined(__cpp_exceptions)
+  try {
+    return train_next();
+  } catch (const std::exception& error) {
+    const std::lock_guard guard(mutex);
+    for (Arm& arm : arms) arm.in_training = false;
+    ++counts.work_failures;
+    tell({.kind = LoopEvent::Kind::work_failed, .what = error.what()});
+    return false;
+  }
+#else
+  return train_next();
+#endif
+}
+
+/// Brings what was trained up to date, and lets it serve, or before its gate.
+void Engine::Worker::adopt(Training training) {
+  Arm& of = arms[training.arm];
+  of.in_training = false;
+  if (!training.done) return;
+  const std::uint64_t missed = of.scheduler.labels() - training.labels;
+  if (of.scheduler.learns() && missed > 0) {
+    std::vector<float> before(training.model.outputs());
+    for_rows(Data::since_last(), history, missed, clock.now(), [&](const Example& example) {
+      training.model.learn(example.x, example.y, example.weight, before, {.at = example.at});
+      ++training.learned;
+    });
+  }
+  of.scheduler.done(of.scheduler.learns() ? 0 : missed);
+  for (SignalValue& signal : of.signals) signal.restart();
+  ++counts.retrainings;
+  counts.retrained += training.learned;
+  tell({.kind = LoopEvent::Kind::retrain,
+        .what = of.name,
+        .detector = training.why,
+        .statistic = static_cast<double>(training.learned),
+        .fresh = of.scheduler.policy().start == Start::fresh});
+  if (training.arm == 0) answer_incidents(training.why);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (candidates[i].arm != training.arm) continue;
+    Candidate& candidate = candidates[i];
+    candidate.present = candidate.waits = true;
+    candidate.after = training.now + of.scheduler.policy().gate.embargo;
+    candidate.why = training.why;
+    journal.replace(*working, arms.size() + i, std::move(training.model));
+    return;
+  }
+  serve_from_now(training.arm, std::move(training.model));
+}
+
+void Engine::Worker::serve_from_now(std::size_t arm, AnyLearner model) {
+  journal.replace(*working, arm, std::move(model));
+  if (arm != 0) return;
+  drifts.relearn();
+  settle_incidents(monitor::Incident::Outcome::promoted);
+}
+
+void Engine::Worker::judge(std::size_t index, const Answered& answered, float y, float weight) {
+  Candidate& candidate = candidates[index];
+  const bool both = candidate.arm == answered.arm || arms[candidate.arm].shadow();
+  if (!candidate.present || candidate.waits || !answered.compared || !both) return;
+  if (!candidate.trial.judges(answered.sequence, answered.at)) return;
+  const auto loss_of = [&](std::size_t model) {
+    const auto said = std::span<const float>(scores).subspan(model * engine.outputs_, engine.outputs_);
+    return metrics::loss_of(engine.task_, metrics::outcome_of(engine.task_, said, y));
+  };
+  candidate.trial.count(loss_of(candidate.arm), loss_of(arms.size() + index), static_cast<double>(weight));
+  const Gate& gate = arms[candidate.arm].scheduler.policy().gate;
+  Gate::Decision decision = Gate::Decision::keep;
+#if defined(__cpp_exceptions)
+  try {
+    decision = gate.decide(candidate.trial.evidence());
+  } catch (...) {  // the host's own rule: what cannot be judged does not serve
+    ++counts.callback_failures;
+  }
+#else
+  decision = gate.decide(candidate.trial.evidence());
+#endif
+  if (decision != Gate::Decision::wait) end_trial(index, decision == Gate::Decision::promote);
+}
+
+void Engine::Worker::end_trial(std::size_t index, bool promoted) {
+  Candidate& candidate = candidates[index];
+  const Gate::Evidence& evidence = candidate.trial.evidence();
+  tell({.kind = promoted ? LoopEvent::Kind::promoted : LoopEvent::Kind::discarded,
+        .what = arms[candidate.arm].name,
+        .detector = fmt::format("loss {:.4g}, serving {:.4g}", evidence.candidate, evidence.serving),
+        .statistic = static_cast<double>(evidence.labels)});
+  candidate.present = false;
+  AnyLearner model = working->models[arms.size() + index];
+  journal.replace(*working, arms.size() + index, {});
+  if (promoted) {
+    ++counts.promotions;
+    serve_from_now(candidate.arm, std::move(model));
+  } else {
+    ++counts.discarded;
+    if (candidate.arm == 0) settle_incidents(monitor::Incident::Outcome::discarded);
+  }
+}
+
+/// A retraining answers all that was told since the last one.
+void Engine::Worker::answer_incidents(const std::string& why) {
+  if (settle_at != 0) measure_incidents();
+  for (std::uint64_t number = std::max(unanswered, incidents.dropped()); monitor::Incident* incident = incidents.find(number); ++number) {
+    incident->action = monitor::Incident::Action::retrain;
+    incident->action_event = counts.events;
+    incident->action_at = clock.now();
+    incident->trigger = why;
+  }
+  unsettled = unanswered;
+  unanswered = incidents.dropped() + incidents.incidents().size();
+}
+
+void Engine::Worker::settle_incidents(monitor::Incident::Outcome outcome) {
+  for (std::uint64_t number = std::max(unsettled, incidents.dropped()); number < unanswered; ++number)
+    if (monitor::Incident* incident = incidents.find(number)) incident->outcome = outcome;
+  if (outcome == monitor::Incident::Outcome::promoted) settle_at = arms[0].labels + options.metric_window;
+}
+
+/// What came of it is known a window of labels later, or when the next retraining comes.
+void Engine::Worker::measure_incidents() {
+  settle_at = 0;
+  for (std::uint64_t number = std::max(unsettled, incidents.dropped()); number < unanswered; ++number)
+    if (monitor::Incident* incident = incidents.find(number)) incident->after = arms[0].window[0].value();
+}
+
+}  // namespace rtml::detail
