@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
   CLI::App app("Figures of rtml, one subcommand each: rtml-bench SUBCOMMAND --help");
   app.name("rtml-bench");
   rtml_bench::add_stream(app);
+  rtml_bench::add_strategies(app);
   rtml_bench::add_loop(app);
   rtml_bench::add_sparse(app);
   rtml_bench::add_linear(app);

@@ -12,15 +12,16 @@
 #include "daily_precision.hpp"
 #include "description.hpp"
 #include "lookahead.hpp"
-#include "policies.hpp"
-#include "recipe.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/learn/make_learner.hpp"
+#include "rtml/loop/row_features.hpp"
 #include "rtml/metrics/make_metric.hpp"
+#include "rtml/replay/make_rehearsal.hpp"
 #include "rtml/stream/csv_source.hpp"
 #include "rtml/stream/delayed_labels.hpp"
 #include "rtml/stream/make_stream.hpp"
+#include "rtml/train/make_retrain.hpp"
 
 namespace rtml_loop {
 namespace {
@@ -104,8 +105,11 @@ class Parts {
   const std::vector<std::string>& entities() const noexcept { return entities_; }
 
   std::unique_ptr<RowLoop> make_loop(const std::string& state) const {
-    return std::make_unique<RowLoop>(make_features(*source_, has_time_, entities_, arguments_->nominal),
-                                     learner("--learner", arguments_->learner), options(state));
+    rtml::require("--entity", "time", "none", entities_.empty() || has_time_, "given by --time, for windows are about it");
+    auto features = of_option("--entity", [&] {
+      return rtml::row_features("rtml-loop", *source_, {.has_time = has_time_, .entities = entities_, .nominal = arguments_->nominal});
+    });
+    return std::make_unique<RowLoop>(std::move(features), learner("--learner", arguments_->learner), options(state));
   }
 
  private:
@@ -115,7 +119,7 @@ class Parts {
 
   rtml::Retrain policy(const std::string& spec) const {
     return of_option("--retrain", [&] {
-      rtml::Retrain made = make_policy(spec, has_time_);
+      rtml::Retrain made = rtml::make_retrain(rtml::Spec(spec), has_time_);
       for (const rtml::Signal& signal : made.when.signals())
         if (signal.source == rtml::Signal::Source::metric)
           rtml::metrics::make_metric(signal.name, rtml::metrics::Window::last(signal.window), source_->task(), source_->classes());
@@ -137,7 +141,9 @@ class Parts {
         options.challengers.push_back({policies[i], learner("--learner", arguments_->learner), 0.0, policy(policies[i])});
       }
     }
-    options.rehearse = of_option("--rehearse", [&] { return make_rehearsal(arguments_->rehearse, arguments_->seed); });
+    options.rehearse = of_option("--rehearse", [&] {
+      return arguments_->rehearse.empty() ? rtml::Rehearsal() : rtml::make_rehearsal(rtml::Spec(arguments_->rehearse), arguments_->seed);
+    });
     options.state = state;
     options.seed = arguments_->seed;
     options.pending = pending_;

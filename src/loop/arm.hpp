@@ -65,7 +65,14 @@ class SignalValue {
 /// One model of a loop, with its policy and what its predictions were worth.
 struct Arm {
   Arm(std::string called, AnyLearner learner, double share, Retrain policy, bool is_baseline)
-      : name(std::move(called)), given(std::move(learner)), weight(share), baseline(is_baseline), scheduler(std::move(policy)) {}
+      : name(std::move(called)),
+        given(std::move(learner)),
+        weight(share),
+        baseline(is_baseline),
+        scheduler(std::move(policy)),
+        shelf(scheduler.policy().shelf) {}
+
+  bool recalls() const noexcept { return scheduler.policy().start == Start::recall; }
 
   /// True when every prediction is scored by it beside the one that is served.
   bool shadow() const noexcept { return weight == 0.0; }
@@ -86,6 +93,7 @@ struct Arm {
   bool baseline;
   RetrainScheduler scheduler;
   bool in_training = false;
+  Shelf shelf;  // with Start::recall
   std::uint64_t predictions = 0;
   std::uint64_t labels = 0;
   std::uint64_t right = 0;                 // of them, decided as the label says; whatever their weight

@@ -30,7 +30,7 @@ struct Candidate {
   bool waits = false;  // for readers to see it
   Time after{};        // what is judged comes later
   std::string why = {};
-  Trial trial;
+  Trial trial = {};
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {

@@ -266,6 +266,7 @@ void Engine::Worker::learn_example(const Features& x, float y, float weight, Tim
   taught = true;
   for (std::size_t i = 0; i < arms.size(); ++i) {
     arms[i].scheduler.count(clock.now());
+    if (arms[i].recalls()) arms[i].shelf.see(working->models[i], arms[i].scheduler.labels());
     if (!arms[i].scheduler.policy().when.never()) consider_retraining(i);
   }
 }

@@ -107,6 +107,15 @@ void Engine::Worker::each_part(Self& self, Part part) {
       if constexpr (std::remove_cvref_t<decltype(ar)>::reading) model.bind(self.schema);
     }
   });
+  std::string shelves;
+  for (const auto& arm : self.arms) {
+    const Shelf::Options& shelf = arm.shelf.options();
+    shelves += arm.recalls() ? fmt::format("{} {} ", shelf.keep, shelf.every) : "- ";
+  }
+  part("shelves", "earlier models", shelves, [&](auto& ar) {
+    for (auto& arm : self.arms)
+      if (arm.recalls()) Shelf::archive(arm.shelf, ar, arm.given);
+  });
   part("history", "history", to_text(self.history.capacity()), [&](auto& ar) { ar(self.history); });
   const auto& estimate = o.estimate;
   const auto& segments = o.segments;

@@ -46,10 +46,11 @@ void Engine::Worker::consider_retraining(std::size_t arm) {
   const auto tries = [&](const Candidate& candidate) { return candidate.arm == arm && candidate.present; };
   if (!why || of.in_training || std::any_of(candidates.begin(), candidates.end(), tries)) return;
   const Retrain& policy = of.scheduler.policy();
-  const AnyLearner& model = working->models[arm];
+  const AnyLearner& now = working->models[arm];
+  const AnyLearner& model = of.recalls() ? of.shelf.best_fit(now, history) : now;
   const bool rehearsed = policy.on.what == Data::What::rehearsal;
   Training training{.arm = arm,
-                    .why = *why,
+                    .why = &model == &now ? *why : *why + ", as it was before",
                     .model = {},
                     .rows = {},
                     .labels = of.scheduler.labels(),

@@ -90,7 +90,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
       arm.signals.emplace_back(signal, engine.task_, engine.outputs_, schema, options.drift);
     arm.series = monitor::Series(arm.name, "");
     const Retrain& kept = arm.scheduler.policy();
-    keeps_history |= !kept.when.never() && (kept.on.what != Data::What::rehearsal || options.train_apart);
+    keeps_history |= !kept.when.never() && (kept.on.what != Data::What::rehearsal || options.train_apart || kept.start == Start::recall);
     const bool needs_rehearsal = !kept.when.never() && kept.on.what == Data::What::rehearsal;
     require("Retrain", "on", "rehearsal", !needs_rehearsal || static_cast<bool>(options.rehearse.buffer),
             "used with LoopOptions::rehearse, which keeps the rows");
@@ -136,7 +136,7 @@ std::size_t Engine::Worker::memory_bytes() const {
   for (const AnyLearner& model : working->models) bytes += copies * model.memory_bytes();
   for (const Training& training : trainings) bytes += training.model.memory_bytes() + training.rows.memory_bytes();
   for (const Arm& arm : arms) {
-    bytes += arm.given.memory_bytes() + arm.series.memory_bytes();
+    bytes += arm.given.memory_bytes() + arm.series.memory_bytes() + arm.shelf.memory_bytes();
     for (const auto& metric : arm.whole) bytes += metric.memory_bytes();
     for (const auto& metric : arm.window) bytes += metric.memory_bytes();
     for (const SignalValue& signal : arm.signals) bytes += signal.memory_bytes();

@@ -254,7 +254,7 @@ TEST_CASE("rtml-loop ends with 2 and one line that names what is wrong", "[progr
            {"--stream sea --retrain drift:psy=1", "\"psy\", must be one of"},
            {"--stream sea --retrain cadence:every=soon", "\"soon\""},
            {"--stream sea --retrain cadence:every=0", "every"},
-           {"--stream sea --retrain cadence:start=lukewarm", "\"lukewarm\", must be fresh or warm"},
+           {"--stream sea --retrain cadence:start=lukewarm", "\"lukewarm\", must be fresh, warm or recall"},
            {"--stream sea --retrain cadence:data=old", "\"old\", must be recent, new or rehearsal"},
            {"--stream sea --retrain cadence:data=rehearsal", "used with --rehearse"},
            {"--stream sea --rehearse cellar", "\"cellar\", must be one of reservoir, class_balanced, sliding"},

@@ -6,14 +6,16 @@
 #include "rtml/core/error.hpp"
 #include "rtml/core/time.hpp"
 #include "rtml/train/gate.hpp"
+#include "rtml/train/shelf.hpp"
 #include "rtml/train/trigger.hpp"
 
 namespace rtml {
 
 /// Where a retraining starts from.
 enum class Start : std::uint8_t {
-  fresh,  ///< an untrained learner (stateless)
-  warm,   ///< the model as it is (stateful)
+  fresh,   ///< an untrained learner (stateless)
+  warm,    ///< the model as it is (stateful)
+  recall,  ///< the model as it is or as it once was, whichever fits the newest rows best: for concepts that come back (`Retrain::shelf`)
 };
 
 /// What a retraining learns from.
@@ -38,6 +40,7 @@ struct Data {
 ///     Retrain cadence{.when = every(24h), .start = Start::fresh, .on = Data::recent(days(7)), .online = false};
 ///     Retrain stateful_cadence{.when = every(24h), .start = Start::warm, .on = Data::since_last(), .online = false};
 ///     Retrain on_demand{.when = drift::psi() > 0.2, .start = Start::fresh, .on = Data::recent(days(7)), .online = false};
+///     Retrain recurring{.when = drift::adwin() > 0.0, .start = Start::recall, .on = Data::recent(200)};
 ///     Retrain on_demand_stateful{.when = drift::psi() > 0.2, .start = Start::warm, .on = Data::since_last(), .online = false};
 struct Retrain {
   Trigger when = never();
@@ -49,6 +52,7 @@ struct Retrain {
   std::uint64_t cooldown = 0;      ///< labels after a retraining in which no other starts
   std::uint64_t most_per_day = 0;  ///< retrainings within any 24 h of event time, 0 = no limit
   std::size_t passes = 1;          ///< over the rows, in time order
+  Shelf::Options shelf = {};       ///< of Start::recall: which earlier states of the model are kept
   Gate gate = {};                  ///< what the retrained model must prove before it serves; none by default
 
   /// @throws ConfigError
@@ -57,6 +61,7 @@ struct Retrain {
     require("Retrain", "on.span", on.span.count(), on.span.count() >= 0, ">= 0");
     require("Retrain", "min_samples", min_samples, min_samples >= 1, ">= 1");
     require("Retrain", "most_per_day", most_per_day, most_per_day <= 100'000, "at most 100000");
+    shelf.validate();
     gate.validate();
   }
 };
