@@ -51,7 +51,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
   app.add_option(
       "--retrain", arguments.retrain,
       "POLICY[:k=v,...], POLICY one of none, continual (default), cadence (every=N|DURATION), drift (psi=0.2, ks=.., js=.., alarms,\n"
-      "adwin, ddm, hddm_a, ...) and metric (accuracy<0.9), with start=fresh|warm|recall, data=recent|new|rehearsal, rows=N, min=N, cooldown=N, "
+      "adwin, ddm, hddm_a, ...) and metric (accuracy<0.9), with start=fresh|warm|recall, data=recent|new|rehearsal, rows=N, min=N, "
+      "cooldown=N, "
       "warmup=N.\n"
       "Several run beside each other on the same rows: the first serves, the others are its shadows");
   app.add_option("--rehearse", arguments.rehearse,

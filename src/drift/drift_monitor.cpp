@@ -15,9 +15,9 @@ namespace rtml::drift {
 
 namespace {
 
-constexpr std::size_t most_bins = 130;  // of a column: 128 categories, others, missing
+constexpr std::size_t most_column_bins = 130;  // of a column: 128 categories, others, missing
 constexpr std::size_t most_rows = std::size_t{1} << 31U;
-using Histogram = std::array<std::uint64_t, most_bins>;
+using Histogram = std::array<std::uint64_t, most_column_bins>;
 
 constexpr std::uint64_t windows_of(std::size_t scale) noexcept { return std::uint64_t{1} << (2 * scale); }
 

@@ -15,7 +15,7 @@ namespace rtml::drift {
 
 namespace {
 
-constexpr std::size_t most_rows = 8192;
+constexpr std::size_t most_sampled = 8192;
 constexpr std::size_t rows_of_median = 1000;  // of each sample
 
 /// Rows [n, columns] without those that have a value that is not finite.
@@ -196,7 +196,7 @@ TwoSample mmd(std::span<const double> reference, std::span<const double> current
   const Rows a(reference, options.columns);
   const Rows b(current, options.columns);
   const bool linear = options.estimator == MmdEstimator::linear;
-  if (!linear) require("mmd", "rows", a.size + b.size, a.size + b.size <= most_rows, "at most 8192; take estimator linear");
+  if (!linear) require("mmd", "rows", a.size + b.size, a.size + b.size <= most_sampled, "at most 8192; take estimator linear");
   const std::size_t least = linear ? 4 : 2;
   if (a.size < least || b.size < least) return {};
   const double bandwidth = options.bandwidth > 0.0 ? options.bandwidth : median_distance(a, b);

@@ -52,8 +52,8 @@ void add_windows(std::vector<AnyFeature<Row>>& features, const stream::Source& s
 FeatureSet<Row> row_features(std::string name, const stream::Source& source, const RowFeatures& options) {
   const auto& [has_time, entities, nominal] = options;
   require("row_features", "time", "none", entities.empty() || has_time, "known, for windows of entities are about it");
-  const auto listed = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
+  const auto listed = [](const std::vector<std::string>& names, const std::string& wanted) {
+    return std::find(names.begin(), names.end(), wanted) != names.end();
   };
   std::vector<AnyFeature<Row>> features;
   std::vector<std::size_t> numbers;

@@ -42,21 +42,21 @@ SignalValue::SignalValue(const Signal& signal, Task task, std::size_t classes, c
 }
 
 double SignalValue::value() {
-  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
   switch (signal_.source) {
-    case Signal::Source::metric: return metric_.count() < signal_.window ? unknown : metric_.value();
+    case Signal::Source::metric: return metric_.count() < signal_.window ? not_known : metric_.value();
     case Signal::Source::distance:
-      if (!distance_->ready()) return unknown;
+      if (!distance_->ready()) return not_known;
       if (windows_ != distance_->windows()) {
         windows_ = distance_->windows();
         largest_ = distance_->largest(distance_kind_).value;
       }
       return largest_;
-    case Signal::Source::alarms: return unknown;
+    case Signal::Source::alarms: return not_known;
     case Signal::Source::detector: return alarmed_ ? 1.0 : 0.0;
     case Signal::Source::host: return signal_.read();
   }
-  return unknown;
+  return not_known;
 }
 
 void SignalValue::restart() {

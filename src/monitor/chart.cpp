@@ -14,10 +14,8 @@
 namespace rtml::monitor {
 namespace {
 
-constexpr double width = 4000.0;  // of a chart's own coordinates: whole numbers are fine enough
-constexpr double height = 1000.0;
-
-bool drawable(double value) { return is_finite(value) && std::abs(value) < 1e300; }
+constexpr double chart_width = 4000.0;  // of a chart's own coordinates: whole numbers are fine enough
+constexpr double chart_height = 1000.0;
 
 /// Names that tell neighbouring ticks apart, with one suffix for all.
 std::vector<std::string> tick_names(const std::vector<double>& ticks, double step) {
@@ -181,8 +179,8 @@ void latency_row(std::string& out, std::string_view name, const Latency& of, con
 
 }  // namespace
 
-long across(double share) { return std::lround(width * std::clamp(share, -1.0, 2.0)); }
-long down(double share) { return std::lround(height * (1.0 - std::clamp(share, -1.0, 2.0))); }
+long across(double share) { return std::lround(chart_width * std::clamp(share, -1.0, 2.0)); }
+long down(double share) { return std::lround(chart_height * (1.0 - std::clamp(share, -1.0, 2.0))); }
 
 void event_ticks(std::string& out, const Axis& events) {
   out += "<div class=\"x\">";

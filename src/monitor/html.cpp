@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t most_marks = 256;
 constexpr std::size_t most_arm_metrics = 8;
-constexpr std::size_t most_rows = 24;  // of a series as a table
+constexpr std::size_t most_points = 24;  // of a series as a table
 
 /// At most `most` of `points`, evenly spread, first and last among them.
 std::vector<Point> thinned(const std::vector<Point>& points, std::size_t most) {
@@ -150,7 +150,7 @@ class Page {
     if (report_.series.size() > lines.size())
       put("<p class=\"note\">{} further series are in the data of this page.</p>\n", report_.series.size() - lines.size());
     begin_table(out_, heads, "The main metric over time");
-    for (const Point& point : thinned(lines.front(), most_rows)) {
+    for (const Point& point : thinned(lines.front(), most_points)) {
       put("<tr><td class=\"n\">{}</td>", count(point.event));
       for (const auto& line : lines) put("<td class=\"n\">{}</td>", in_column(held_at(line, point.event)));
       put("</tr>\n");

@@ -21,8 +21,6 @@ constexpr std::size_t most_ages = 12;
 
 using Window = PerformancePanel::Window;
 
-bool drawable(double value) { return is_finite(value) && std::abs(value) < 1e300; }
-
 /// "0.912 (0.901 to 0.923)".
 std::string shown(const Estimate& of) {
   if (!of.known() || is_nan(of.low) || is_nan(of.high)) return in_column(of.value);

@@ -14,9 +14,9 @@
 namespace rtml::monitor {
 namespace {
 
-constexpr std::size_t most_columns = 64;  // of a heat strip
-constexpr std::size_t most_bins = 12;     // of a small histogram
-constexpr std::size_t levels_high = 10;   // pixels of its tallest bar
+constexpr std::size_t most_columns = 64;      // of a heat strip
+constexpr std::size_t most_sprite_bins = 12;  // of a small histogram
+constexpr std::size_t levels_high = 10;       // pixels of its tallest bar
 
 // Middle tones: they stand out from white and from black.
 constexpr Colour calm = {58, 124, 190, 255};
@@ -61,7 +61,7 @@ void heat(std::string& out, const Report& report, const std::vector<const Featur
 std::size_t histogram_columns(const std::vector<const FeatureDrift*>& features) {
   std::map<std::size_t, std::size_t> common;
   for (const FeatureDrift* feature : features)
-    if (const std::size_t bins = feature->reference.size(); bins > 0) ++common[bins / ((bins + most_bins - 1) / most_bins)];
+    if (const std::size_t bins = feature->reference.size(); bins > 0) ++common[bins / ((bins + most_sprite_bins - 1) / most_sprite_bins)];
   std::size_t columns = 0;
   std::size_t most = 0;
   for (const auto& [bins, times] : common)

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "rtml/core/finite.hpp"
 #include "rtml/core/time.hpp"
 
 // How numbers, times and other people's words become text.
@@ -54,5 +56,8 @@ std::string iso(Time at);
 
 /// "2026-11-23 01:46 UTC"; empty for the epoch, which stands for "no time".
 std::string when(Time at);
+
+/// False of what no axis can hold.
+inline bool drawable(double value) { return is_finite(value) && std::abs(value) < 1e300; }
 
 }  // namespace rtml::monitor
