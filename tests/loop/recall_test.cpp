@@ -35,8 +35,9 @@ std::vector<Trade> seasons(std::size_t n, std::uint64_t seed) {
 
 LoopOptions options_of(Start start) {
   LoopOptions options;
-  options.retrain = {.when = rtml::drift::adwin() > 0.0, .start = start, .on = Data::recent(std::size_t{150}), .cooldown = 500};
-  options.retrain.shelf = {.keep = 8, .every = 1000, .rows = 100};
+  options.retrain = {
+      .when = rtml::drift::adwin() > 0.0, .start = start, .on = Data::recent(std::size_t{20}), .min_samples = 20, .cooldown = 500};
+  options.retrain.shelf = {.keep = 8, .every = 1000, .rows = 30};
   options.metric_window = 500;
   return options;
 }

@@ -60,6 +60,7 @@ TEST_CASE("A shelf gives back the state that fits the newest rows, or the model 
   OneSided turned(-1.0F);                                    // only the newest 40 count
   for (std::size_t i = 60; i < 100; ++i) turned.labels[i] = 1.0F - turned.labels[i];
   CHECK(&shelf.best_fit(right, turned) == &right);
+  CHECK(&shelf.best_fit(left, turned) != &left);
 }
 
 TEST_CASE("A full shelf lets the oldest go", "[train][shelf]") {

@@ -25,7 +25,7 @@ class Shelf {
   struct Options {
     std::size_t keep = 8;        ///< copies, in [1, 1024]
     std::uint64_t every = 1000;  ///< labels between two, >= 1
-    std::size_t rows = 200;      ///< newest rows on which they are compared, >= 1
+    std::size_t rows = 50;       ///< newest rows on which they are compared, >= 1; as many as come between a change and its alarm
 
     /// @throws ConfigError
     void validate() const {
