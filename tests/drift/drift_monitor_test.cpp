@@ -205,7 +205,7 @@ TEST_CASE("DriftMonitor reads the rows of a batch where they lie: backwards, wid
   CHECK(rtml::save(strided) == rtml::save(whole));
 }
 
-TEST_CASE("DriftMonitor keeps its budget of false alarms, whatever the distribution of the columns", "[drift][property]") {
+TEST_CASE("DriftMonitor keeps its budget of false alarms, whatever the distribution of the columns", "[drift][property][simulation]") {
   // 400 references, each with 5 windows of 100 rows at level 0.1: 200 windows alarm at most, on the average.
   const auto columns = GENERATE(1u, 3u, 12u);
   const auto multiplicity = GENERATE(Multiplicity::bonferroni, Multiplicity::holm, Multiplicity::bh, Multiplicity::e_bh);

@@ -31,7 +31,8 @@ TEST_CASE("mmd is the reference's in one, two and five columns, by the median di
   }
 }
 
-TEST_CASE("mmd keeps its level when nothing drifts, by each estimator and whichever sample is the smaller", "[drift][property]") {
+TEST_CASE("mmd keeps its level when nothing drifts, by each estimator and whichever sample is the smaller",
+          "[drift][property][simulation]") {
   int unbiased = 0;
   int biased = 0;
   int linear = 0;
@@ -69,7 +70,7 @@ TEST_CASE("mmd sees a dependence between columns that no column shows", "[drift]
   CHECK(rtml::is_nan(mmd(independent, dependent, {.columns = 2, .permutations = {0, 1}}).p_value));
 }
 
-TEST_CASE("mmd in linear time is near the one of all pairs on large samples, and finds a shift", "[drift][property]") {
+TEST_CASE("mmd in linear time is near the one of all pairs on large samples, and finds a shift", "[drift][property][simulation]") {
   const auto a = gaussian(1, 4000);
   auto b = gaussian(2, 4000);
   for (double& value : b) value += 0.6;

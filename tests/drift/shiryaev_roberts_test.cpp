@@ -117,7 +117,8 @@ TEST_CASE("ShiryaevRoberts keeps the laws of a change detector, whatever its ref
                                 rtml::testing::bernoulli_with_jump(3, 900, 400, 0.2, 0.7));
 }
 
-TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most, on any distribution, from a learned reference", "[drift][property]") {
+TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most, on any distribution, from a learned reference",
+          "[drift][property][simulation]") {
   for (const auto& [name, draw] : distributions()) {
     for (const std::uint64_t reference : {100U, 300U}) {
       const Mean length = run_length({.arl = 500.0, .reference = reference}, draw, 500, reference, 2000);
@@ -132,14 +133,15 @@ TEST_CASE("ShiryaevRoberts with a learned reference is not silent: its run lengt
   CHECK(length.value + 2.0 * length.error < 1000.0);
 }
 
-TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most in one direction too", "[drift][property]") {
+TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most in one direction too", "[drift][property][simulation]") {
   const auto direction = GENERATE(Direction::rise, Direction::fall);
   const Draw draw = [](Rng& rng) { return std::exp(rng.normal()); };
   const Mean length = run_length({.arl = 500.0, .reference = 100, .direction = direction}, draw, 800, 100, 10'000);
   CHECK(length.value - 2.0 * length.error > 500.0);
 }
 
-TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most around a known reference, normal or bounded", "[drift][property]") {
+TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most around a known reference, normal or bounded",
+          "[drift][property][simulation]") {
   const Mean normal = run_length(
       {.arl = 500.0, .mean = 3.0, .deviation = 2.0}, [](Rng& rng) { return 3.0 + 2.0 * rng.normal(); }, 2000, 0, 10'000);
   CHECK(normal.value - 2.0 * normal.error > 500.0);
@@ -149,7 +151,8 @@ TEST_CASE("ShiryaevRoberts alarms falsely once in arl values at most around a kn
   CHECK(bounded.value - 2.0 * bounded.error > 500.0);
 }
 
-TEST_CASE("ShiryaevRoberts around a known reference is within 1.4 of the oracle's delay from 0.25 to 2 deviations", "[drift][property]") {
+TEST_CASE("ShiryaevRoberts around a known reference is within 1.4 of the oracle's delay from 0.25 to 2 deviations",
+          "[drift][property][simulation]") {
   const ShiryaevRoberts known({.mean = 0.0, .deviation = 1.0});
   for (const double shift : {0.25, 0.5, 1.0, 2.0}) {
     const double oracle = delay_of(Oracle(shift), shift);
@@ -161,7 +164,8 @@ TEST_CASE("ShiryaevRoberts around a known reference is within 1.4 of the oracle'
   }
 }
 
-TEST_CASE("ShiryaevRoberts after 5000 learned values is within 1.5 of the oracle's delay from 0.5 to 2 deviations", "[drift][property]") {
+TEST_CASE("ShiryaevRoberts after 5000 learned values is within 1.5 of the oracle's delay from 0.5 to 2 deviations",
+          "[drift][property][simulation]") {
   for (const double shift : {0.5, 1.0, 2.0}) {
     const double oracle = delay_of(Oracle(shift), shift);
     const double delay = delay_of(ShiryaevRoberts(), shift, 5000);

@@ -143,7 +143,7 @@ TEST_CASE("SlidingKs refuses a window that could never alarm, and says which cou
                     "SlidingKs: alpha is 1e-09, must be larger, or reference, as no window can reach it");
 }
 
-TEST_CASE("a statistic reaches the critical one exactly when its p-value is at most alpha", "[drift][reference]") {
+TEST_CASE("a statistic reaches the critical one exactly when its p-value is at most alpha", "[drift][reference][simulation]") {
   for (const std::size_t n : {5U, 30U, 97U}) {
     for (const std::size_t m : {5U, 30U, 64U}) {
       for (const double alpha : {0.2, 0.01, 1e-5}) {

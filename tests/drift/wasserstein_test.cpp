@@ -91,7 +91,7 @@ TEST_CASE("energy is its definition by pairs, and its effect lies between 0 and 
   CHECK(energy(a, a).p_value == 1.0);
 }
 
-TEST_CASE("permutation p-values are never 0, are repeatable, and keep their level when nothing drifts", "[drift][property]") {
+TEST_CASE("permutation p-values are never 0, are repeatable, and keep their level when nothing drifts", "[drift][property][simulation]") {
   const auto far = moved_by(gaussian(2, 50), 9.0);
   CHECK(wasserstein(gaussian(1, 50), far).p_value == 1.0 / 1000.0);
   CHECK(energy(gaussian(1, 50), far, {99, 7}).p_value == 1.0 / 100.0);

@@ -95,7 +95,7 @@ TEST_CASE("A part that is always wrong is flagged where the rest never is, and n
 }
 
 TEST_CASE("Without a worse segment one window in a hundred has a false flag, at most; a worse one is found",
-          "[monitor][segments][property]") {
+          "[monitor][segments][property][simulation]") {
   int false_flags = 0;
   int found = 0;
   constexpr int windows = 600;
