@@ -17,6 +17,7 @@
 
 #include "bench.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/core/spec.hpp"
 #include "rtml/learn/make_learner.hpp"
 #include "rtml/loop.hpp"
 #include "rtml/loop/row_features.hpp"
@@ -47,6 +48,7 @@ struct Options {
   std::uint64_t rows = 5000;
   std::uint64_t limit = 0;
   std::uint64_t seed = 1;
+  std::string metric;
   std::string report;
   bool json_only = false;
 };
@@ -91,6 +93,15 @@ std::unique_ptr<rtml::stream::Source> open(const Options& options) {
   return std::make_unique<rtml::stream::CsvSource>(options.data, csv);
 }
 
+/// The place of the metric that strategies are compared by, among those of the task.
+std::size_t place_of_metric(const Options& options, rtml::Task task) {
+  const auto names = rtml::metrics::metrics_of(task);
+  if (options.metric.empty()) return 0;
+  const auto found = std::find(names.begin(), names.end(), options.metric);
+  rtml::require("--metric", "name", options.metric, found != names.end(), rtml::one_of(names));
+  return static_cast<std::size_t>(found - names.begin());
+}
+
 double cpu_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -98,7 +109,7 @@ double cpu_seconds() {
 }
 
 struct Outcome {
-  double metric = 0.0;
+  double metric = 0.0;  // the one that strategies are compared by
   std::vector<rtml::monitor::Value> metrics;
   rtml::monitor::Series course;
   std::uint64_t events = 0;
@@ -110,6 +121,7 @@ struct Outcome {
 Outcome run(const Options& options, const Strategy& strategy) {
   const auto source = open(options);
   const Delay delay = Delay::parse(options.label_delay);
+  const std::size_t metric = place_of_metric(options, source->task());
   const bool has_time = !options.time.empty();
   rtml::require("--label-delay", "value", options.label_delay, has_time || delay.time.count() == 0, "a number of rows without --time");
   constexpr std::array<std::string_view, 3> defaults = {"logistic", "linear", "softmax"};
@@ -142,12 +154,14 @@ Outcome run(const Options& options, const Strategy& strategy) {
     loop.work();
     outcome.seconds += cpu_seconds() - began;
     ++outcome.events;
-    if (outcome.events % 500 == 0) outcome.course.add({outcome.events, row.at, loop.metrics(0, true)[0].second});
+    if (outcome.events % 500 == 0) outcome.course.add({outcome.events, row.at, loop.metrics(0, true)[metric].second});
   }
   const auto counters = loop.counters();
   outcome.labels = counters.learned + counters.retrained + counters.replayed;
   outcome.retrains = counters.retrainings;
   for (const auto& [name, value] : loop.metrics()) outcome.metrics.push_back({name, value});
+  std::rotate(outcome.metrics.begin(), outcome.metrics.begin() + static_cast<std::ptrdiff_t>(metric),
+              outcome.metrics.begin() + static_cast<std::ptrdiff_t>(metric) + 1);
   outcome.metric = outcome.metrics[0].value;
   return outcome;
 }
@@ -169,7 +183,8 @@ rtml::monitor::Report report_of(const Options& options, const std::vector<Strate
                            .verdict = fmt::format("{:.2f} s of CPU", outcomes[i].seconds)});
   }
   const auto better = [&](std::size_t a, std::size_t b) {
-    const bool higher = outcomes[a].metrics[0].name != "mae";
+    const bool higher = outcomes[a].metrics[0].name != "mae" && outcomes[a].metrics[0].name != "rmse" &&
+                        outcomes[a].metrics[0].name != "log_loss" && outcomes[a].metrics[0].name != "false_positive_rate";
     return higher ? outcomes[a].metric > outcomes[b].metric : outcomes[a].metric < outcomes[b].metric;
   };
   std::size_t best = 0;
@@ -239,6 +254,7 @@ void add_strategies(CLI::App& app) {
   command->add_option("--rows", options->rows, "Last rows that a fresh start learns from")->check(CLI::PositiveNumber);
   command->add_option("--limit", options->limit, "Rows to read; 0 = all")->check(CLI::NonNegativeNumber);
   command->add_option("--seed", options->seed, "Seed of a made stream");
+  command->add_option("--metric", options->metric, "By which they are compared; default the task's first, as accuracy or mae");
   command->add_option("--report", options->report, "HTML page with the metric over time");
   command->add_flag("--json", options->json_only, "Print one JSON object and nothing else");
   command->callback([options] { run_all(*options); });

@@ -41,11 +41,13 @@ TEST_CASE("rtml-bench strategies runs each of them over one stream, and says wha
 TEST_CASE("rtml-bench strategies ends with 2 and one line that names what is wrong", "[programs][bad_input]") {
   const char* program = rtml::testing::program_named("RTML_BENCH");
   if (program == nullptr) return;
-  for (const auto& [arguments, named] : std::map<std::string, std::string>{{"", "--data or --stream"},
-                                                                           {"--stream sea --every 0", "--every"},
-                                                                           {"--stream sea:n=100 --label-delay 7d", "--label-delay"},
-                                                                           {"--stream nope", "\"nope\""},
-                                                                           {"--stream sea:n=100 --learner nope", "\"nope\""}}) {
+  for (const auto& [arguments, named] :
+       std::map<std::string, std::string>{{"", "--data or --stream"},
+                                          {"--stream sea --every 0", "--every"},
+                                          {"--stream sea:n=100 --label-delay 7d", "--label-delay"},
+                                          {"--stream nope", "\"nope\""},
+                                          {"--stream sea:n=100 --metric beauty", "\"beauty\", must be one of accuracy"},
+                                          {"--stream sea:n=100 --learner nope", "\"nope\""}}) {
     const auto ran = rtml::testing::run_program(program, "strategies " + arguments);
     CAPTURE(arguments, ran.error);
     CHECK(ran.code == 2);
