@@ -14,7 +14,7 @@
 
 using namespace rtml;
 
-TEST_CASE("BayesianLinear stays right over collinear columns of every scale", "[learn][numerics]") {
+TEST_CASE("BayesianLinear stays right over collinear columns of every scale", "[learn][numerics][simulation]") {
   // Two columns are one up to 1e-6 of itself, another is the sum of two; scales from 1e-6 to 1e6, offsets a thousand times them.
   constexpr std::size_t d = 8;
   constexpr int n = 20'000;

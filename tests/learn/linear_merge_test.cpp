@@ -84,7 +84,7 @@ static_assert(Mergeable<LogisticRegression> && Mergeable<LinearRegression> && Me
               Mergeable<Linear<Logistic, FtrlProximal>> && Mergeable<Linear<Hinge, Nag>>);
 static_assert(!Mergeable<Linear<Logistic, Sgd>>, "nothing says how much each learned of a weight");
 
-TEMPLATE_TEST_CASE("Shards merged come close to one learner that saw all", "[learn][merge]", (Linear<Logistic>),
+TEMPLATE_TEST_CASE("Shards merged come close to one learner that saw all", "[learn][merge][simulation]", (Linear<Logistic>),
                    (Linear<Logistic, AdaGrad>), (Linear<Logistic, FtrlProximal>), (Linear<Logistic, Nag>), (Linear<Squared>)) {
   constexpr bool number = std::same_as<TestType, Linear<Squared>>;
   using Loss = std::conditional_t<number, Squared, Logistic>;
@@ -150,8 +150,8 @@ class AdvertisedClicks {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("2 and 8 shards of advertised clicks, merged, come within 1 % of one learner", "[learn][merge]", (Linear<Logistic>),
-                   (Linear<Logistic, AdaGrad>), (Linear<Logistic, FtrlProximal>)) {
+TEMPLATE_TEST_CASE("2 and 8 shards of advertised clicks, merged, come within 1 % of one learner", "[learn][merge][simulation]",
+                   (Linear<Logistic>), (Linear<Logistic, AdaGrad>), (Linear<Logistic, FtrlProximal>)) {
   static const AdvertisedClicks clicks(150'000);
   const auto seen = clicks.rows().first(120'000);
   const auto unseen = clicks.rows().subspan(120'000);
