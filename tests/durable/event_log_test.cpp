@@ -13,6 +13,7 @@
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
+#include "support/thin.hpp"
 
 using namespace rtml::testing;
 using rtml::ConfigError;
@@ -61,8 +62,8 @@ TEST_CASE("What was appended is read back at its offset, whatever is its size an
   const TemporaryFolder folder;
   Rng rng(seed);
   const std::size_t longest = seed % 4 == 0 ? 100'000 : 400;
-  const auto entries =
-      random_entries(seed, 60 + static_cast<std::size_t>(rng.below(durability == Durability::each_batch ? 60 : 2000)), longest);
+  const auto entries = random_entries(
+      seed, 60 + static_cast<std::size_t>(rng.below(durability == Durability::each_batch ? 60 : 2000 / rtml::testing::thin)), longest);
   const EventLog::Options options{.durability = durability, .interval = never, .buffer_bytes = std::size_t{1} << (16 + seed)};
   std::size_t done = 0;
   while (done < entries.size()) {

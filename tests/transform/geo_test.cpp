@@ -48,7 +48,7 @@ TEST_CASE("The distance from Nashville to Los Angeles is the published one", "[t
   CHECK(km({36.12, -86.67, 33.94, -118.40}) == Approx(2887.2599506 * radius / 6372.8));  // published for a radius of 6372.8 km
 }
 
-TEST_CASE("Distances are right all over the earth, to float's precision", "[transform][geo][property]") {
+TEST_CASE("Distances are right all over the earth, to float's precision", "[transform][geo][property][simulation]") {
   Rng rng(3);
   for (int round = 0; round < 20'000; ++round) {
     Ride ride{180.0 * rng.uniform() - 90.0, 540.0 * rng.uniform() - 180.0, 180.0 * rng.uniform() - 90.0, 540.0 * rng.uniform() - 180.0};

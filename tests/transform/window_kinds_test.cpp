@@ -128,7 +128,8 @@ TEST_CASE("Every function of every kind of window is what the whole log gives, w
   CHECK(pipeline.windows().counters().truncated == 0);
 }
 
-TEST_CASE("Windows of thousands of events are what the whole log gives, however late events come", "[transform][windows][property]") {
+TEST_CASE("Windows of thousands of events are what the whole log gives, however late events come",
+          "[transform][windows][property][simulation]") {
   const auto seed = GENERATE(range(1U, 5U));
   const std::uint64_t late = seed % 2 == 0 ? 0 : 20'000;
   FeaturePipeline<Payment> pipeline(all_windows().with({.max_events_per_entity = 1U << 20U, .lateness = hours(1)}));

@@ -116,7 +116,7 @@ TEST_CASE("Quantiles and top values of every kind of window are what the whole l
 }
 
 TEST_CASE("Quantiles and top values of thousands of events are what the whole log gives, however late events come",
-          "[transform][windows][property]") {
+          "[transform][windows][property][simulation]") {
   const auto seed = GENERATE(range(1U, 5U));
   FeaturePipeline<Payment> pipeline(tally_set().with({.max_events_per_entity = 1U << 20U, .lateness = hours(1)}));
   PlainLog log(hours(1));
@@ -217,7 +217,7 @@ TEST_CASE("The most frequent values come first, of two as frequent the one of th
 }
 
 TEST_CASE("In a tile of more than 256 values, counts are too small by at most 1/257 of its events, and the frequent stay",
-          "[transform][windows][property]") {
+          "[transform][windows][property][simulation]") {
   const auto seed = GENERATE(range(1U, 7U));
   constexpr std::size_t k = 8;
   auto pipeline = one_tally(top_k(k, &Payment::merchant), sawtooth(150s), 6000s);
