@@ -29,13 +29,12 @@ struct Candidate {
   bool present = false;
   bool waits = false;  // for readers to see it
   Time after{};        // what is judged comes later
-  std::string why = {};
   Trial trial = {};
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("Candidate", 1);
-    ar(self.present, self.waits, self.after, self.why, self.trial);
+    ar(self.present, self.waits, self.after, self.trial);
   }
 };
 

@@ -81,7 +81,7 @@ bool Engine::Worker::train_next() {
     trainings.erase(trainings.begin());
     of = &arms[training.arm];
   }
-  carry_out(training, AnyLearner(training.model), of->given, of->scheduler.policy(), training.rows);
+  carry_out(training, training.model, of->given, of->scheduler.policy(), training.rows);
   const std::lock_guard guard(mutex);
   adopt(std::move(training));
   publish();
@@ -132,7 +132,6 @@ void Engine::Worker::adopt(Training training) {
     Candidate& candidate = candidates[i];
     candidate.present = candidate.waits = true;
     candidate.after = training.now + of.scheduler.policy().gate.embargo;
-    candidate.why = training.why;
     journal.replace(*working, arms.size() + i, std::move(training.model));
     return;
   }
