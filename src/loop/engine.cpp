@@ -33,6 +33,7 @@ void LoopOptions::validate() const {
   require(type, "pending", pending, pending >= 1 && pending <= (std::size_t{1} << 31U), "in [1, 2^31]");
   require(type, "label_queue", label_queue, label_queue >= 1 && label_queue <= (std::size_t{1} << 31U), "in [1, 2^31]");
   require(type, "label_ttl", label_ttl.count(), label_ttl.count() >= 0, ">= 0");
+  require(type, "negative_after", negative_after.count(), negative_after.count() >= 0, ">= 0");
   require(type, "history", history, history >= 1, ">= 1");
   require(type, "publish_every", publish_every, publish_every >= 1, ">= 1");
   require(type, "evaluate_every", evaluate_every, evaluate_every >= 1, ">= 1");
@@ -127,6 +128,8 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
       labels_(options.label_queue),
       published_(first_serving(features, std::move(champion), options)),
       worker_(std::make_unique<Worker>(*this, std::move(options), std::move(features.name), features.schema)) {
+  require("LoopOptions", "negative_after", name_of(task_), worker_->options.negative_after.count() == 0 || task_ == Task::binary,
+          "used with a binary task alone");
   worker_->resume();
 }
 

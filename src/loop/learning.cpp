@@ -23,6 +23,10 @@ std::size_t Engine::Worker::work(std::size_t limit) {
       ++done;
       if (unpublished >= options.publish_every) publish();
     }
+    for (std::size_t i = 0; i < share && done < limit && learn_negative(); ++i) {
+      ++done;
+      if (unpublished >= options.publish_every) publish();
+    }
     if (journal.full()) publish();
   }
   publish();
@@ -145,61 +149,124 @@ void Engine::Worker::pass(EventId id) {
   offset = std::max(offset, id.offset == ~std::uint64_t{0} ? id.offset : id.offset + 1);
 }
 
-void Engine::Worker::take(const Label& label) {
-  if (label.has_source) pass(label.source);
-  if (label.weight == 0.0F) return;  // it does nothing: the truth may still come
+/// Marks the row and copies it out; false when it made room for another.
+bool Engine::Worker::copy_row(std::uint64_t sequence, std::uint32_t mark, Row& row) {
   PendingRing& pending = engine.pending_;
-  const auto found = pending.find(label.id);
-  if (!found) {
-    ++counts.labels_unknown;
-    return;
-  }
-  observe_until(*found);
-  if (pending.hold(*found) != PendingRing::Held::yes) {
-    ++counts.labels_unknown;
-    return;
-  }
-  PendingRing::Header& header = pending.header(*found);
-  const std::uint32_t flags = header.flags;
-  const std::uint32_t served = header.arm;
-  const Time at = header.at;
-  const Time known = label.at == Time{} ? clock.now() : Watermark::limited(label.at);
-  header.flags |= PendingRing::labelled;
-  const auto kept_dense = pending.dense(*found);
-  const auto kept_sparse = pending.sparse(*found).first(header.nnz);
-  const auto kept_scores = pending.scores(*found);
+  if (pending.hold(sequence) != PendingRing::Held::yes) return false;
+  PendingRing::Header& header = pending.header(sequence);
+  row = {.sequence = sequence,
+         .at = header.at,
+         .arm = header.arm,
+         .flags = header.flags,
+         .threshold = header.threshold,
+         .segment = pending.shape().segments ? pending.segment(sequence) : monitor::SegmentName()};
+  header.flags |= mark;
+  const auto kept_dense = pending.dense(sequence);
+  const auto kept_sparse = pending.sparse(sequence).first(header.nnz);
+  const auto kept_scores = pending.scores(sequence);
+  const auto kept_inputs = pending.fit_inputs(sequence);
   dense.assign(kept_dense.begin(), kept_dense.end());
   sparse.assign(kept_sparse.begin(), kept_sparse.end());
   scores.assign(kept_scores.begin(), kept_scores.end());
-  fit_inputs.assign(pending.fit_inputs(*found).begin(), pending.fit_inputs(*found).end());
-  const auto served_scores = std::span<const float>(scores).subspan(served * engine.outputs_, engine.outputs_);
-  Prediction prediction;
-  engine.decide(prediction, served_scores, header.threshold);
-  const Outcome outcome = metrics::outcome_of(engine.task_, served_scores, label.y, header.threshold, label.weight);
-  const monitor::SegmentName segment = pending.shape().segments ? pending.segment(*found) : monitor::SegmentName();
-  pending.release(*found);
+  fit_inputs.assign(kept_inputs.begin(), kept_inputs.end());
+  pending.release(sequence);
+  return true;
+}
 
-  if ((flags & PendingRing::labelled) != 0) {
+void Engine::Worker::take(const Label& label) {
+  if (label.has_source) pass(label.source);
+  if (label.weight == 0.0F) return;  // it does nothing: the truth may still come
+  const auto found = engine.pending_.find(label.id);
+  if (found) observe_until(*found);
+  Row row;
+  if (!found || !copy_row(*found, PendingRing::labelled, row)) {
+    ++counts.labels_unknown;
+    return;
+  }
+  const Time known = label.at == Time{} ? clock.now() : Watermark::limited(label.at);
+  const bool is_negative = (row.flags & PendingRing::negative) != 0;
+  if ((row.flags & PendingRing::labelled) != 0 || (is_negative && label.y == 0.0F)) {
     ++counts.labels_repeated;
-  } else if ((flags & PendingRing::refused) != 0) {
+  } else if ((row.flags & PendingRing::refused) != 0) {
     ++counts.labels_refused;
-  } else if (options.label_ttl.count() > 0 && known - at > options.label_ttl) {
+  } else if (options.label_ttl.count() > 0 && known - row.at > options.label_ttl) {
     ++counts.labels_expired;
   } else {
     ++counts.labels;
-    performance.meet(*found, at, known);
-    tell_drifts(drifts.label(label.y, counts.events, clock.now()));
-    performance.explain(counts.labels, working->models[0], {dense, sparse});
-    if ((flags & PendingRing::cold) != 0) {
-      ++counts.labels_cold;
+    if (is_negative) {
+      correct(row, label.weight);
     } else {
-      performance.count(*found, prediction, label.y, label.weight);
-      if (pending.shape().segments) performance.count_segment(segment, error_of(outcome));
-      count_outcomes({*found, at, served, (flags & PendingRing::compared) != 0}, label.y, label.weight);
+      learn_outcome(row, label.y, label.weight, known);
     }
-    learn_example({dense, sparse}, label.y, label.weight, at);
-    journal.label(*working, fit_inputs, label.y, label.weight);
   }
+}
+
+/// Of the row in the worker's buffers.
+void Engine::Worker::learn_outcome(const Row& row, float y, float weight, Time known) {
+  performance.meet(row.sequence, row.at, known);
+  tell_drifts(drifts.label(y, counts.events, clock.now()));
+  performance.explain(outcomes(), working->models[0], {dense, sparse});
+  if ((row.flags & PendingRing::cold) != 0) {
+    ++counts.labels_cold;
+  } else {
+    performance.count(row.sequence, served_prediction(row), y, weight);
+    count_outcomes(row, y, weight);
+  }
+  learn_example({dense, sparse}, y, weight, row.at, known);
+  journal.label(*working, fit_inputs, y, weight);
+}
+
+/// A positive that was learned as a negative. A model that gives it p moves, by an example of weight w / (1 - p), as by w positives and w negatives
+/// taken back: the gradient of the log loss by the margin is -w / (1 - p) (1 - p) = w (p - 1) - w p. Counts of a leaf or a class come to the same
+/// share to O(1 / n^2). Weights beyond 10 w are cut.
+void Engine::Worker::correct(const Row& row, float weight) {
+  ++counts.corrected;
+  tell_drifts(drifts.label(1.0F, counts.events, clock.now()));
+  if ((row.flags & PendingRing::cold) == 0) {
+    performance.correct(row.sequence, served_prediction(row), weight);
+    count_outcomes(row, 1.0F, weight);
+  }
+  const Features x{dense, sparse};
+  const std::uint64_t who = learners();
+  counts.learned += static_cast<std::uint64_t>(std::popcount(who));
+  for (std::size_t i = 0; i < working->models.size(); ++i) {
+    const std::uint64_t model = std::uint64_t{1} << i;
+    const bool baseline = i < arms.size() && arms[i].baseline;
+    if ((who & model) == 0 && !baseline) continue;
+    float p = 0.0F;
+    if (!baseline) working->models[i].predict(x, {&p, 1}, {.at = row.at});
+    journal.learn(*working, model, x, 1.0F, weight / std::max(1.0F - p, 0.1F), {.at = row.at});
+  }
+  if (keeps_history) history.relabel(row.at + options.negative_after, x, 1.0F);
+  remember({x, 1.0F, weight, row.at});
+  journal.label(*working, fit_inputs, 1.0F, weight);
+}
+
+/// Of the predictions that have waited for a label for as long as it may take, the next one is a negative; false when there is none.
+bool Engine::Worker::learn_negative() {
+  if (options.negative_after.count() == 0) return false;
+  PendingRing& pending = engine.pending_;
+  for (; matured < observed; ++matured) {
+    if (pending.hold(matured) != PendingRing::Held::yes) continue;  // `evicted` counts it
+    const PendingRing::Header& header = pending.header(matured);
+    const bool waits = (header.flags & (PendingRing::labelled | PendingRing::refused)) == 0;
+    const bool due = clock.now() - header.at >= options.negative_after;
+    pending.release(matured);
+    if (waits && !due) return false;
+    Row row;
+    if (!waits || !copy_row(matured, PendingRing::negative, row)) continue;
+    ++matured;
+    ++counts.negatives;
+    learn_outcome(row, 0.0F, 1.0F, row.at + options.negative_after);
+    return true;
+  }
+  return false;
+}
+
+Prediction Engine::Worker::served_prediction(const Row& row) const {
+  Prediction prediction;
+  engine.decide(prediction, std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_), row.threshold);
+  return prediction;
 }
 
 double Engine::Worker::error_of(const Outcome& outcome) const {
@@ -214,10 +281,15 @@ void Engine::Worker::scale_errors(const Outcome& outcome) {
   error_scale = error_scale == 0.0 ? error : error_scale + 0.001 * (std::min(error, 10.0 * error_scale) - error_scale);
 }
 
-void Engine::Worker::count_outcomes(const Answered& answered, float y, float weight) {
+/// What the arms that answered the row in the worker's buffers were worth.
+void Engine::Worker::count_outcomes(const Row& row, float y, float weight) {
+  if (engine.pending_.shape().segments) {
+    const auto served = std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_);
+    performance.count_segment(row.segment, error_of(metrics::outcome_of(engine.task_, served, y, row.threshold, weight)));
+  }
   for (std::size_t i = 0; i < arms.size(); ++i) {
     Arm& arm = arms[i];
-    if (i != answered.arm && !(answered.compared && arm.shadow())) continue;
+    if (i != row.arm && !(row.compared() && arm.shadow())) continue;
     const auto own = std::span<const float>(scores).subspan(i * engine.outputs_, engine.outputs_);
     const Outcome result = metrics::outcome_of(engine.task_, own, y, working->models[i].threshold(), weight);
     ++arm.labels;
@@ -234,7 +306,7 @@ void Engine::Worker::count_outcomes(const Answered& answered, float y, float wei
     const std::uint64_t step = std::max<std::uint64_t>(options.metric_window / 10, 1);
     if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
   }
-  for (std::size_t i = 0; i < candidates.size(); ++i) judge(i, answered, y, weight);
+  for (std::size_t i = 0; i < candidates.size(); ++i) judge(i, row, y, weight);
 }
 
 void Engine::Worker::watch_error(double error) {
@@ -254,14 +326,19 @@ void Engine::Worker::tell_drifts(const std::vector<DriftWatch::Moved>& moved) {
   }
 }
 
-void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at) {
+void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at, Time known) {
   std::uint64_t who = learners();
   counts.learned += static_cast<std::uint64_t>(std::popcount(who));
   for (std::size_t i = 0; i < arms.size(); ++i)
     if (arms[i].baseline) who |= std::uint64_t{1} << i;
   if (who != 0) journal.learn(*working, who, x, y, weight, {.at = at});
-  rehearse_with({x, y, weight, at});
-  if (keeps_history) history.add(x, y, weight, clock.now());  // by when the label was known: Data::recent is about that
+  if (keeps_history) history.add(x, y, weight, known);  // Data::recent is about labels, not about predictions
+  remember({x, y, weight, at});
+}
+
+/// Once it is learned: rehearsal, and the triggers of all arms.
+void Engine::Worker::remember(const Example& example) {
+  rehearse_with(example);
   ++unpublished;
   taught = true;
   for (std::size_t i = 0; i < arms.size(); ++i) {

@@ -50,6 +50,13 @@ class PerformanceWatch {
     estimated_.label(sequence, prediction.score, positive, truth, weight);
   }
 
+  /// Of a prediction whose truth was counted as 0 and is 1. Rolling decisions get one outcome more: what left their window has no way back.
+  void correct(std::uint64_t sequence, const Prediction& prediction, float weight) noexcept {
+    const bool positive = called(prediction);
+    decisions_.update({prediction.score, positive ? 1.0F : 0.0F, 1.0F, weight});
+    estimated_.correct(sequence, prediction.score, positive, weight);
+  }
+
   void count_segment(const monitor::SegmentName& name, double loss) noexcept { segments_.update(name.view(), loss); }
 
   /// The `label`-th labelled example, as the model sees it before it learns it.

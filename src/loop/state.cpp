@@ -42,12 +42,13 @@ struct Counts {
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    const std::uint32_t version = ar.header("LoopCounters", 2);
+    const std::uint32_t version = ar.header("LoopCounters", 3);
     auto& c = *self.of;
     ar(c.events, c.repeated, c.refused_features, c.unobserved, c.evicted, c.labels, c.labels_cold, c.labels_refused, c.labels_unknown,
        c.labels_expired, c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes,
        c.checkpoints, c.checkpoint_failures, c.callback_failures, c.work_failures, c.times_refused);
     if (version >= 2) ar(c.promotions, c.discarded);
+    if (version >= 3) ar(c.negatives, c.corrected);
   }
 };
 
@@ -57,7 +58,7 @@ using Offset = std::pair<std::uint32_t, std::uint64_t>;
 
 template <class Self, class Ar>
 void Engine::Worker::archive_arms(Self& self, Ar& ar) {
-  const std::uint32_t version = ar.header("LoopArms", 2);
+  const std::uint32_t version = ar.header("LoopArms", 3);
   std::uint64_t count = self.arms.size();
   ar(count);
   ar.check(count == self.arms.size(), "number of arms (saved: other arms)");
@@ -69,6 +70,7 @@ void Engine::Worker::archive_arms(Self& self, Ar& ar) {
   ar(self.incidents, self.unanswered, self.unsettled, self.settle_at);
   ar.check(self.unsettled <= self.unanswered && self.unanswered <= self.incidents.dropped() + self.incidents.incidents().size(),
            "incidents");
+  if (version >= 3) ar(self.matured);
 }
 
 /// What options give its shape: calls `part(section, what, definition, archive)` for each. A part is restored where its definition is what
@@ -281,8 +283,9 @@ void Engine::Worker::resume() {
   if (same) {
     read(*loaded, "pending", engine.pending_);
     if (observed > engine.pending_.next()) raise(FormatError(loaded->file + ": more predictions observed than served"));
+    if (matured > observed) raise(FormatError(loaded->file + ": more predictions beyond the horizon than observed"));
   } else {
-    observed = 0;  // the ring begins anew
+    observed = matured = 0;  // the ring begins anew
   }
   compared = observed;
   counts = totals;

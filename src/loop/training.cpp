@@ -39,7 +39,7 @@ double Engine::Worker::value_of(SignalValue& signal) {
 
 void Engine::Worker::consider_retraining(std::size_t arm) {
   Arm& of = arms[arm];
-  if (!of.signals.empty() && counts.labels % options.evaluate_every != 0) return;
+  if (!of.signals.empty() && outcomes() % options.evaluate_every != 0) return;
   std::vector<double> values;
   for (SignalValue& signal : of.signals) values.push_back(value_of(signal));
   const auto why = of.scheduler.due(values);
@@ -145,11 +145,11 @@ void Engine::Worker::serve_from_now(std::size_t arm, AnyLearner model) {
   settle_incidents(monitor::Incident::Outcome::promoted);
 }
 
-void Engine::Worker::judge(std::size_t index, const Answered& answered, float y, float weight) {
+void Engine::Worker::judge(std::size_t index, const Row& row, float y, float weight) {
   Candidate& candidate = candidates[index];
-  const bool both = candidate.arm == answered.arm || arms[candidate.arm].shadow();
-  if (!candidate.present || candidate.waits || !answered.compared || !both) return;
-  if (!candidate.trial.judges(answered.sequence, answered.at)) return;
+  const bool both = candidate.arm == row.arm || arms[candidate.arm].shadow();
+  if (!candidate.present || candidate.waits || !row.compared() || !both) return;
+  if (!candidate.trial.judges(row.sequence, row.at)) return;
   const auto loss_of = [&](std::size_t model) {
     const auto said = std::span<const float>(scores).subspan(model * engine.outputs_, engine.outputs_);
     return metrics::loss_of(engine.task_, metrics::outcome_of(engine.task_, said, y));

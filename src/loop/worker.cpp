@@ -120,7 +120,7 @@ void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, fl
   const bool labelled = is_usable(x, y, weight) && engine.belongs_to_task(y);
   if (!labelled && !is_nan(y)) ++counts.labels_refused;
   if (labelled) {
-    learn_example(x, y, weight, Watermark::limited(at));
+    learn_example(x, y, weight, Watermark::limited(at), clock.now());
     journal.label(*working, fit, y, weight);
   }
   if (unpublished >= options.publish_every || journal.full()) publish();

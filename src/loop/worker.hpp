@@ -33,15 +33,26 @@ struct Engine::Worker {
   void compare_until(std::uint64_t sequence, const Serving* left);
   void observe_until(std::uint64_t sequence);
   void pass(EventId id);  // its partition is read up to here
-  void take(const Label& label);
-  void learn_example(const Features& x, float y, float weight, Time at);
-  struct Answered {  // which prediction a label is about, and who answered it
-    std::uint64_t sequence;
-    Time at;
-    std::uint32_t arm;
-    bool compared;
+  struct Row {            // a served one, while its features, fit inputs and scores are in the worker's buffers
+    std::uint64_t sequence = 0;
+    Time at{};
+    std::uint32_t arm = 0;
+    std::uint32_t flags = 0;  // before it was marked
+    float threshold = 0.5F;
+    monitor::SegmentName segment = {};
+
+    bool compared() const noexcept { return (flags & PendingRing::compared) != 0; }
   };
-  void count_outcomes(const Answered& answered, float y, float weight);
+  bool copy_row(std::uint64_t sequence, std::uint32_t mark, Row& row);
+  void take(const Label& label);
+  void learn_outcome(const Row& row, float y, float weight, Time known);
+  void correct(const Row& row, float weight);
+  bool learn_negative();
+  std::uint64_t outcomes() const { return counts.labels + counts.negatives; }
+  Prediction served_prediction(const Row& row) const;
+  void learn_example(const Features& x, float y, float weight, Time at, Time known);
+  void remember(const Example& example);
+  void count_outcomes(const Row& row, float y, float weight);
   void rehearse_with(const Example& fresh);
   std::uint64_t learners() const;
   void watch_error(double error);
@@ -56,7 +67,7 @@ struct Engine::Worker {
   bool train_next();
   bool try_train();
   void adopt(Training training);
-  void judge(std::size_t candidate, const Answered& answered, float y, float weight);
+  void judge(std::size_t candidate, const Row& row, float y, float weight);
   void end_trial(std::size_t candidate, bool promoted);
   void serve_from_now(std::size_t arm, AnyLearner model);
   void answer_incidents(const std::string& why);
@@ -125,6 +136,7 @@ struct Engine::Worker {
   bool taught = false;         // a label was learned, or history
   std::uint64_t observed = 0;  // sequence number of the next prediction to look at
   std::uint64_t compared = 0;  // of the next one that shadows are to answer
+  std::uint64_t matured = 0;   // of the next one to wait for no longer than `negative_after`
   std::uint64_t checkpointed = 0;
   std::map<std::uint32_t, std::uint64_t> offsets;  // partition -> behind its last one seen
   Watermark clock;                                 // of events

@@ -47,10 +47,26 @@ void EstimatedPerformance::label(std::uint64_t key, float score, bool positive, 
   calibrator_.update(score, truth, weight);
   Served* served = find(key);
   if (served != nullptr) served->truth = truth ? Truth::positive : Truth::negative;
-  const auto past = std::lower_bound(past_.begin(), past_.end(), key, [](const Past& one, std::uint64_t of) { return one.last < of; });
-  if (past == past_.end() || past->first > key || past->labelled == ring_.size()) return;
+  Past* past = find_past(key);
+  if (past == nullptr || past->labelled == ring_.size()) return;
   past->realised.add(outcome_of(positive, truth), 1.0);
   ++past->labelled;
+}
+
+void EstimatedPerformance::correct(std::uint64_t key, float score, bool positive, float weight) noexcept {
+  calibrator_.update(score, true, weight);
+  Served* served = find(key);
+  if (served != nullptr && served->truth == Truth::negative) served->truth = Truth::positive;
+  Past* past = find_past(key);
+  if (past == nullptr) return;
+  past->realised.remove(outcome_of(positive, false), 1.0);
+  past->realised.add(outcome_of(positive, true), 1.0);
+}
+
+/// The past window that counts `key`.
+EstimatedPerformance::Past* EstimatedPerformance::find_past(std::uint64_t key) noexcept {
+  const auto past = std::lower_bound(past_.begin(), past_.end(), key, [](const Past& one, std::uint64_t of) { return one.last < of; });
+  return past == past_.end() || past->first > key ? nullptr : &*past;
 }
 
 EstimatedPerformance::Served* EstimatedPerformance::find(std::uint64_t key) noexcept {

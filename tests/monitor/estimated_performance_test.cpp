@@ -230,6 +230,20 @@ TEST_CASE("A late label is counted where its prediction was, as long as that win
   CHECK(performance.calibrator().count() == 5);
 }
 
+TEST_CASE("A truth that was 1 after all replaces the 0 that was counted", "[monitor][estimated_performance]") {
+  EstimatedPerformance performance({.window = 10, .windows = 3, .calibration = {.labels = 64, .least = 64}});
+  for (std::uint64_t key = 0; key < 15; ++key) performance.predict(key, {}, 0.9F, true);
+  for (const std::uint64_t key : {3U, 4U, 12U}) performance.label(key, 0.9F, true, false);
+  performance.correct(4, 0.9F, true);   // in a past window
+  performance.correct(12, 0.9F, true);  // in the open one
+  const auto window = performance.windows().back();
+  CHECK(window.labelled == 2);
+  CHECK(window.realised.precision.value == 0.5);
+  for (std::uint64_t key = 15; key < 20; ++key) performance.predict(key, {}, 0.9F, true);
+  CHECK(performance.windows().back().labelled == 1);
+  CHECK(performance.windows().back().realised.precision.value == 1.0);
+}
+
 TEST_CASE("Estimated performance refuses keys that do not rise, scores that are none, and options out of range",
           "[monitor][estimated_performance][bad_input]") {
   EstimatedPerformance performance;

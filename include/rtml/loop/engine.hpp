@@ -45,12 +45,14 @@ struct LoopCounters {
   std::uint64_t unobserved = 0;        ///< predictions that made room before work() had looked at them
   std::uint64_t evicted = 0;           ///< predictions that made room before their label came
   std::uint64_t labels = 0;            ///< labels that met their prediction
-  std::uint64_t labels_cold = 0;       ///< of those, of predictions served before anything was learned: learned, not measured
+  std::uint64_t labels_cold = 0;       ///< and negatives, of predictions served before anything was learned: learned, not measured
   std::uint64_t labels_refused = 0;    ///< labels or weights that are not finite, or no label of the task
   std::uint64_t labels_unknown = 0;    ///< labels of an id that was never served or made room
   std::uint64_t labels_expired = 0;    ///< labels later than the ttl
   std::uint64_t labels_repeated = 0;   ///< labels of an id that had one
   std::uint64_t labels_dropped = 0;    ///< labels for which the queue had no room: label() said false
+  std::uint64_t negatives = 0;         ///< predictions learned as negatives because no label came within `negative_after`
+  std::uint64_t corrected = 0;         ///< of those, positives after all: labels that came later
   std::uint64_t learned = 0;           ///< examples learned as they came, over all models
   std::uint64_t replayed = 0;          ///< examples learned again, by rehearsal
   std::uint64_t retrained = 0;         ///< examples learned in retrainings

@@ -37,6 +37,9 @@ struct LoopOptions {
 
   std::size_t pending = 1U << 16U;  ///< predictions kept for their labels (rounded up to a power of two); the oldest make room: `evicted`
   Duration label_ttl{0};            ///< event time after which a label is too late: `labels_expired`; 0 = as long as it is kept
+  Duration negative_after{
+      0};  ///< binary: event time after which a prediction without a label is learned as a negative; a positive that comes
+           ///< later corrects it. Choose `pending` so that a prediction is kept for so long. 0 = labels alone count
   std::size_t label_queue = 1U << 16U;  ///< labels that wait for work(); full: label() says false: `labels_dropped`
   std::size_t history = 100'000;        ///< labelled rows kept for retraining, where a policy needs them; the oldest make room
   bool train_apart = false;             ///< retrainings do not hold up learning: they wait for train(), or for a second thread of start()

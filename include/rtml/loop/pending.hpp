@@ -38,7 +38,8 @@ class PendingRing {
   };
 
   /// `cold`: served before anything was learned, so that it says nothing of the model. `compared`: the shadows answered it too.
-  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4, compared = 8 };
+  /// `negative`: learned as one, for want of a label.
+  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4, compared = 8, negative = 16 };
 
   struct alignas(64) Header {
     SpinLock lock;
@@ -106,7 +107,7 @@ class PendingRing {
       at_slot(sequence).lock.lock();
     }
     Header& header = at_slot(sequence);
-    evicted = header.sequence != none && (header.flags & labelled) == 0;
+    evicted = header.sequence != none && (header.flags & (labelled | negative)) == 0;
     if (header.sequence != none) erase(header.id, header.sequence);
     header.flags = 0;
     header.id = id;
@@ -158,7 +159,7 @@ class PendingRing {
   /// While nobody claims: the rows that are kept, oldest first.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    const std::uint32_t version = ar.header("PendingRing", 2);
+    const std::uint32_t version = ar.header("PendingRing", 3);
     Shape shape = self.shape_;
     ar(shape.dense, shape.fit_inputs, shape.models, shape.outputs, shape.sparse);
     ar.check(shape.dense == self.shape_.dense && shape.fit_inputs == self.shape_.fit_inputs && shape.outputs == self.shape_.outputs &&
@@ -284,7 +285,7 @@ class PendingRing {
     ar(header.flags, header.id, header.at, header.nnz, header.arm, header.version, header.threshold);
     ar.check(header.nnz <= self.shape_.sparse, "sparse features of a row");
     ar.check(header.arm < std::min(models, self.shape_.models), "arm of a row");
-    ar.check(header.flags <= (labelled | refused | cold | compared), "flags of a row");
+    ar.check(header.flags <= (labelled | refused | cold | compared | negative), "flags of a row");
     ar.check(Watermark::limited(header.at) == header.at, "time of a row");
     // Those of a ring with more models are passed over, of one with fewer the rest is not known.
     const auto values = std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 #include "rtml/metrics/tally.hpp"
@@ -21,9 +22,15 @@ class Decisions {
     return detail::is_binary_label(outcome.actual) && detail::is_binary_label(outcome.predicted);
   }
   void add(const Outcome& outcome, double weight) noexcept {
-    Cell& cell = outcome.predicted == 1.0F ? (outcome.actual == 1.0F ? tp_ : fp_) : (outcome.actual == 1.0F ? fn_ : tn_);
+    Cell& cell = cell_of(outcome);
     cell.sum += weight;
     cell.squares += weight * weight;
+  }
+  /// Takes an outcome back that was added with this weight; never more than there is.
+  void remove(const Outcome& outcome, double weight) noexcept {
+    Cell& cell = cell_of(outcome);
+    cell.sum = std::max(cell.sum - weight, 0.0);
+    cell.squares = std::max(cell.squares - weight * weight, 0.0);
   }
   void merge(const Decisions& other) noexcept {
     tp_ = tp_ + other.tp_, fp_ = fp_ + other.fp_, tn_ = tn_ + other.tn_, fn_ = fn_ + other.fn_;
@@ -75,6 +82,9 @@ class Decisions {
     Cell operator+(const Cell& other) const noexcept { return {sum + other.sum, squares + other.squares}; }
   };
 
+  Cell& cell_of(const Outcome& outcome) noexcept {
+    return outcome.predicted == 1.0F ? (outcome.actual == 1.0F ? tp_ : fp_) : (outcome.actual == 1.0F ? fn_ : tn_);
+  }
   Cell total() const noexcept { return tp_ + fp_ + tn_ + fn_; }
   static stats::Interval interval(double part, const Cell& whole, double confidence) noexcept {
     const double n = detail::ratio(whole.sum * whole.sum, whole.squares);

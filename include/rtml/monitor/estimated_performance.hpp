@@ -71,6 +71,9 @@ class RTML_API EstimatedPerformance {
   /// counted; `weight` matters to the calibrator alone, as what is not labelled yet has none.
   void label(std::uint64_t key, float score, bool positive, bool truth, float weight = 1.0F) noexcept;
 
+  /// The truth about a decision is 1, and not 0 as label() was told. The calibrator learns that too, and cannot forget the other.
+  void correct(std::uint64_t key, float score, bool positive, float weight = 1.0F) noexcept;
+
   /// The last `window` predictions as they are known now: O(window log window), one allocation or two.
   Window rolling() const;
 
@@ -145,6 +148,7 @@ class RTML_API EstimatedPerformance {
   const Served& newest() const noexcept { return ring_[place(count_ - 1)]; }
   bool keys_rise() const noexcept;
   Served* find(std::uint64_t key) noexcept;
+  Past* find_past(std::uint64_t key) noexcept;
   void close() noexcept;
   Metrics realised(const metrics::Decisions& decisions) const noexcept;
   Metrics estimate(std::span<metrics::detail::Ranked> ranked, std::span<Share> shares) const noexcept;
