@@ -15,6 +15,7 @@ inline bool says_probabilities(const rtml::AnyLearner& learner) {
 void add_stream(CLI::App& app);
 void add_strategies(CLI::App& app);
 void add_loop(CLI::App& app);
+void add_soak(CLI::App& app);
 void add_sparse(CLI::App& app);
 void add_linear(CLI::App& app);
 void add_features(CLI::App& app);

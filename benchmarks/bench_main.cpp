@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
   rtml_bench::add_stream(app);
   rtml_bench::add_strategies(app);
   rtml_bench::add_loop(app);
+  rtml_bench::add_soak(app);
   rtml_bench::add_sparse(app);
   rtml_bench::add_linear(app);
   rtml_bench::add_features(app);

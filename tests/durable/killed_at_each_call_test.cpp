@@ -1,8 +1,3 @@
-// What is on a disk changes in system calls alone: whoever is killed before and after each of them is killed at any instruction.
-
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +10,7 @@
 #include "rtml/core/rng.hpp"
 #include "rtml/store/event_log.hpp"
 #include "support/catch.hpp"
+#include "support/killed.hpp"
 #include "support/thin.hpp"
 
 using namespace rtml::testing;
@@ -60,51 +56,15 @@ void work(const std::string& folder, int acknowledged) {
   log.keep_latest_before(next - 6);
 }
 
-/// How many calls it made; killed before or after call number `calls`, when it makes so many.
-struct Traced {
-  std::uint64_t calls = 0;
-  bool killed = false;
+struct Acknowledged : Traced {
   std::uint64_t acknowledged = 0;
-  bool allowed = true;
 };
 
-Traced run_to(std::uint64_t calls, const std::string& folder) {
+Acknowledged run_to(std::uint64_t calls, const std::string& folder) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(97);
-    ::raise(SIGSTOP);
-    try {
-      work(folder, ends[1]);
-    } catch (...) {
-      ::_exit(99);
-    }
-    ::_exit(0);
-  }
+  Acknowledged traced{killed_at_call(calls, [&] { work(folder, ends[1]); })};
   ::close(ends[1]);
-  Traced traced;
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  if (WIFEXITED(status)) {
-    traced.allowed = WEXITSTATUS(status) != 97;
-    REQUIRE_FALSE(traced.allowed);
-    ::close(ends[0]);
-    return traced;
-  }
-  while (WIFSTOPPED(status)) {
-    if (traced.calls == calls) {
-      REQUIRE(::kill(child, SIGKILL) == 0);
-      REQUIRE(::waitpid(child, &status, 0) == child);
-      traced.killed = true;
-      break;
-    }
-    ++traced.calls;
-    REQUIRE(::ptrace(PTRACE_SYSCALL, child, nullptr, nullptr) == 0);
-    REQUIRE(::waitpid(child, &status, 0) == child);
-  }
-  CHECK((traced.killed || (WIFEXITED(status) && WEXITSTATUS(status) == 0)));
   std::uint64_t count = 0;
   while (::read(ends[0], &count, sizeof(count)) == sizeof(count)) traced.acknowledged = count;
   ::close(ends[0]);
@@ -112,7 +72,7 @@ Traced run_to(std::uint64_t calls, const std::string& folder) {
 }
 
 /// That it holds what was acknowledged, whole, and no more than was appended.
-void check_what_is_there(const std::string& folder, const Traced& traced, std::uint64_t before) {
+void check_what_is_there(const std::string& folder, const Acknowledged& traced, std::uint64_t before) {
   Database database(folder);
   const Database::Table& table = database.table("checkpoint");
   const EventLog log(database, "events");
@@ -143,7 +103,7 @@ TEST_CASE("Killed before and after each system call, the log has what was acknow
   const TemporaryFolder folder;
   if (made_before) {
     for (int run = 0; run < 2; ++run) {
-      const Traced traced = run_to(~std::uint64_t{0}, folder / "base");
+      const Acknowledged traced = run_to(~std::uint64_t{0}, folder / "base");
       if (!traced.allowed) {
         WARN("skipped: this system lets no process trace its child");
         return;
@@ -156,7 +116,7 @@ TEST_CASE("Killed before and after each system call, the log has what was acknow
     const std::string db = folder / "db";
     std::filesystem::remove_all(db);
     if (made_before) std::filesystem::copy(folder / "base", db);
-    const Traced traced = run_to(calls, db);
+    const Acknowledged traced = run_to(calls, db);
     if (!traced.allowed) {
       WARN("skipped: this system lets no process trace its child");
       return;
