@@ -119,7 +119,6 @@ struct Sent {
   std::uint64_t asked_twice = 0;
   std::uint64_t labels = 0;
   std::uint64_t labels_twice = 0;
-  std::uint64_t corrections = 0;  // of the labels, those behind the horizon
 
   void count(std::uint64_t expected, std::uint64_t found) {
     lost += expected > found ? expected - found : 0;
@@ -178,6 +177,8 @@ class Soak {
     json["predict_p99_last_ns"] = last_.p99;
     json["lost"] = sent_.lost;
     json["duplicated"] = sent_.duplicated;
+    json["unobserved"] = counters.unobserved;
+    json["evicted"] = counters.evicted;
     json["events"] = counters.events;
     json["labels"] = counters.labels;
     json["negatives"] = counters.negatives;
@@ -234,7 +235,6 @@ class Soak {
       if (orders_.delay(number, order) != delay) continue;
       offer(number, order.bad);
       ++sent_.labels;
-      if (delay > Orders::horizon) ++sent_.corrections;
       if (number % 100 != 0) continue;
       offer(number, order.bad);
       ++sent_.labels_twice;
@@ -251,7 +251,11 @@ class Soak {
     sent_.count(sent_.asked_twice, counters.repeated);
     sent_.count(sent_.labels, counters.labels);
     sent_.count(sent_.labels_twice, counters.labels_repeated);
-    sent_.count(sent_.corrections, counters.corrected);
+    // Each order has its label, or was a negative first, or still waits: time stands still behind the last one.
+    std::uint64_t waiting = 0;
+    for (std::uint64_t number = sent_.orders > Orders::horizon ? sent_.orders - Orders::horizon : 0; number < sent_.orders; ++number)
+      waiting += orders_.delay(number, orders_[number]) == 0 ? 1 : 0;
+    sent_.count(sent_.orders - waiting, counters.negatives + counters.labels - counters.corrected);
     sent_.lost += counters.unobserved + counters.evicted;  // nothing makes room before it has a label or is a negative
   }
 
