@@ -135,6 +135,32 @@ class Linear {
     table_.prefetch(x.sparse);
   }
 
+  /// Calls use(cell) for every cell of the hashed table, in [0, 2^bits), that learning the example now may change; some more than once.
+  template <class Use>
+  void each_cell(const Features& x, const Context& context, Use use) const {
+    if (table_.empty()) return;
+    const std::uint32_t mask = table_.mask();
+    for (const SparseFeature& feature : x.sparse) use(feature.index & mask);
+    nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { use(index & mask); });
+    each_interaction(x, context.fields, OwnDense{*this, x}, [&](std::uint32_t index, float /*value*/) { use(index & mask); });
+  }
+
+  /// Makes this copy the equal of `newer`, which learned since in no other `cells` of its table. O(d + cells); O(2^bits) when scales of hashed
+  /// values came into use since, or lazy penalties were worked in.
+  void catch_up(const Linear& newer, std::span<const std::uint32_t> cells) {
+    if (sweeps_ != newer.sweeps_ || scales_in_use<detail::OwnAccess>(table_) != scales_in_use<detail::OwnAccess>(newer.table_)) {
+      *this = newer;
+      return;
+    }
+    front_ = newer.front_;
+    dense_ = newer.dense_;
+    scale_ = newer.scale_;
+    shrink_ = newer.shrink_;
+    gravity_ = newer.gravity_;
+    refused_ = newer.refused_;
+    table_.take(newer.table_, cells);
+  }
+
   /// What each dense column and sparse feature adds to the margin; returns the intercept and what interactions of dense columns add. The
   /// margin is then cut to what the loss allows.
   /// @pre dense.size() == x.dense.size(), sparse.size() == x.sparse.size()
@@ -480,6 +506,7 @@ class Linear {
       for (std::size_t k = 0; k < lanes; ++k) cell.fields[k] = now(cell.fields[k]);
     shrink_ = 1.0F;
     gravity_ = 0.0F;
+    ++sweeps_;
   }
 
   Options options_;
@@ -491,6 +518,7 @@ class Linear {
   float shrink_ = 1.0F;   // lazy L2
   float gravity_ = 0.0F;  // lazy L1
   std::uint64_t refused_ = 0;
+  std::uint64_t sweeps_ = 0;  // of the whole table, in this process
 
   detail::NominalCodes nominal_;
   detail::Interactions interactions_;
