@@ -16,6 +16,7 @@ void add_stream(CLI::App& app);
 void add_strategies(CLI::App& app);
 void add_loop(CLI::App& app);
 void add_sparse(CLI::App& app);
+void add_score(CLI::App& app);
 void add_swap(CLI::App& app);
 void add_linear(CLI::App& app);
 void add_features(CLI::App& app);

@@ -31,6 +31,7 @@ int main(int argc, char** argv) {
   rtml_bench::add_strategies(app);
   rtml_bench::add_loop(app);
   rtml_bench::add_sparse(app);
+  rtml_bench::add_score(app);
   rtml_bench::add_swap(app);
   rtml_bench::add_linear(app);
   rtml_bench::add_features(app);

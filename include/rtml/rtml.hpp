@@ -133,6 +133,7 @@
 #include "rtml/replay/reservoir_buffer.hpp"
 #include "rtml/replay/sliding_window.hpp"
 #include "rtml/serve/published.hpp"
+#include "rtml/serve/score_batch.hpp"
 #include "rtml/serve/snapshots.hpp"
 #include "rtml/stats/fading_mean.hpp"
 #include "rtml/stats/intervals.hpp"
