@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Example = rtml::testing::OwnedExample;
+using Labelled = rtml::testing::OwnedExample;
 
 /// Hides how a linear learner is copied cell by cell: it follows by learning again.
 struct PlainLogistic {
@@ -53,14 +53,14 @@ Schema mixed_schema(std::size_t dense, bool nominal) {
   return Schema(std::move(columns));
 }
 
-std::vector<Example> rows(std::size_t count, std::size_t nominal, std::uint64_t seed = 3) {
+std::vector<Labelled> rows(std::size_t count, std::size_t nominal, std::uint64_t seed = 3) {
   return rtml::testing::labelled_examples({.nominal = nominal, .sparse = 6}, seed, count);
 }
 
 /// Learns a stream, publishing now and then, with readers that hold on to old snapshots for a while; what is served must be, to the bit, a
 /// learner that stopped at that update.
 template <class Learner>
-void check_served(Learner fresh, const Schema& schema, const std::vector<Example>& stream, std::uint64_t every) {
+void check_served(Learner fresh, const Schema& schema, const std::vector<Labelled>& stream, std::uint64_t every) {
   fresh.bind(schema);
   Learner plain = fresh;
   Snapshots<Learner> model(fresh, {.every = every, .interval = Duration::zero()});
@@ -68,7 +68,7 @@ void check_served(Learner fresh, const Schema& schema, const std::vector<Example
   std::optional<typename Snapshots<Learner>::Guard> held;
   std::uint64_t bad = 0;
   for (std::size_t i = 0; i < stream.size(); ++i) {
-    const Example& example = stream[i];
+    const Labelled& example = stream[i];
     const auto expected = plain.learn(example.x, example.y, example.weight);
     if (model.learn(example.x, example.y, example.weight) != expected) ++bad;
     states.push_back(save(plain));
@@ -119,7 +119,7 @@ TEST_CASE("A snapshot of a learner of classes is served too", "[serve]") {
   softmax.bind(mixed_schema(4, false));
   Softmax plain = softmax;
   Snapshots<Softmax> model(softmax, {.every = 10});
-  for (const Example& example : rtml::testing::labelled_examples({.task = Task::classes, .classes = 3, .sparse = 2}, 5, 200)) {
+  for (const Labelled& example : rtml::testing::labelled_examples({.task = Task::classes, .classes = 3, .sparse = 2}, 5, 200)) {
     const int label = static_cast<int>(example.y);
     CHECK(model.learn(example.x, label) == plain.learn(example.x, label));
   }
@@ -201,11 +201,11 @@ TEST_CASE("Threads predict from whole snapshots, in order, while one learns", "[
   std::vector<std::vector<float>> expected;
   const auto ask = [&](const LogisticRegression& model) {
     std::vector<float> scores;
-    for (const Example& probe : probes) scores.push_back(model.predict(probe.x));
+    for (const Labelled& probe : probes) scores.push_back(model.predict(probe.x));
     return scores;
   };
   expected.push_back(ask(plain));
-  for (const Example& example : stream) {
+  for (const Labelled& example : stream) {
     plain.learn(example.x, example.y);
     expected.push_back(ask(plain));
   }
@@ -224,7 +224,7 @@ TEST_CASE("Threads predict from whole snapshots, in order, while one learns", "[
         static_cast<void>(model.age());
       }
     });
-  for (const Example& example : stream) model.learn(example.x, example.y);
+  for (const Labelled& example : stream) model.learn(example.x, example.y);
   stop = true;
   for (std::thread& reader : readers) reader.join();
   CHECK(faults == 0);
@@ -239,7 +239,7 @@ TEST_CASE("What a big table notes of touched cells is bounded: beyond it a copy 
   Snapshots<LogisticRegression> model(learner, {.every = 1'000'000, .interval = Duration::zero()});
   const std::size_t before = model.memory_bytes();
   const auto stream = rows(3000, 0);
-  for (const Example& example : stream) {
+  for (const Labelled& example : stream) {
     model.learn(example.x, example.y);
     plain.learn(example.x, example.y);
   }
