@@ -126,8 +126,8 @@ class Linear {
   /// Whether predict_rows has something to save: there are dense columns only.
   bool predicts_rows() const noexcept { return !Optimizer::scales_itself && table_.empty(); }
 
-  /// out[r] = predict of the dense row r at rows + r * stride (floats), for r in [0, n), each with `columns` values, to the same bits. Reads
-  /// memory at the pace of a core where rows are long. @pre predicts_rows()
+  /// out[r] = predict of the dense row r at rows + r * stride (floats), for r in [0, n), each with `columns` values, to the same bits, in one
+  /// pass over the rows. @pre predicts_rows()
   void predict_rows(const float* rows, std::ptrdiff_t stride, std::size_t columns, std::size_t n, float* out) const noexcept {
     constexpr std::size_t tile = 256;
     std::array<const float*, lanes> w{};

@@ -104,7 +104,7 @@ void in_parts(std::size_t rows, std::size_t threads, Work work) {
 /// threads. Rows that are not usable get what predict gives them. A row's time goes to learners that read one; fields of sparse features have no
 /// place in a batch, so products of hashed columns count as missing.
 ///
-/// Cost: of a linear model with dense columns only one pass over the rows, from a hundred columns on near the pace at which a core reads memory
+/// Cost: of a linear model with dense columns only one pass over the rows, from a hundred columns on at some 0.6 of the pace at which a core reads memory, or better
 /// (`rtml-bench score`); else predict's, with the weights of later rows prefetched. Allocates nothing with one thread. Others are started for the call.
 /// Thread safety: as predict: while nobody learns. Of a `Published` or `Snapshots` give it what a guard shows.
 /// @throws ConfigError when `out` has another size, columns are not the model's, or threads is not in [1, 1024].
