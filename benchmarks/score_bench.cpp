@@ -1,4 +1,5 @@
-// rtml-bench score: a block of dense rows, bigger than the caches, by score_batch, row by row, and read without being used, in turns; then by several
+// rtml-bench score: a block of dense rows, bigger than the caches, by score_batch, row by row, and read without being used, in turns;
+// then by several
 // threads. The median of the rounds, wall clock.
 
 #include <fmt/format.h>

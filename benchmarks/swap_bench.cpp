@@ -1,4 +1,5 @@
-// rtml-bench swap: what a prediction pays while models are swapped. A model is a table of weights; a prediction takes it, adds up 32 weights
+// rtml-bench swap: what a prediction pays while models are swapped. A model is a table of weights; a prediction takes it, adds up 32
+// weights
 // that its request names, and lets it go. Idle and swapping take turns, so that what else the machine does falls on both. The writer does
 // what a loader does: it takes the memory of the version that nobody sees any more, fills all of it with other weights, predicts with it,
 // publishes it. Each call is timed; the clock's own cost is taken off.

@@ -1,4 +1,5 @@
-// What publishing snapshots adds to learning 30 hashed features of a table of 64 MB (`learning` alone beside it, CPU time an update): by the cells
+// What publishing snapshots adds to learning 30 hashed features of a table of 64 MB (`learning` alone beside it, CPU time an update): by
+// the cells
 // that were touched, and by learning again what was learned. And:
 // What one read of a served model costs (take it, read one weight, let go), idle and beside a publisher at about 1 kHz; next to it the
 // two usual ways: a shared_ptr under a mutex, and a shared_mutex held while reading. Per read: mean, and in the publishing runs p50, p99

@@ -11,7 +11,8 @@
 namespace rtml {
 
 /// Bounded queue: any number of threads push without waiting for one another, one pops. Full = push says false. The capacity is
-/// rounded up to a power of two, 2 at least: with one cell, full and empty would look alike. Never allocates after construction, where copying a T
+/// rounded up to a power of two, 2 at least: with one cell, full and empty would look alike. Never allocates after construction, where
+/// copying a T
 /// into its place does not.
 /// Source: D. Vyukov, "Bounded MPMC queue" (1024cores.net).
 template <class T>

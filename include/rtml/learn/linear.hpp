@@ -126,7 +126,8 @@ class Linear {
   /// Whether predict_rows has something to save: there are dense columns only.
   bool predicts_rows() const noexcept { return !Optimizer::scales_itself && table_.empty(); }
 
-  /// out[r] = predict of the dense row r at rows + r * stride (floats), for r in [0, n), each with `columns` values, to the same bits, in one
+  /// out[r] = predict of the dense row r at rows + r * stride (floats), for r in [0, n), each with `columns` values, to the same bits, in
+  /// one
   /// pass over the rows. @pre predicts_rows()
   void predict_rows(const float* rows, std::ptrdiff_t stride, std::size_t columns, std::size_t n, float* out) const noexcept {
     constexpr std::size_t tile = 256;
@@ -168,7 +169,8 @@ class Linear {
     each_interaction(x, context.fields, OwnDense{*this, x}, [&](std::uint32_t index, float /*value*/) { use(index & mask); });
   }
 
-  /// Makes this copy the equal of `newer`, which learned since in no other `cells` of its table. O(d + cells); O(2^bits) when scales of hashed
+  /// Makes this copy the equal of `newer`, which learned since in no other `cells` of its table. O(d + cells); O(2^bits) when scales of
+  /// hashed
   /// values came into use since, or lazy penalties were worked in.
   void catch_up(const Linear& newer, std::span<const std::uint32_t> cells) {
     if (sweeps_ != newer.sweeps_ || scales_in_use<detail::OwnAccess>(table_) != scales_in_use<detail::OwnAccess>(newer.table_)) {

@@ -14,7 +14,8 @@
 namespace rtml {
 
 /// Watches a new version of a model that answers a small share of the requests beside the one that serves, and says when to roll it back
-/// and when to promote it. Pure bookkeeping: the host routes (`Router`, sticky by unit), tells of predictions and losses, and acts on `verdict()`.
+/// and when to promote it. Pure bookkeeping: the host routes (`Router`, sticky by unit), tells of predictions and losses, and acts on
+/// `verdict()`.
 ///
 ///     canary.predicted(Canary::Side::canary, score, 0.8e-6);      // each answer, of either version
 ///     canary.labelled(Canary::Side::canary, loss);                // when its label comes

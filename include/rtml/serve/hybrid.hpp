@@ -19,7 +19,8 @@
 
 namespace rtml {
 
-/// Hybrid prediction: scores that a batch job computed beforehand for each entity (nightly, by a big model), corrected when asked by a light
+/// Hybrid prediction: scores that a batch job computed beforehand for each entity (nightly, by a big model), corrected when asked by a
+/// light
 /// re-ranker that sees fresh features and learns online.
 ///
 ///     Hybrid model(std::move(reranker), {.max_age = hours(36)});        // its schema's first dense column is the base score
@@ -27,11 +28,13 @@ namespace rtml {
 ///     auto answer = model.predict(key, now, dense, sparse);            // writes dense[0]
 ///     model.learn(dense, sparse, y);                                   // later, with the vector that was served
 ///
-/// `Form::correction`: score = base + what the re-ranker (of a number: squared loss, say) says, which learns y - base. So before anything was
+/// `Form::correction`: score = base + what the re-ranker (of a number: squared loss, say) says, which learns y - base. So before anything
+/// was
 /// learned it serves the base scores as they are: the base begins at weight 1. `Form::feature`: the score is the re-ranker's, of any loss,
 /// which knows the base as dense[0] only, and has to learn what it is worth.
 ///
-/// Cost of predict: one lookup and the re-ranker; no lock, no allocation. Thread safety: `predict` and counters from any thread; `learn` and what
+/// Cost of predict: one lookup and the re-ranker; no lock, no allocation. Thread safety: `predict` and counters from any thread; `learn`
+/// and what
 /// else concerns the re-ranker belong to one thread, `load` to one (another, if you like).
 template <ScalarLearner Reranker>
 class Hybrid {
@@ -94,7 +97,8 @@ class Hybrid {
     return {options_.form == Form::correction ? base_of(dense[0]) + said : said, base};
   }
 
-  /// Learns from the vector that `predict` served. Returns what would be answered now, just before. Anything not usable is refused by the re-ranker.
+  /// Learns from the vector that `predict` served. Returns what would be answered now, just before. Anything not usable is refused by the
+  /// re-ranker.
   /// @pre as predict
   float learn(std::span<const float> dense, std::span<const SparseFeature> sparse, float y, float weight = 1.0F) {
     const Features x{dense, sparse};

@@ -100,12 +100,16 @@ void in_parts(std::size_t rows, std::size_t threads, Work work) {
 
 }  // namespace detail
 
-/// Predicts every row of a batch: out [n], or [n, classes] of a learner of classes; the bits of predicting them one by one, whatever the number of
-/// threads. Rows that are not usable get what predict gives them. A row's time goes to learners that read one; fields of sparse features have no
+/// Predicts every row of a batch: out [n], or [n, classes] of a learner of classes; the bits of predicting them one by one, whatever the
+/// number of
+/// threads. Rows that are not usable get what predict gives them. A row's time goes to learners that read one; fields of sparse features
+/// have no
 /// place in a batch, so products of hashed columns count as missing.
 ///
-/// Cost: of a linear model with dense columns only one pass over the rows, from a hundred columns on at some 0.6 of the pace at which a core reads memory, or better
-/// (`rtml-bench score`); else predict's, with the weights of later rows prefetched. Allocates nothing with one thread. Others are started for the call.
+/// Cost: of a linear model with dense columns only one pass over the rows, from a hundred columns on at some 0.6 of the pace at which a
+/// core reads memory, or better
+/// (`rtml-bench score`); else predict's, with the weights of later rows prefetched. Allocates nothing with one thread. Others are started
+/// for the call.
 /// Thread safety: as predict: while nobody learns. Of a `Published` or `Snapshots` give it what a guard shows.
 /// @throws ConfigError when `out` has another size, columns are not the model's, or threads is not in [1, 1024].
 template <detail::Scores Learner>
@@ -116,8 +120,10 @@ void score_batch(const Learner& model, const Batch& batch, std::span<float> out,
                    [&](std::size_t begin, std::size_t end) noexcept { detail::score_rows(model, batch, begin, end, out); });
 }
 
-/// Computes the features of every row (a span of events; of a set over Row a Table: `stream::CsvTable`, `stream::ArrowTable`, `table_of`) and
-/// predicts it, some thousand rows at a time: memory does not grow with the rows. Windows are read as of each row's time, as they are; the bits are those
+/// Computes the features of every row (a span of events; of a set over Row a Table: `stream::CsvTable`, `stream::ArrowTable`, `table_of`)
+/// and
+/// predicts it, some thousand rows at a time: memory does not grow with the rows. Windows are read as of each row's time, as they are;
+/// the bits are those
 /// of FeatureSet::compute and predict, row by row.
 /// @throws ConfigError also when the table lacks a column that the set reads, or the model was bound to another set.
 template <detail::Scores Learner, class Event>

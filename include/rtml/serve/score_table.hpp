@@ -20,7 +20,8 @@ struct PrecomputedScore {
   Time at{};  ///< when it was computed
 };
 
-/// Precomputed scores by key, of one job: built in one go, then only read. Open addressing at a load of 1/2 at most, 24 bytes a place: a score is
+/// Precomputed scores by key, of one job: built in one go, then only read. Open addressing at a load of 1/2 at most, 24 bytes a place: a
+/// score is
 /// one miss of the cache, or two. Thread safety: `find` from any number of threads.
 class ScoreTable {
  public:

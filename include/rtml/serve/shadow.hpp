@@ -22,13 +22,15 @@
 namespace rtml {
 
 /// A model that answers what was served without anybody waiting for it: requests leave a copy of the row in a bounded queue, whoever calls
-/// `work()` scores it, and labels tell which of the two models errs less. (The loop has shadows of its own; this is for hosts that only serve.)
+/// `work()` scores it, and labels tell which of the two models errs less. (The loop has shadows of its own; this is for hosts that only
+/// serve.)
 ///
 ///     shadow.offer(id, x, served);      // on the request path; false = dropped, and counted
 ///     shadow.work();                    // elsewhere, now and then
 ///     shadow.label(id, y);              // the same thread, when the truth is known
 ///
-/// Cost of `offer`: a copy of the row, no lock, no allocation. Memory: `queue` rows of the largest size, and 32 bytes for each answer that waits for
+/// Cost of `offer`: a copy of the row, no lock, no allocation. Memory: `queue` rows of the largest size, and 32 bytes for each answer
+/// that waits for
 /// its label: of those the newest `waiting` are kept, about.
 /// Thread safety: `offer` and counters marked so from any thread; everything else belongs to the one that works.
 template <class Learner>

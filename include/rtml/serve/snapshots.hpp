@@ -29,7 +29,8 @@ namespace rtml {
 /// a third is made when a reader holds the old one for long, and while even that does not help, a publish is put off and counted.
 /// With `Shared` (shared.hpp) readers see the newest weights instead, of linear learners, in the middle of an update perhaps.
 ///
-/// Cost: learn as the learner's, and noting what it touches; a publish O(what was learned since). Learning allocates only where the notes grow.
+/// Cost: learn as the learner's, and noting what it touches; a publish O(what was learned since). Learning allocates only where the notes
+/// grow.
 /// Thread safety: `predict`, `read`, `updates_behind`, `age` and counters from any thread; everything else belongs to the one that learns.
 template <class Learner>
 requires ScalarLearner<Learner> || ClassLearner<Learner>

@@ -8,10 +8,12 @@
 
 namespace rtml::detail {
 
-/// A bet against "the mean is not above 0" of values >= -`least` that come one by one: if that is true, whatever the distribution and however
+/// A bet against "the mean is not above 0" of values >= -`least` that come one by one: if that is true, whatever the distribution and
+/// however
 /// often one looks, the capital ever reaches 1/alpha with probability alpha at most (Ville's inequality). The stake follows the
 /// mean and variance so far. Values need not be independent: it is enough that each one's mean given the past is not above 0.
-/// Source: I. Waudby-Smith, A. Ramdas, "Estimating means of bounded random variables by betting", JRSS B 86 (2024), sections 4 and B.3 (aGRAPA).
+/// Source: I. Waudby-Smith, A. Ramdas, "Estimating means of bounded random variables by betting", JRSS B 86 (2024), sections 4 and B.3
+/// (aGRAPA).
 class Bet {
  public:
   explicit Bet(double least = 1.0) : least_(least) {}

@@ -13,7 +13,8 @@
 
 namespace rtml::detail {
 
-/// A learner whose big table another copy can follow cell by cell: `each_cell` names what learning an example may change, `catch_up` makes an
+/// A learner whose big table another copy can follow cell by cell: `each_cell` names what learning an example may change, `catch_up`
+/// makes an
 /// older copy equal to a newer one that differs from it in such cells, and in what is small.
 template <class T>
 concept CopiesCells = requires(T& older, const T& newer, const Features& x, const Context& context, std::span<const std::uint32_t> cells) {
@@ -33,7 +34,8 @@ auto teach(Learner& learner, const Features& x, LabelOf<Learner> y, float weight
   }
 }
 
-/// What was done to the newest copy of a learner, so that one that lags can follow. Places in it are counted from the beginning of time; what
+/// What was done to the newest copy of a learner, so that one that lags can follow. Places in it are counted from the beginning of time;
+/// what
 /// was let go, because nobody lags so far or because a whole copy costs less, is before begin().
 class Journal {
  public:
