@@ -17,6 +17,8 @@ void add_strategies(CLI::App& app);
 void add_loop(CLI::App& app);
 void add_soak(CLI::App& app);
 void add_sparse(CLI::App& app);
+void add_score(CLI::App& app);
+void add_swap(CLI::App& app);
 void add_linear(CLI::App& app);
 void add_features(CLI::App& app);
 void add_monitor(CLI::App& app);

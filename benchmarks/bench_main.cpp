@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   rtml_bench::add_loop(app);
   rtml_bench::add_soak(app);
   rtml_bench::add_sparse(app);
+  rtml_bench::add_score(app);
+  rtml_bench::add_swap(app);
   rtml_bench::add_linear(app);
   rtml_bench::add_features(app);
   rtml_bench::add_monitor(app);

@@ -27,6 +27,8 @@ struct Kernels {
   float (*dot)(const float*, const float*, std::size_t);
   float (*dot_present)(const float*, const float*, std::size_t);
   void (*dots_within)(const float* const*, std::size_t, const float*, const float*, float, std::size_t, float*);
+  void (*rows_within)(const float* const*, std::size_t, const float*, std::ptrdiff_t, std::size_t, const float*, float, std::size_t,
+                      float*);
   float (*sum_squares_present)(const float*, std::size_t);
   void (*axpy_present)(float, const float*, float*, std::size_t);
 };
@@ -47,9 +49,15 @@ struct Kernels {
                                    std::size_t n, float* sums) {                                                                           \
       kernels::plain::dots_within<bytes>(w, count, x, scale, most, n, sums);                                                               \
     }                                                                                                                                      \
+    target static void rows_within(const float* const* w, std::size_t count, const float* x, std::ptrdiff_t stride, std::size_t rows,      \
+                                   const float* scale, float most, std::size_t n, float* sums) {                                           \
+      kernels::plain::rows_within<bytes>(w, count, x, stride, rows, scale, most, n, sums);                                                 \
+    }                                                                                                                                      \
     target static float sum_squares_present(const float* x, std::size_t n) { return kernels::plain::sum_squares_present<bytes>(x, n); }    \
     target static void axpy_present(float a, const float* x, float* w, std::size_t n) { kernels::plain::axpy_present<bytes>(a, x, w, n); } \
-    static Kernels all(const char* name) { return {name, &dot, &dot_present, &dots_within, &sum_squares_present, &axpy_present}; }         \
+    static Kernels all(const char* name) {                                                                                                 \
+      return {name, &dot, &dot_present, &dots_within, &rows_within, &sum_squares_present, &axpy_present};                                  \
+    }                                                                                                                                      \
   };
 
 KERNELS_AT(PlainKernels, 16, )
@@ -60,13 +68,17 @@ KERNELS_AT(Avx512Kernels, 64, __attribute__((target("arch=x86-64-v4") WITH_OPTIM
 #endif
 
 std::vector<Kernels> kernels_of_this_machine() {
-  std::vector<Kernels> all = {PlainKernels::all("plain"),
-                              {"picked", [](const float* a, const float* b, std::size_t n) { return kernels::dot(a, b, n); },
-                               [](const float* w, const float* x, std::size_t n) { return kernels::dot_present(w, x, n); },
-                               [](const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n,
-                                  float* sums) { kernels::dots_within(w, count, x, scale, most, n, sums); },
-                               [](const float* x, std::size_t n) { return kernels::sum_squares_present(x, n); },
-                               [](float a, const float* x, float* w, std::size_t n) { kernels::axpy_present(a, x, w, n); }}};
+  std::vector<Kernels> all = {
+      PlainKernels::all("plain"),
+      {"picked", [](const float* a, const float* b, std::size_t n) { return kernels::dot(a, b, n); },
+       [](const float* w, const float* x, std::size_t n) { return kernels::dot_present(w, x, n); },
+       [](const float* const* w, std::size_t count, const float* x, const float* scale, float most, std::size_t n, float* sums) {
+         kernels::dots_within(w, count, x, scale, most, n, sums);
+       },
+       [](const float* const* w, std::size_t count, const float* x, std::ptrdiff_t stride, std::size_t rows, const float* scale, float most,
+          std::size_t n, float* sums) { kernels::rows_within(w, count, x, stride, rows, scale, most, n, sums); },
+       [](const float* x, std::size_t n) { return kernels::sum_squares_present(x, n); },
+       [](float a, const float* x, float* w, std::size_t n) { kernels::axpy_present(a, x, w, n); }}};
 #if defined(__x86_64__) && !defined(__AVX2__)
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     all.push_back(FusedKernels::all("plain with FMA"));
@@ -115,6 +127,33 @@ TEST_CASE("every kernel gives the bits of its contract at any width, length and 
       kernel.axpy_present(-0.37F, x, moved.data() + shift, n);
       oracle_axpy(-0.37F, x, expected.data() + shift, n);
       REQUIRE(kernel_bits(moved) == kernel_bits(expected));
+    }
+  }
+}
+
+TEST_CASE("rows together have the bits of one row after the other, at any width, number, length and stride", "[core][property]") {
+  for (const Kernels& kernel : kernels_of_this_machine()) {
+    for (std::size_t n = 0; n <= 70; ++n) {
+      for (const std::ptrdiff_t stride : {static_cast<std::ptrdiff_t>(n), static_cast<std::ptrdiff_t>(n + 3), std::ptrdiff_t{1}}) {
+        constexpr std::size_t rows = 43;
+        std::vector<float> block = mixed_values(n + 1, rows * (n + 4), 0.2);
+        block[block.size() / 2] = std::numeric_limits<float>::infinity();
+        std::vector<std::vector<float>> columns;
+        for (unsigned k = 0; k < 4; ++k) columns.push_back(mixed_values(n + 50 + k, n, 0.0));
+        std::vector<float> scales = mixed_values(n + 60, n, 0.0);
+        for (float& scale : scales) scale = std::fabs(scale);
+        const float* const of[] = {columns[0].data(), columns[1].data(), columns[2].data(), columns[3].data()};
+        for (const std::size_t count : {1U, 2U, 3U, 4U}) {
+          std::vector<float> together(rows * count);
+          kernel.rows_within(of, count, block.data(), stride, rows, scales.data(), 1.5F, n, together.data());
+          std::vector<float> alone(rows * count);
+          for (std::size_t r = 0; r < rows; ++r)
+            kernels::plain::dots_within(of, count, block.data() + static_cast<std::ptrdiff_t>(r) * stride, scales.data(), 1.5F, n,
+                                        alone.data() + r * count);
+          CAPTURE(kernel.name, n, stride, count);
+          REQUIRE(kernel_bits(together) == kernel_bits(alone));
+        }
+      }
     }
   }
 }

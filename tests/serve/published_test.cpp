@@ -18,6 +18,7 @@ using rtml::Published;
 namespace {
 
 std::atomic<int> alive{0};
+std::atomic<int> most_alive{0};  // since it was last set
 
 /// Two halves that agree while it lives, and disagree once it was destroyed: a torn or freed version shows.
 class Halves {
@@ -25,7 +26,8 @@ class Halves {
   explicit Halves(std::uint64_t value) : value_(value) {
     left_.fill(value);
     right_.fill(value);
-    ++alive;
+    const int now = ++alive;
+    if (now > most_alive) most_alive = now;
   }
   Halves(const Halves&) = delete;
   Halves& operator=(const Halves&) = delete;
@@ -289,6 +291,52 @@ TEST_CASE("Threads come and go, more of them than stripes, and leave nothing pin
   while (model.reclaim()) {
   }
   CHECK(alive - before == 1);
+}
+
+TEST_CASE("However long guards are held and however many threads come and go, there are two versions more than guards",
+          "[serve][stress][threads]") {
+  constexpr int held = 4;
+  const int before = alive;
+  most_alive = before;
+  Published<Halves> model(halves(1));
+  std::atomic<bool> stop{false};
+  std::atomic<int> faults{0};
+  std::atomic<int> holding{0};
+  // Whoever builds a new version beside those that serve lets the one to recycle go first.
+  std::uint64_t value = 1;
+  const auto publish_anew = [&] {
+    model.reclaim().reset();
+    if (model.publish(halves(value + 1))) ++value;
+  };
+  std::vector<std::thread> holders;
+  for (int i = 0; i < held; ++i) {  // each holds another version, until the end
+    holders.emplace_back([&] {
+      const auto guard = model.read();
+      const std::uint64_t version = guard.version();
+      ++holding;
+      while (!stop.load()) std::this_thread::yield();
+      if (!guard->agree() || guard->value() != version) ++faults;
+    });
+    while (holding <= i) std::this_thread::yield();
+    publish_anew();
+  }
+  for (int turn = 0; turn < 200; ++turn) {
+    std::thread passing([&] {
+      if (!model.read()->agree()) ++faults;
+    });
+    publish_anew();
+    passing.join();
+  }
+  CHECK(value == 201 + held);
+  CHECK(most_alive - before <= held + 1 + 2);  // who passes holds one too
+  publish_anew();
+  CHECK(alive - before == held + 2);
+  CHECK(model.retired() == held + 1);
+  stop = true;
+  for (std::thread& holder : holders) holder.join();
+  CHECK(faults == 0);
+  REQUIRE(model.publish(halves(value + 1)));
+  CHECK(alive - before == 2);
 }
 
 TEST_CASE("Published counts every version that is here in its memory", "[serve]") {

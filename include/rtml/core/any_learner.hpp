@@ -72,6 +72,15 @@ class AnyLearner {
     model_->learn(x, y, weight, before, context);
   }
 
+  /// Whether `predict_rows` may be called: the learner has dense columns only, and a quicker way for many rows.
+  bool predicts_rows() const noexcept { return model_->predicts_rows(); }
+
+  /// out[r] = the prediction of `columns` floats at rows + r * stride, for r in [0, n), with the bits of `predict`.
+  /// @pre predicts_rows()
+  void predict_rows(const float* rows, std::ptrdiff_t stride, std::size_t columns, std::size_t n, float* out) const noexcept {
+    model_->predict_rows(rows, stride, columns, n, out);
+  }
+
   /// Fetches what the learner will need of an example that comes soon; of learners to whom it makes no difference, does nothing.
   void prefetch(const Features& x) const noexcept { model_->prefetch(x); }
 
@@ -116,6 +125,8 @@ class AnyLearner {
     virtual void bind(const Schema&) = 0;
     virtual void predict(const Features&, std::span<float>, const Context&) const noexcept = 0;
     virtual void learn(const Features&, float, float, std::span<float>, const Context&) noexcept = 0;
+    virtual bool predicts_rows() const noexcept = 0;
+    virtual void predict_rows(const float*, std::ptrdiff_t, std::size_t, std::size_t, float*) const noexcept = 0;
     virtual void prefetch(const Features&) const noexcept = 0;
     virtual bool explain(const Features&, std::span<float>, std::span<float>, float&) const noexcept = 0;
     virtual std::uint64_t refused() const noexcept = 0;
@@ -187,6 +198,18 @@ class AnyLearner {
       } else {
         before[0] = learner.learn(x, y, weight);
       }
+    }
+
+    bool predicts_rows() const noexcept override {
+      if constexpr (requires { learner.predicts_rows(); }) {
+        return learner.predicts_rows();
+      } else {
+        return false;
+      }
+    }
+    void predict_rows([[maybe_unused]] const float* rows, [[maybe_unused]] std::ptrdiff_t stride, [[maybe_unused]] std::size_t columns,
+                      [[maybe_unused]] std::size_t n, [[maybe_unused]] float* out) const noexcept override {
+      if constexpr (requires { learner.predict_rows(rows, stride, columns, n, out); }) learner.predict_rows(rows, stride, columns, n, out);
     }
 
     void prefetch([[maybe_unused]] const Features& x) const noexcept override {

@@ -86,6 +86,7 @@ class Batch {
     return x;
   }
 
+  bool has_sparse() const noexcept { return !offsets_.empty(); }
   bool has_labels() const noexcept { return labels_.size() == rows_; }
 
   /// @pre has_labels()

@@ -123,6 +123,30 @@ class Linear {
 
   float learn(const Features& x, float y, float weight = 1.0F) noexcept { return learn_in<detail::OwnAccess>(table_, x, y, weight, {}); }
 
+  /// Whether predict_rows has something to save: there are dense columns only.
+  bool predicts_rows() const noexcept { return !Optimizer::scales_itself && table_.empty(); }
+
+  /// out[r] = predict of the dense row r at rows + r * stride (floats), for r in [0, n), each with `columns` values, to the same bits, in
+  /// one
+  /// pass over the rows. @pre predicts_rows()
+  void predict_rows(const float* rows, std::ptrdiff_t stride, std::size_t columns, std::size_t n, float* out) const noexcept {
+    constexpr std::size_t tile = 256;
+    std::array<const float*, lanes> w{};
+    for (std::size_t k = 0; k < lanes; ++k) w[k] = dense_[k].data();
+    const std::size_t d = std::min(columns, schema_.dense_size());
+    std::array<Sums, tile> sums{};
+    Margins margins;
+    for (std::size_t begin = 0; begin < n; begin += tile) {
+      const std::size_t count = std::min(tile, n - begin);
+      if (d > 0) scale_.dots_of_rows(w, rows + static_cast<std::ptrdiff_t>(begin) * stride, stride, count, d, sums[0].data());
+      for (std::size_t r = 0; r < count; ++r) {
+        for (std::size_t k = 0; k < lanes; ++k) sums[r][k] += front_.intercept[k];
+        out[begin + r] = answer(front_, sums[r], margins);
+      }
+      if (d == 0) sums = {};
+    }
+  }
+
   /// `context.fields` says to which hashed column each sparse feature belongs, where `interactions` have such columns.
   float predict(const Features& x, const Context& context) const noexcept { return evaluate(x, context.fields); }
   float learn(const Features& x, float y, float weight, const Context& context) noexcept {
@@ -133,6 +157,33 @@ class Linear {
   void prefetch(const Features& x) const noexcept {
     if (table_.empty()) return;
     table_.prefetch(x.sparse);
+  }
+
+  /// Calls use(cell) for every cell of the hashed table, in [0, 2^bits), that learning the example now may change; some more than once.
+  template <class Use>
+  void each_cell(const Features& x, const Context& context, Use use) const {
+    if (table_.empty()) return;
+    const std::uint32_t mask = table_.mask();
+    for (const SparseFeature& feature : x.sparse) use(feature.index & mask);
+    nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { use(index & mask); });
+    each_interaction(x, context.fields, OwnDense{*this, x}, [&](std::uint32_t index, float /*value*/) { use(index & mask); });
+  }
+
+  /// Makes this copy the equal of `newer`, which learned since in no other `cells` of its table. O(d + cells); O(2^bits) when scales of
+  /// hashed
+  /// values came into use since, or lazy penalties were worked in.
+  void catch_up(const Linear& newer, std::span<const std::uint32_t> cells) {
+    if (sweeps_ != newer.sweeps_ || scales_in_use<detail::OwnAccess>(table_) != scales_in_use<detail::OwnAccess>(newer.table_)) {
+      *this = newer;
+      return;
+    }
+    front_ = newer.front_;
+    dense_ = newer.dense_;
+    scale_ = newer.scale_;
+    shrink_ = newer.shrink_;
+    gravity_ = newer.gravity_;
+    refused_ = newer.refused_;
+    table_.take(newer.table_, cells);
   }
 
   /// What each dense column and sparse feature adds to the margin; returns the intercept and what interactions of dense columns add. The
@@ -347,6 +398,11 @@ class Linear {
       nominal_.each(x.dense, [&](std::size_t /*place*/, std::uint32_t index) { add(index, 1.0F); });
       each_interaction(x, of, dense, add);
     }
+    return answer(front, sums, margins);
+  }
+
+  /// What margins make of sums over features and intercept. Out of line too: rows together and one alone run the same instructions.
+  [[gnu::noinline]] static float answer(const Front& front, const Sums& sums, Margins& margins) noexcept {
     margins = front.margins(sums);
     return Loss::predict(front.mixture.mix(margins));
   }
@@ -480,6 +536,7 @@ class Linear {
       for (std::size_t k = 0; k < lanes; ++k) cell.fields[k] = now(cell.fields[k]);
     shrink_ = 1.0F;
     gravity_ = 0.0F;
+    ++sweeps_;
   }
 
   Options options_;
@@ -491,6 +548,7 @@ class Linear {
   float shrink_ = 1.0F;   // lazy L2
   float gravity_ = 0.0F;  // lazy L1
   std::uint64_t refused_ = 0;
+  std::uint64_t sweeps_ = 0;  // of the whole table, in this process
 
   detail::NominalCodes nominal_;
   detail::Interactions interactions_;

@@ -30,8 +30,9 @@ inline std::size_t reader_stripe() noexcept {
 /// for the writer or for other readers. Threads need no registration. `publish`, `reclaim` and `memory_bytes` belong to one writer at a
 /// time, who never waits for readers; `retired` and `version` may be asked from anywhere. No guard may outlive the object.
 ///
-/// A guard pins the one version that it shows, however long it is held, and no other: there are never more than `capacity` versions,
-/// and more than three only while readers hold guards on old ones. Old versions are destroyed by the writer, never by a reader.
+/// A guard pins the one version that it shows, however long it is held, and no other. So a writer that takes the version to make next from
+/// `reclaim`, or calls `reclaim().reset()` before it builds another, never has more than guards held + 2 versions in memory, and there are
+/// never more than `capacity`. Old versions are destroyed by the writer, never by a reader.
 ///
 /// A thread never sees an older version after a newer one, and what it reads after `publish` has returned is the new one. While
 /// `publish` runs, one thread may already see the new version when another still takes the old one.

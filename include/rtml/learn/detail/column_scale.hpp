@@ -77,6 +77,13 @@ class ColumnScale {
     kernels::dots_within(w.data(), count, x, scale_.data(), largest_scaled, d, sums.data());
   }
 
+  /// The same of rows, row r at x + r * stride: sums [rows, count], with the same bits.
+  template <std::size_t count>
+  void dots_of_rows(const std::array<const float*, count>& w, const float* x, std::ptrdiff_t stride, std::size_t rows, std::size_t d,
+                    float* sums) const noexcept {
+    kernels::rows_within(w.data(), count, x, stride, rows, scale_.data(), largest_scaled, d, sums);
+  }
+
   float* values() noexcept { return value_.data(); }                 ///< x over its scale, within reach; 0 = missing
   const float* before() const noexcept { return before_.data(); }    ///< the scales before this example
   const float* inverse() const noexcept { return inverse_.data(); }  ///< 1 / the scales now; 0 where nothing was seen

@@ -82,6 +82,20 @@ class HashedTable {
 #endif
   }
 
+  /// Copies some cells of a table of the same size, of width 1.
+  void take(const HashedTable& other, std::span<const std::uint32_t> cells) noexcept {
+    constexpr std::size_t ahead = 16;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+#if defined(__GNUC__)
+      if (i + ahead < cells.size()) {
+        __builtin_prefetch(&cells_[cells[i + ahead]], 1);
+        __builtin_prefetch(&other.cells_[cells[i + ahead]]);
+      }
+#endif
+      cells_[cells[i]] = other.cells_[cells[i]];
+    }
+  }
+
   std::uint32_t mask() const noexcept { return mask_; }
   std::span<Cell> cells() noexcept { return cells_; }
 

@@ -63,6 +63,11 @@ class HashedScales {
     }
   }
 
+  /// Copies some cells. @pre both are in use, or neither
+  void take(const HashedScales& other, std::span<const std::uint32_t> cells) noexcept {
+    if (in_use_ != 0.0F) cells_.take(other.cells_, cells);
+  }
+
   /// Copies what others may be writing.
   template <class Access>
   void take(const HashedScales& other, unsigned bits) {
@@ -99,6 +104,11 @@ template <std::size_t Fields>
 class HashedWeights : public HashedTable<Fields> {
  public:
   HashedScales scales;
+
+  void take(const HashedWeights& other, std::span<const std::uint32_t> cells) noexcept {
+    HashedTable<Fields>::take(other, cells);
+    scales.take(other.scales, cells);
+  }
 
   std::size_t memory_bytes() const noexcept { return HashedTable<Fields>::memory_bytes() + scales.memory_bytes(); }
 
