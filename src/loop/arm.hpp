@@ -14,6 +14,7 @@
 #include "rtml/drift/drift_monitor.hpp"
 #include "rtml/metrics/any_metric.hpp"
 #include "rtml/monitor/series.hpp"
+#include "rtml/serve/canary.hpp"
 #include "rtml/train/scheduler.hpp"
 
 namespace rtml::detail {
@@ -91,6 +92,7 @@ struct Arm {
   AnyLearner given;  // as the host gave it: what a fresh start starts from
   double weight;
   bool baseline;
+  std::optional<Canary> canary = {};
   RetrainScheduler scheduler;
   bool in_training = false;
   Shelf shelf;  // with Start::recall

@@ -52,8 +52,14 @@ void LoopOptions::validate() const {
     require(type, "challenger", challenger.name, std::count_if(challengers.begin(), challengers.end(), same) == 1, "named once");
     challenger.retrain.validate();
     share += challenger.weight;
+    if (!challenger.canary) continue;
+    static_cast<void>(Canary(*challenger.canary));  // throws
+    require(type, which + " weight", challenger.weight, challenger.weight > 0.0, "above 0, as it is a canary");
   }
   require(type, "challengers' weights", share, share <= 1.0 + rounding, "at most 1 together");
+  const bool canaries = std::any_of(challengers.begin(), challengers.end(), [](const Challenger& each) { return each.canary.has_value(); });
+  require(type, "challengers' weights", share, !canaries || share < 1.0 - rounding,
+          "below 1 together, as canaries need a champion beside them");
   const std::size_t models = 1 + challengers.size() + baseline_count(*this) + gate_count(*this);
   require(type, "models, baselines and gates", models, models <= detail::PendingRing::most_models, "at most 64");
 }
@@ -118,6 +124,7 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
       task_(champion.task()),
       windows_(std::move(features.windows)),
       router_(router_for(options)),
+      withdrawn_(arms_),
       pending_({.capacity = options.pending,
                 .dense = schema_.dense_size(),
                 .fit_inputs = features.fitted.size(),
@@ -160,7 +167,9 @@ FeatureOutput Engine::output(std::uint64_t row) noexcept {
 }
 
 std::uint32_t Engine::route(std::uint64_t unit) const noexcept {
-  return router_.arms().size() == 1 ? 0 : static_cast<std::uint32_t>(router_.route(unit));
+  if (router_.arms().size() == 1) return 0;
+  const auto arm = static_cast<std::uint32_t>(router_.route(unit));
+  return withdrawn_[arm].load(std::memory_order_relaxed) ? 0 : arm;
 }
 
 void Engine::decide(Prediction& prediction, std::span<const float> scores, float threshold) const noexcept {

@@ -139,6 +139,7 @@ bool Engine::Worker::observe_next() {
   ++observed;
   ++counts.events;
   tell_drifts(drifts.features(x, counts.events, clock.now()));
+  if ((flags & (PendingRing::refused | PendingRing::cold)) == 0) watch_canaries(served, prediction.score);
   if (served == 0 && (flags & (PendingRing::refused | PendingRing::cold)) == 0)
     tell_drifts(drifts.prediction(engine.task_ == Task::classes ? prediction.label : prediction.score, counts.events, clock.now()));
   return true;
@@ -307,6 +308,7 @@ void Engine::Worker::count_outcomes(const Row& row, float y, float weight) {
     if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
   }
   for (std::size_t i = 0; i < candidates.size(); ++i) judge(i, row, y, weight);
+  judge_canaries(row, y);
 }
 
 void Engine::Worker::watch_error(double error) {

@@ -33,6 +33,7 @@ std::vector<monitor::Sample> samples_of(const LoopCounters& c) {
           total("labels_unknown", "Labels of an id that is not kept.", c.labels_unknown),
           total("labels_expired", "Labels later than the ttl.", c.labels_expired),
           total("labels_repeated", "Labels of an id that had one.", c.labels_repeated),
+          total("rolled_back", "Canaries that were not shown to be as good.", c.rolled_back),
           total("negatives", "Predictions learned as negatives because no label came in time.", c.negatives),
           total("corrected", "Of those, positives after all.", c.corrected),
           total("labels_dropped", "Labels for which the queue had no room.", c.labels_dropped),

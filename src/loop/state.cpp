@@ -48,7 +48,7 @@ struct Counts {
        c.labels_expired, c.labels_repeated, c.labels_dropped, c.learned, c.replayed, c.retrained, c.retrainings, c.drifts, c.publishes,
        c.checkpoints, c.checkpoint_failures, c.callback_failures, c.work_failures, c.times_refused);
     if (version >= 2) ar(c.promotions, c.discarded);
-    if (version >= 3) ar(c.negatives, c.corrected);
+    if (version >= 3) ar(c.negatives, c.corrected, c.rolled_back);
   }
 };
 
@@ -108,6 +108,17 @@ void Engine::Worker::each_part(Self& self, Part part) {
       ar(model);
       if constexpr (std::remove_cvref_t<decltype(ar)>::reading) model.bind(self.schema);
     }
+  });
+  std::string canaries;
+  for (const auto& arm : self.arms) {
+    if (!arm.canary) continue;
+    const Canary::Options& canary = arm.canary->options();
+    canaries += fmt::format("{} {} {} {} {} {} {} {} {}; ", arm.name, canary.alpha, canary.largest_loss, canary.margin, canary.least_labels,
+                            canary.most_labels, canary.most_refused, canary.slow, canary.most_slow);
+  }
+  part("canaries", "canaries", canaries, [&](auto& ar) {
+    for (auto& arm : self.arms)
+      if (arm.canary) ar(*arm.canary);
   });
   std::string shelves;
   for (const auto& arm : self.arms) {
@@ -278,6 +289,8 @@ void Engine::Worker::resume() {
       anew += (anew.empty() ? "; begun anew, as what shapes it changed: " : ", ") + std::string(what);
     }
   });
+  for (std::size_t i = 0; i < arms.size(); ++i)
+    if (arms[i].canary && arms[i].canary->verdict() != Canary::Verdict::watching) withdraw(i);
   history.bind(schema);
   rehearser.bind(schema);
   if (same) {

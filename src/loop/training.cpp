@@ -188,6 +188,45 @@ void Engine::Worker::end_trial(std::size_t index, bool promoted) {
   }
 }
 
+/// Whom `served` answered.
+void Engine::Worker::watch_canaries(std::uint32_t served, float score) {
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (!arms[i].canary || (served != 0 && served != i)) continue;
+    arms[i].canary->predicted(served == 0 ? Canary::Side::stable : Canary::Side::canary, score);
+    heed(i);
+  }
+}
+
+void Engine::Worker::judge_canaries(const Row& row, float y) {
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (!arms[i].canary || (row.arm != 0 && row.arm != i)) continue;
+    const auto served = std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_);
+    const double loss = metrics::loss_of(engine.task_, metrics::outcome_of(engine.task_, served, y, row.threshold));
+    arms[i].canary->labelled(row.arm == 0 ? Canary::Side::stable : Canary::Side::canary, loss);
+    heed(i);
+  }
+}
+
+/// Acts on the verdict about a canary, once.
+void Engine::Worker::heed(std::size_t index) {
+  Arm& arm = arms[index];
+  const Canary::Verdict verdict = arm.canary->verdict();
+  if (verdict == Canary::Verdict::watching || arm.shadow()) return;
+  withdraw(index);
+  const bool promoted = verdict == Canary::Verdict::promote;
+  ++(promoted ? counts.promotions : counts.rolled_back);
+  tell({.kind = promoted ? LoopEvent::Kind::promoted : LoopEvent::Kind::rolled_back,
+        .what = arm.name,
+        .detector = arm.canary->why(),
+        .statistic = static_cast<double>(arm.canary->counts(Canary::Side::canary).losses.count())});
+  if (promoted) serve_from_now(0, working->models[index]);
+}
+
+void Engine::Worker::withdraw(std::size_t arm) {
+  arms[arm].weight = 0.0;
+  engine.withdrawn_[arm].store(true, std::memory_order_relaxed);
+}
+
 /// A retraining answers all that was told since the last one.
 void Engine::Worker::answer_incidents(const std::string& why) {
   if (settle_at != 0) measure_incidents();

@@ -97,7 +97,10 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
     arms.push_back(std::move(arm));
   };
   add("champion", engine.router_.arms()[0].weight, options.retrain, false);
-  for (const Challenger& challenger : options.challengers) add(challenger.name, challenger.weight, challenger.retrain, false);
+  for (const Challenger& challenger : options.challengers) {
+    add(challenger.name, challenger.weight, challenger.retrain, false);
+    if (challenger.canary) arms.back().canary.emplace(*challenger.canary);
+  }
   while (arms.size() < engine.arms_) add(working->models[arms.size()].name(), 0.0, {}, true);
   for (std::size_t i = 0; i < arms.size(); ++i)
     if (arms[i].scheduler.policy().gate) candidates.push_back({.arm = i});
@@ -150,8 +153,8 @@ void Engine::Worker::tell(LoopEvent event) {
   event.event = counts.events;
   event.at = clock.now();
   const auto is = [&](LoopEvent::Kind kind) { return event.kind == kind; };
-  const bool kept =
-      is(LoopEvent::Kind::drift) || is(LoopEvent::Kind::retrain) || is(LoopEvent::Kind::promoted) || is(LoopEvent::Kind::discarded);
+  const bool kept = is(LoopEvent::Kind::drift) || is(LoopEvent::Kind::retrain) || is(LoopEvent::Kind::promoted) ||
+                    is(LoopEvent::Kind::discarded) || is(LoopEvent::Kind::rolled_back);
   if (gates_held) {
     untold.push_back(event);
   } else {

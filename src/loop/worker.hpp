@@ -70,6 +70,10 @@ struct Engine::Worker {
   void judge(std::size_t candidate, const Row& row, float y, float weight);
   void end_trial(std::size_t candidate, bool promoted);
   void serve_from_now(std::size_t arm, AnyLearner model);
+  void watch_canaries(std::uint32_t served, float score);
+  void judge_canaries(const Row& row, float y);
+  void heed(std::size_t arm);
+  void withdraw(std::size_t arm);
   void answer_incidents(const std::string& why);
   void settle_incidents(monitor::Incident::Outcome outcome);
   void measure_incidents();

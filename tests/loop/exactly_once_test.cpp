@@ -50,7 +50,10 @@ class Service {
     options.retrain.gate = {.labels = 60, .margin = 0.0};
     options.rehearse = rtml::reservoir(100);
     options.state = folder;
-    options.challengers = {{.name = "bayes", .learner = rtml::make_learner("naive_bayes", rtml::Task::binary), .weight = 0.3}};
+    options.challengers = {{.name = "bayes",
+                            .learner = rtml::make_learner("naive_bayes", rtml::Task::binary),
+                            .weight = 0.3,
+                            .canary = rtml::Canary::Options{.largest_loss = 3.0, .margin = 0.3, .least_labels = 150, .most_labels = 200}}};
     options.negative_after = std::chrono::seconds(100);
     options.checkpoint_every = 90;
     options.pending = 1024;
@@ -101,7 +104,7 @@ class Service {
     const rtml::LoopCounters c = open(folder).counters();
     rtml::Writer counted;
     counted(c.events, c.repeated, c.evicted, c.labels, c.labels_unknown, c.labels_repeated, c.negatives, c.corrected, c.learned, c.replayed,
-            c.retrained, c.retrainings, c.promotions, c.discarded, c.drifts);
+            c.retrained, c.retrainings, c.promotions, c.discarded, c.rolled_back, c.drifts);
     sections.push_back({"counted", counted.take()});
     return sections;
   }
@@ -131,6 +134,7 @@ TEST_CASE("Killed at any event and at any file operation, a service ends bit-equ
     REQUIRE(counts.retrainings >= 2);
     REQUIRE(counts.promotions + counts.discarded >= 2);
     REQUIRE(counts.corrected > 50);
+    REQUIRE(counts.promotions + counts.discarded + counts.rolled_back > counts.retrainings - 1);
     REQUIRE(counts.negatives > 300);
     REQUIRE(counts.labels_unknown == 0);
   }

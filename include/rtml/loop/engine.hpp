@@ -57,8 +57,9 @@ struct LoopCounters {
   std::uint64_t replayed = 0;          ///< examples learned again, by rehearsal
   std::uint64_t retrained = 0;         ///< examples learned in retrainings
   std::uint64_t retrainings = 0;
-  std::uint64_t promotions = 0;  ///< of candidates that passed their gate
-  std::uint64_t discarded = 0;   ///< candidates that did not
+  std::uint64_t promotions = 0;   ///< of candidates that passed their gate, and of canaries
+  std::uint64_t discarded = 0;    ///< candidates that did not
+  std::uint64_t rolled_back = 0;  ///< canaries that were not shown to be as good
   std::uint64_t drifts = 0;
   std::uint64_t publishes = 0;
   std::uint64_t checkpoints = 0;
@@ -180,6 +181,7 @@ class RTML_API Engine {
   Task task_;
   EntityWindows windows_;
   ab::Router router_;
+  std::vector<std::atomic<bool>> withdrawn_;  // [arms] whose units the champion serves
   PendingRing pending_;
   LabelQueue labels_;
   Published<Serving> published_;

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "rtml/monitor/estimated_performance.hpp"
 #include "rtml/monitor/segments.hpp"
 #include "rtml/replay/rehearsal.hpp"
+#include "rtml/serve/canary.hpp"
 #include "rtml/train/retrain.hpp"
 
 namespace rtml {
@@ -25,6 +27,9 @@ struct Challenger {
   AnyLearner learner = {};
   double weight = 0.0;  ///< share of the units that it serves, in [0, 1]; 0 = shadow: it scores and learns all and serves none
   Retrain retrain = {};
+  /// Watched while it serves its share: it takes the champion's place once it is shown to be as good, and becomes a shadow when it is worse, or
+  /// neither is shown in time. Of both only what each served counts; latency is not looked at.
+  std::optional<Canary::Options> canary = {};
 };
 
 /// Each waiting thing has a bound here, a rule for when it is full, and a counter in Loop::counters().
