@@ -23,14 +23,12 @@ namespace {
 constexpr std::size_t most_rows = 4096;
 constexpr std::string_view file_prefix = "version-";
 constexpr std::string_view file_suffix = ".rtml";
-constexpr std::string_view file_unfinished = ".tmp";
 constexpr std::size_t file_digits = 20;
 
 std::string file_name(std::uint64_t number) { return fmt::format("{}{:020}{}", file_prefix, number, file_suffix); }
 
-/// Of a model file, unfinished or not; nullopt when the name is not one of ours.
+/// Of a model file; nullopt when the name is not one of ours.
 std::optional<std::uint64_t> number_in(std::string_view name) {
-  if (name.ends_with(file_unfinished)) name.remove_suffix(file_unfinished.size());
   if (name.size() != file_prefix.size() + file_digits + file_suffix.size()) return std::nullopt;
   if (!name.starts_with(file_prefix) || !name.ends_with(file_suffix)) return std::nullopt;
   const char* begin = name.data() + file_prefix.size();
@@ -122,20 +120,15 @@ Registry::Registry(std::string path, Options options, checkpoint::FileSystem& fi
   if (!newest) commit(Index(index_));
 }
 
+/// Removes model files that the index does not know.
 void Registry::clean_up() {
-  std::vector<std::uint64_t> unknown;
   for (const std::string& name : files_->list(path_ + "/versions")) {
     const auto number = number_in(name);
     if (!number) continue;
     if (*number < std::uint64_t{1} << 62U) next_ = std::max(next_, *number + 1);
-    const bool is_unfinished = name.ends_with(file_unfinished);
-    if (!is_unfinished && index_.find(*number) != nullptr) continue;
-    if (!is_unfinished && state_.files() == 0) raise(FormatError(fmt::format("{}: there are models ({}) and no index", path_, name)));
-    if (!is_unfinished && !refused_.empty()) continue;  // the index that knew it may be the one that was refused
-    try {
-      files_->remove(path_ + "/versions/" + name);
-    } catch (const IoError&) {  // NOLINT(bugprone-empty-catch): a leftover harms nobody, the next start tries again
-    }
+    if (index_.find(*number) != nullptr) continue;
+    if (state_.files() == 0) raise(FormatError(fmt::format("{}: there are models ({}) and no index", path_, name)));
+    if (refused_.empty()) remove_file(*number);  // else the index that knew it may be the one that was refused
   }
 }
 
@@ -188,22 +181,17 @@ void Registry::commit(Index&& next) {
     if (index_.find(version.number) == nullptr) remove_file(version.number);
 }
 
-void Registry::write(const std::string& name, std::span<const std::byte> bytes) {
-  const std::string folder = path_ + "/versions";
-  const std::string temporary = folder + "/" + name + std::string(file_unfinished);
+/// Under the number of no version: what is written in part when the process dies is a file that no index knows.
+void Registry::write(std::uint64_t number, std::span<const std::byte> bytes) {
   try {
-    const auto file = files_->create(temporary);
+    const auto file = files_->create(file_of(number));
     while (!bytes.empty()) bytes = bytes.subspan(file->write(bytes));
     file->sync();
-    files_->rename(temporary, folder + "/" + name);
+    files_->sync_directory(path_ + "/versions");
   } catch (...) {
-    try {
-      files_->remove(temporary);
-    } catch (const IoError&) {  // NOLINT(bugprone-empty-catch): the next start tries again
-    }
+    remove_file(number);
     throw;
   }
-  files_->sync_directory(folder);
 }
 
 void Registry::remove_file(std::uint64_t number) noexcept {
@@ -229,7 +217,7 @@ std::uint64_t Registry::add(const AnyLearner& model, Lineage lineage, std::strin
   const checkpoint::Section sections[] = {{"learner", save(model)}, {"rows", save(std::vector<FeatureVector>(rows.begin(), rows.end()))}};
   const std::vector<std::byte> bytes = checkpoint::encode(sections, options_.compression);
   const std::uint64_t number = next_++;
-  write(file_name(number), bytes);
+  write(number, bytes);
 
   Index next = copy();
   next.next = number + 1;

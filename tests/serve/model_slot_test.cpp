@@ -252,6 +252,20 @@ TEST_CASE("A reader that lets go of an old version does not destroy it", "[serve
   CHECK(slot.memory_bytes() < one + (std::size_t{3} << 19U));
 }
 
+TEST_CASE("A version goes when it is neither served nor the one before, whatever readers hold of others", "[serve]") {
+  const TemporaryFolder folder;
+  Registry registry(folder / "models", of_witnesses());
+  for (int i = 1; i <= 3; ++i) registry.add(witness(static_cast<float>(i)));
+  ModelSlot slot(registry, sample_schema(), 1);
+  slot.serve(2);
+  const auto guard = slot.read();
+  const int ended = fates_ended;
+  slot.serve(3);
+  CHECK(fates_ended >= ended + 1);
+  CHECK(slot.memory_bytes() < std::size_t{3} << 20U);
+  CHECK(guard->version.number == 2);
+}
+
 TEST_CASE("With readers on too many old versions a new one is refused, and comes when they let go", "[serve]") {
   const TemporaryFolder folder;
   Registry registry(folder / "models", of_witnesses());

@@ -65,15 +65,14 @@ inline std::vector<std::string> names_below(const std::string& folder) {
   return names;
 }
 
-/// The system's files, until the process dies at operation number `dying`: that and all later ones fail.
+/// The system's files, until the process dies: then all operations fail.
 class DyingFiles final : public checkpoint::FileSystem {
  public:
-  explicit DyingFiles(std::size_t dying = static_cast<std::size_t>(-1)) : dying_(dying) {}
-
-  /// Counts from now on.
-  void die_after(std::size_t operations) {
+  /// After so many operations from now on; with `revives` only the next one fails.
+  void die_after(std::size_t operations, bool revives = false) {
     operations_ = 0;
     dying_ = operations;
+    revives_ = revives;
   }
   bool died() const { return operations_ > dying_; }
   std::size_t reads() const { return reads_; }
@@ -107,10 +106,12 @@ class DyingFiles final : public checkpoint::FileSystem {
 
   static checkpoint::FileSystem& system() { return checkpoint::system_files(); }
   void step() {
-    if (operations_++ >= dying_) throw IoError("died", EIO);
+    const std::size_t now = operations_++;
+    if (now == dying_ || (now > dying_ && !revives_)) throw IoError("died", EIO);
   }
 
-  std::size_t dying_;
+  std::size_t dying_ = static_cast<std::size_t>(-1);
+  bool revives_ = false;
   std::size_t operations_ = 0;
   std::size_t reads_ = 0;
 };

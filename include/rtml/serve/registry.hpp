@@ -141,7 +141,7 @@ class RTML_API Registry {
   void note(Index& index, Decision decision) const;
   void expire(Index& index) const;
   void commit(Index&& next);
-  void write(const std::string& name, std::span<const std::byte> bytes);
+  void write(std::uint64_t number, std::span<const std::byte> bytes);
   void remove_file(std::uint64_t number) noexcept;
 
   std::string path_;
