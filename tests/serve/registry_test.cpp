@@ -398,7 +398,7 @@ TEST_CASE("A model file that is cut, flipped, or another's is refused with its n
   const TemporaryFolder folder;
   Registry registry(folder / "models");
   registry.add(trained("logistic:bits=6", 50), {}, {}, sample_rows(2));
-  registry.add(trained("logistic:bits=6", 60), {}, {}, sample_rows(2));
+  registry.add(trained("logistic:bits=6", 50, -1.0F), {}, {}, sample_rows(2));
   const Bytes first = read_file(registry.file_of(1));
   const Bytes second = read_file(registry.file_of(2));
   const auto refused = [&](const Bytes& damaged) {
@@ -418,6 +418,7 @@ TEST_CASE("A model file that is cut, flipped, or another's is refused with its n
     flipped[at] ^= std::byte{0x40};
     REQUIRE(refused(flipped));
   }
+  REQUIRE(second.size() == first.size());
   CHECK(refused(second));
   std::filesystem::remove(registry.file_of(1));
   CHECK_THROWS_AS(registry.load(1, sample_schema()), IoError);

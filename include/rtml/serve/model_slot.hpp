@@ -17,14 +17,14 @@
 
 namespace rtml {
 
-/// The version of a registry that a service answers with. A new one is loaded, verified, and warmed up in the thread that asks for it, and
-/// only then published, by one pointer store; the one before stays in memory, so that going back reads no file.
+/// The version of a registry that a service answers with. A new one is loaded, verified, and warmed up in the thread that asks for it,
+/// and only then published, by one pointer store; the one before stays in memory, so that going back reads no file.
 ///
 ///     ModelSlot slot(registry, schema, registry.find(Registry::champion)->number);
 ///     slot.read()->model.predict(x, scores);    // any thread, while ...
 ///     slot.serve(registry.add(retrained));      // ... another brings the next one
 ///
-/// Thread safety: `read` from any thread, wait-free; all else from any thread, taking turns among themselves. Readers never destroy a model.
+/// Thread safety: `read` from any thread, wait-free; all else from any thread, taking turns. Readers never destroy a model.
 /// Memory: the version served, the one before, one more while it is loaded, and those on which readers still hold guards.
 class RTML_API ModelSlot {
  public:

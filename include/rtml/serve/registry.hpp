@@ -23,8 +23,8 @@
 
 namespace rtml {
 
-/// A folder of model versions: each with its lineage, under aliases that move ("champion", "challenger", any other), with the history of what
-/// was decided and why. A version is whole or not there, whenever the process dies. Layout: docs/format.md.
+/// A folder of model versions: each with its lineage, under aliases that move ("champion", "challenger", any other), with the history of
+/// what was decided and why. A version is whole or not there, whenever the process dies. Layout: docs/format.md.
 ///
 /// Thread safety: all of it from any thread; changes take turns, and none waits for a model that is read. One process at a time holds the
 /// folder. Cost of a change: the index is written and synced, O(versions + decisions); `add` writes the model too.
@@ -114,8 +114,8 @@ class RTML_API Registry {
   void remove(std::uint64_t number, std::string reason = {});
 
   /// Reads a version, verifies that it is the file that was added, and binds it to `schema`.
-  /// @throws ConfigError when it is not there; SchemaError "version 7 (...): column ..." when `schema` lost or changed a column; FormatError;
-  /// IoError.
+  /// @throws ConfigError when it is not there; SchemaError "version 7 (...) ...: column ..." when `schema` lost or changed a column;
+  /// FormatError; IoError.
   Loaded load(std::uint64_t number, const Schema& schema) const;
 
   /// Which version fits these rows best: the newest `most` versions, best first, by their weighted mean loss (log loss or absolute error

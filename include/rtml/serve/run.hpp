@@ -50,8 +50,8 @@ class RTML_API Run {
   void set_tag(std::string_view key, std::string_view value);
 
   /// One point of a metric, now or at `at`; any double, NaN and infinity too. Some 50 ns, and 10 ms once a block.
-  /// @throws ConfigError for a bad key; IoError when the block cannot be written: then the points in memory stay there, this one is not kept,
-  /// and the next call tries again.
+  /// @throws ConfigError for a bad key; IoError when the block cannot be written: then the points in memory stay there, this one is not
+  /// kept, and the next call tries again.
   void log_metric(std::string_view key, double value, std::int64_t step = 0);
   void log_metric(std::string_view key, double value, std::int64_t step, Time at);
 
