@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -179,6 +180,7 @@ void run(const Options& options) {
     json["load_seconds"] = load_seconds;
     json["predict_p99_loading_ns"] = warm.all.quantile(0.99);
     json["predict_p999_loading_ns"] = warm.all.quantile(0.999);
+    json["after_rollback"] = after_swap(swapping);
     json["after_swap"] = after_swap(warm);
     json["after_cold_swap"] = after_swap(cold);
   }
@@ -195,10 +197,11 @@ void run(const Options& options) {
     fmt::print("{:<32}{:>12.2f}{:>12.2f}\n", when, us(json[fmt::format("predict_p99_{}_ns", when)]),
                us(json[fmt::format("predict_p999_{}_ns", when)]));
   fmt::print("\n{:<32}{:>12}{:>12}{:>12}{:>12}\n", "after a swap, us", "first p50", "1-10 p50", "991-1000", "swaps");
-  for (const char* which : {"after_swap", "after_cold_swap"}) {
+  for (const auto& [which, what] : {std::pair("after_rollback", "in memory"), std::pair("after_swap", "loaded, warmed up"),
+                                    std::pair("after_cold_swap", "loaded, not warmed up")}) {
     const auto& of = json[which];
-    fmt::print("{:<32}{:>12.2f}{:>12.2f}{:>12.2f}{:>12}\n", std::string(which) == "after_swap" ? "warmed up" : "not warmed up",
-               us(of["first_p50_ns"]), us(of["first_ten_p50_ns"]), us(of["last_ten_p50_ns"]), of["swaps"].get<std::uint64_t>());
+    fmt::print("{:<32}{:>12.2f}{:>12.2f}{:>12.2f}{:>12}\n", what, us(of["first_p50_ns"]), us(of["first_ten_p50_ns"]),
+               us(of["last_ten_p50_ns"]), of["swaps"].get<std::uint64_t>());
   }
 }
 

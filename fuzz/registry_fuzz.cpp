@@ -138,19 +138,24 @@ void replace_model(MemoryFiles& files, std::size_t section, Bytes bytes) {
   replace_index(files, rtml::save(index));
 }
 
-void use(MemoryFiles& files) {
+void use_models(const Registry& registry, std::size_t most) {
+  const auto versions = registry.versions();
+  for (std::size_t i = 0; i < versions.size() && i < most; ++i) {
+    try {
+      const rtml::ModelSlot slot(registry, schema(), versions[i].number, {.warm_up = 8});
+      if (slot.read()->version != versions[i]) std::abort();
+    } catch (const rtml::Error&) {
+      continue;
+    }
+  }
+}
+
+void use_index(MemoryFiles& files) {
   std::vector<rtml::ModelVersion> versions;
   {
     Registry registry("r", options(), files);
+    use_models(registry, 2);
     versions = registry.versions();
-    for (std::size_t i = 0; i < versions.size() && i < 4; ++i) {
-      try {
-        const rtml::ModelSlot slot(registry, schema(), versions[i].number, {.warm_up = 8});
-        if (slot.read()->version != versions[i]) std::abort();
-      } catch (const rtml::Error&) {
-        continue;
-      }
-    }
     if (versions.empty()) return;
     registry.promote(versions.back().number, "again");
     registry.set_alias("challenger", versions.front().number);
@@ -173,13 +178,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Bytes bytes(input.begin(), input.end());
   MemoryFiles files;
   files.files = prepared[data[1] % learners.size()];
-  if (data[0] % 3 == 0) {
-    replace_index(files, bytes);
-  } else {
-    replace_model(files, data[0] % 3 - 1U, bytes);
-  }
   try {
-    use(files);
+    if (data[0] % 3 == 0) {
+      replace_index(files, bytes);
+      use_index(files);
+    } else {
+      replace_model(files, data[0] % 3 - 1U, bytes);
+      use_models(Registry("r", options(), files), 1);
+    }
   } catch (const rtml::Error&) {
     return 0;
   }

@@ -101,7 +101,7 @@ void ModelSlot::reclaim() {
 std::size_t ModelSlot::memory_bytes() const {
   const std::lock_guard lock(writing_);
   std::vector<Pointer> counted;
-  std::size_t bytes = sizeof(*this) + schema_.memory_bytes();
+  std::size_t bytes = sizeof(*this) + schema_.memory_bytes() + made_.capacity() * sizeof(made_.front());
   for (const FeatureVector& row : options_.rows) bytes += row.memory_bytes();
   for (const auto& made : made_) {
     Pointer version = made.lock();

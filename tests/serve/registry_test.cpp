@@ -326,6 +326,25 @@ TEST_CASE("Wherever the process dies, a version is whole or not there, and nothi
   }
 }
 
+TEST_CASE("A model is on the disk before the index names it, and goes after the index has forgotten it", "[serve]") {
+  const TemporaryFolder folder;
+  DyingFiles files;
+  Registry registry(folder / "models", {}, files);
+  const AnyLearner model = trained("logistic", 10);
+  const std::vector<std::string> written = {"create", "write", "sync", "sync directory"};
+  const std::vector<std::string> indexed = {"create", "write", "sync", "rename", "sync directory"};
+  const auto both = [](std::vector<std::string> first, const std::vector<std::string>& second) {
+    first.insert(first.end(), second.begin(), second.end());
+    return first;
+  };
+  files.die_after(static_cast<std::size_t>(-1));
+  registry.add(model);
+  CHECK(files.done() == both(written, indexed));
+  files.die_after(static_cast<std::size_t>(-1));
+  registry.remove(1);
+  CHECK(files.done() == both(indexed, {"remove"}));
+}
+
 TEST_CASE("An operation that fails once changes nothing and leaves no file; the next change works", "[serve]") {
   const AnyLearner model = trained("logistic:bits=8", 10);
   for (std::size_t failing = 0;; ++failing) {

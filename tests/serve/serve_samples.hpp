@@ -71,21 +71,24 @@ class DyingFiles final : public checkpoint::FileSystem {
   /// After so many operations from now on; with `revives` only the next one fails.
   void die_after(std::size_t operations, bool revives = false) {
     operations_ = 0;
+    done_.clear();
     dying_ = operations;
     revives_ = revives;
   }
   bool died() const { return operations_ > dying_; }
   std::size_t reads() const { return reads_; }
+  /// What was asked for, in order, since the last die_after.
+  const std::vector<std::string>& done() const { return done_; }
 
-  void make_directory(const std::string& path) override { step(), system().make_directory(path); }
-  std::vector<std::string> list(const std::string& path) override { return step(), system().list(path); }
-  std::vector<std::byte> read(const std::string& path) override { return step(), ++reads_, system().read(path); }
-  void rename(const std::string& from, const std::string& to) override { step(), system().rename(from, to); }
-  void remove(const std::string& path) override { step(), system().remove(path); }
-  void sync_directory(const std::string& path) override { step(), system().sync_directory(path); }
-  std::unique_ptr<File> lock(const std::string& path) override { return step(), system().lock(path); }
+  void make_directory(const std::string& path) override { step("make directory"), system().make_directory(path); }
+  std::vector<std::string> list(const std::string& path) override { return step("list"), system().list(path); }
+  std::vector<std::byte> read(const std::string& path) override { return step("read"), ++reads_, system().read(path); }
+  void rename(const std::string& from, const std::string& to) override { step("rename"), system().rename(from, to); }
+  void remove(const std::string& path) override { step("remove"), system().remove(path); }
+  void sync_directory(const std::string& path) override { step("sync directory"), system().sync_directory(path); }
+  std::unique_ptr<File> lock(const std::string& path) override { return step("lock"), system().lock(path); }
   std::unique_ptr<File> create(const std::string& path) override {
-    return step(), std::make_unique<DyingFile>(*this, system().create(path));
+    return step("create"), std::make_unique<DyingFile>(*this, system().create(path));
   }
 
  private:
@@ -95,9 +98,9 @@ class DyingFiles final : public checkpoint::FileSystem {
     std::size_t write(std::span<const std::byte> bytes) override {
       const bool dies = files_.operations_ == files_.dying_;
       if (dies) file_->write(bytes.first(bytes.size() / 2));  // the half that reached the disk
-      return files_.step(), file_->write(bytes);
+      return files_.step("write"), file_->write(bytes);
     }
-    void sync() override { files_.step(), file_->sync(); }
+    void sync() override { files_.step("sync"), file_->sync(); }
 
    private:
     DyingFiles& files_;
@@ -105,13 +108,15 @@ class DyingFiles final : public checkpoint::FileSystem {
   };
 
   static checkpoint::FileSystem& system() { return checkpoint::system_files(); }
-  void step() {
+  void step(const std::string& operation) {
+    if (done_.empty() || done_.back() != operation) done_.push_back(operation);
     const std::size_t now = operations_++;
     if (now == dying_ || (now > dying_ && !revives_)) throw IoError("died", EIO);
   }
 
   std::size_t dying_ = static_cast<std::size_t>(-1);
   bool revives_ = false;
+  std::vector<std::string> done_;
   std::size_t operations_ = 0;
   std::size_t reads_ = 0;
 };

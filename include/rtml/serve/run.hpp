@@ -49,7 +49,7 @@ class RTML_API Run {
   /// @throws ConfigError for a bad key, "mlflow.runName", a value of more than 5000 bytes; IoError.
   void set_tag(std::string_view key, std::string_view value);
 
-  /// One point of a metric, now or at `at`; any double, NaN and infinity too. Some 50 ns, and 10 ms once a block.
+  /// One point of a metric, now or at `at`; any double, NaN and infinity too. About 0.1 us, and some 10 ms once a block.
   /// @throws ConfigError for a bad key; IoError when the block cannot be written: then the points in memory stay there, this one is not
   /// kept, and the next call tries again.
   void log_metric(std::string_view key, double value, std::int64_t step = 0);
