@@ -184,7 +184,8 @@ TEST_CASE("Rollback goes back through the champions, each once, and every decisi
     Registry registry(folder / "models", at_test_time());
     for (int i = 0; i < 4; ++i) registry.add(model);
     CHECK_THROWS_AS(registry.rollback("nothing yet"), ConfigError);
-    for (std::uint64_t number = 1; number <= 3; ++number) registry.promote(number, "better", {{"log_loss", 0.1 * number}});
+    for (std::uint64_t number = 1; number <= 3; ++number)
+      registry.promote(number, "better", {{"log_loss", 0.1 * static_cast<double>(number)}});
     CHECK(champion_of(registry) == 3);
     const auto before = registry.decisions();
     registry.promote(3, "again");
@@ -477,7 +478,7 @@ TEST_CASE("The version that fits recent rows best is found by its loss", "[serve
   CHECK(registry.best_fit(labelled(rows), sample_schema(), 1).size() == 1);
   CHECK(registry.best_fit(labelled(rows), sample_schema(), 1)[0].version == 3);
   const auto least_output = [](const AnyLearner&, std::span<const float> scores, const Example& row) {
-    return row.weight * static_cast<double>(scores[0]);
+    return static_cast<double>(row.weight * scores[0]);
   };
   CHECK(registry.best_fit(std::vector<Example>{{.x = rows[0]}}, sample_schema(), 16, least_output).size() == 3);
 
