@@ -3,7 +3,7 @@
 // that were touched, and by learning again what was learned. And:
 // What one read of a served model costs (take it, read one weight, let go), idle and beside a publisher at about 1 kHz; next to it the
 // two usual ways: a shared_ptr under a mutex, and a shared_mutex held while reading. Per read: mean, and in the publishing runs p50, p99
-// and p99.9 of single reads, whose clock (printed as clock_ns) is still in them.
+// and p99.9 of single reads, whose clock (printed as clock_ns) is still in them. Beside it, what tracking a run costs.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -11,15 +11,18 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "rtml/core/rng.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/serve/experiment.hpp"
 #include "rtml/serve/published.hpp"
 #include "rtml/serve/snapshots.hpp"
 
@@ -211,6 +214,30 @@ void learning_with_snapshots(benchmark::State& state) {
 BENCHMARK(learning);
 BENCHMARK_TEMPLATE(learning_with_snapshots, LogisticRegression)->ArgName("every")->Arg(100)->Arg(1000)->Arg(10000);
 BENCHMARK_TEMPLATE(learning_with_snapshots, LearnsAgain)->ArgName("every")->Arg(100)->Arg(1000)->Arg(10000);
+/// A million points of 8 metrics into the files of a run, and one point each of a thousand metrics. Wall time, all included.
+void log_metrics(benchmark::State& state) {
+  const auto folder = std::filesystem::temp_directory_path() / "rtml-serve-bench";
+  const rtml::tracking::Experiment experiment(folder.string(), "bench");
+  const auto keys = static_cast<std::size_t>(state.range(0));
+  const std::int64_t points = state.range(1);
+  std::vector<std::string> names;
+  for (std::size_t k = 0; k < keys; ++k) names.push_back("metric/" + std::to_string(k));
+  for (auto _ : state) {
+    rtml::tracking::Run run = experiment.start();
+    for (std::int64_t i = 0; i < points; ++i)
+      run.log_metric(names[static_cast<std::size_t>(i) % keys], 1.0 / static_cast<double>(i + 1), i);
+    run.finish();
+  }
+  state.SetItemsProcessed(state.iterations() * points);
+  std::filesystem::remove_all(folder);
+}
+
+BENCHMARK(log_metrics)
+    ->ArgNames({"keys", "points"})
+    ->Args({8, 1'000'000})
+    ->Args({1000, 1000})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_TEMPLATE(read, WaitFree)->Threads(1)->Threads(2)->UseRealTime();
 BENCHMARK_TEMPLATE(read, MutexAndSharedPtr)->Threads(1)->Threads(2)->UseRealTime();
 BENCHMARK_TEMPLATE(read, SharedMutex)->Threads(1)->Threads(2)->UseRealTime();
