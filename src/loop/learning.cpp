@@ -8,6 +8,7 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/drift/adwin.hpp"
 #include "rtml/metrics/outcome_of.hpp"
+#include "rtml/replay/prediction_loss.hpp"
 #include "worker.hpp"
 
 namespace rtml::detail {
@@ -240,6 +241,7 @@ void Engine::Worker::count_outcomes(const Answered& answered, float y, float wei
 void Engine::Worker::watch_error(double error) {
   if (error_detector.update(error) != Change::drift) return;
   ++counts.drifts;
+  rehearser.drifted();
   const auto* adwin = error_detector.as<drift::Adwin>();  // its mean is that of the errors since the change
   tell({.kind = LoopEvent::Kind::drift,
         .what = "error",
@@ -259,8 +261,9 @@ void Engine::Worker::learn_example(const Features& x, float y, float weight, Tim
   counts.learned += static_cast<std::uint64_t>(std::popcount(who));
   for (std::size_t i = 0; i < arms.size(); ++i)
     if (arms[i].baseline) who |= std::uint64_t{1} << i;
-  if (who != 0) journal.learn(*working, who, x, y, weight, {.at = at});
-  rehearse_with({x, y, weight, at});
+  float loss = PrioritizedBuffer::unknown;
+  if (who != 0) loss = loss_of(journal.learn(*working, who, x, y, weight, {.at = at}), who, y);
+  rehearse_with({x, y, weight, at}, loss);
   if (keeps_history) history.add(x, y, weight, clock.now());  // by when the label was known: Data::recent is about that
   ++unpublished;
   taught = true;
@@ -281,12 +284,17 @@ std::uint64_t Engine::Worker::learners() const {
   return who;
 }
 
-void Engine::Worker::rehearse_with(const Example& fresh) {
+/// Of the scores that the first model of `who` gave before it learned.
+float Engine::Worker::loss_of(std::span<const float> before, std::uint64_t who, float y) const {
+  return prediction_loss(engine.task_, before, y, working->models[static_cast<std::size_t>(std::countr_zero(who))].threshold());
+}
+
+void Engine::Worker::rehearse_with(const Example& fresh, float fresh_loss) {
   const std::uint64_t who = learners();
-  rehearser.after(fresh, [&](const Example& past) noexcept {
-    if (who == 0) return;
-    journal.learn(*working, who, past.x, past.y, past.weight, {.at = past.at});
+  rehearser.after(fresh, fresh_loss, [&](const Example& past) noexcept {
+    if (who == 0) return PrioritizedBuffer::unknown;
     counts.replayed += static_cast<std::uint64_t>(std::popcount(who));
+    return loss_of(journal.learn(*working, who, past.x, past.y, past.weight, {.at = past.at}), who, past.y);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,7 +43,8 @@ struct Engine::Worker {
     bool compared;
   };
   void count_outcomes(const Answered& answered, float y, float weight);
-  void rehearse_with(const Example& fresh);
+  float loss_of(std::span<const float> before, std::uint64_t who, float y) const;
+  void rehearse_with(const Example& fresh, float loss);
   std::uint64_t learners() const;
   void watch_error(double error);
   void tell_drifts(const std::vector<DriftWatch::Moved>& moved);
