@@ -18,13 +18,13 @@
 namespace rtml {
 
 /// Keeps a uniform sample of all examples ever added, and draws those more often that the learner got wrong when it last saw them: with
-/// probability proportional to (loss + epsilon)^alpha. What is drawn weighs (least priority / its own)^beta, so that with beta
-/// = 1 the drawn examples teach, but for a common factor, what a uniform sample would; with less, hard ones count for more.
+/// probability P proportional to (loss + epsilon)^alpha. What is drawn weighs (1 / (n P))^beta, 10 at most: with beta = 1 the drawn examples
+/// teach what a uniform sample would, with less hard ones count for more.
 ///
 /// Allocates in the constructor and in bind(); `add` is O(d + nnz + log n), `draw` and `update` O(log n), none allocates.
-/// Source: T. Schaul, J. Quan, I. Antonoglou, D. Silver, "Prioritized experience replay", ICLR 2016, algorithm 1, proportional. Where the paper
-/// keeps the newest million, a reservoir keeps the sample: the newest alone forget. Where it gives new examples the largest priority, their
-/// loss is known here.
+/// Source: T. Schaul, J. Quan, I. Antonoglou, D. Silver, "Prioritized experience replay", ICLR 2016, algorithm 1, proportional. Three things
+/// differ. The paper keeps the newest million: a reservoir keeps the sample here, as the newest alone forget. It gives new examples the largest
+/// priority: their loss is known here. It divides weights by the largest of them: then rehearsal would count for less than its ratio says.
 class PrioritizedBuffer {
  public:
   struct Options {
@@ -87,9 +87,9 @@ class PrioritizedBuffer {
   /// One that was drawn, as it is. @pre size() > 0
   Example sample(Rng& rng) const noexcept { return at(draw(rng)); }
 
-  /// What the weight of an example is to be multiplied by when it was drawn, in (0, 1]. @pre i < size()
+  /// What the weight of an example is to be multiplied by when it was drawn, in (0, 10]. @pre i < size()
   float importance(std::size_t i) const noexcept {
-    return static_cast<float>(std::pow(static_cast<double>(priorities_.least()) / static_cast<double>(priorities_.at(i)), beta_));
+    return static_cast<float>(std::min(std::pow(1.0 / (static_cast<double>(size_) * probability(i)), beta_), 10.0));
   }
 
   /// The share of draws that is example i's. @pre i < size()
