@@ -256,10 +256,13 @@ struct Figures {
 
 double deviation(const rtml::stats::Moments& moments) { return moments.count() < 2 ? 0.0 : std::sqrt(moments.sample_variance()); }
 
-std::string spec_of(const std::string& buffer, std::uint64_t size, std::size_t rows, double ratio) {
+/// `buffer` with the size and ratio, and where it does not say them the classes and a half-life of a quarter of the rows, a second each.
+std::string spec_of(const std::string& buffer, std::uint64_t size, double ratio, std::size_t rows, std::size_t classes) {
   std::string spec = buffer + (buffer.find(':') == std::string::npos ? ":" : ",") + fmt::format("size={},ratio={}", size, ratio);
-  if (rtml::Spec(buffer).name() == "decayed" && buffer.find("half_life=") == std::string::npos)
-    spec += fmt::format(",half_life={}s", std::max<std::size_t>(rows / 4, 1));  // a row is a second
+  const std::string name = rtml::Spec(buffer).name();
+  const auto says = [&](std::string_view key) { return buffer.find(key) != std::string::npos; };
+  if (name == "decayed" && !says("half_life=")) spec += fmt::format(",half_life={}s", std::max<std::size_t>(rows / 4, 1));
+  if ((name == "class_balanced" || name == "herding") && !says("classes=")) spec += fmt::format(",classes={}", classes);
   return spec;
 }
 
@@ -275,7 +278,8 @@ std::vector<Figures> run_all(const Options& options, const LabelledRows& rows) {
                                           [](std::size_t sum, const auto& task) { return sum + task.size(); });
     for (Figures& figures : all) {
       rtml::Rehearsal rehearsal;
-      if (figures.size > 0) rehearsal = rtml::make_rehearsal(rtml::Spec(spec_of(figures.buffer, figures.size, n, options.ratio)), seed);
+      if (figures.size > 0)
+        rehearsal = rtml::make_rehearsal(rtml::Spec(spec_of(figures.buffer, figures.size, options.ratio, n, rows.classes)), seed);
       figures.add(run(rows, figures.buffer == "joint" ? course_of(rows, rows.classes, seed) : course, options, rehearsal));
     }
     if (!options.json_only) fmt::print(stderr, "seed {} of {}\n", seed - options.seed + 1, options.seeds);
@@ -310,7 +314,7 @@ void report(const Options& options) {
   if (options.sizes.empty() || options.buffers.empty()) rtml::raise(rtml::ConfigError("--sizes and --buffers need one value or more"));
   for (const std::uint64_t size : options.sizes) rtml::require("--sizes", "size", size, size >= 1, ">= 1");
   for (const std::string& buffer : options.buffers)
-    static_cast<void>(rtml::make_rehearsal(rtml::Spec(spec_of(buffer, 1, 4, options.ratio)), 0));
+    static_cast<void>(rtml::make_rehearsal(rtml::Spec(spec_of(buffer, 1, options.ratio, 4, 2)), 0));
   const LabelledRows rows = read(options);
   rtml::require("--per-task", "classes", options.per_task, options.per_task < rows.classes,
                 "below the number of classes, " + rtml::to_text(rows.classes));

@@ -16,11 +16,19 @@ ReplayBuffer buffer_of(Spec& spec, std::uint64_t seed) {
   require("rehearse", "buffer", name, std::find(buffers.begin(), buffers.end(), name) != buffers.end(), one_of(buffers));
   const auto size = static_cast<std::size_t>(spec.integer("size", 10'000, 1, 100'000'000));
   if (name == "reservoir") return reservoir(size, seed);
-  if (name == "class_balanced") return class_balanced(size, seed);
   if (name == "sliding") return sliding(size);
   if (name == "decayed") return decayed(spec.duration("half_life", DecayedBuffer::Options{}.half_life), size, seed);
+  const auto classes = [&](std::size_t otherwise) {
+    return static_cast<std::size_t>(spec.integer("classes", static_cast<std::int64_t>(otherwise), 1, 65536));
+  };
+  if (name == "class_balanced") {
+    ClassBalancedBuffer::Options options{.capacity = size, .seed = seed};
+    options.max_classes = classes(options.max_classes);
+    return ClassBalancedBuffer(options);
+  }
   if (name == "herding") {
     HerdingBuffer::Options options{.capacity = size, .seed = seed};
+    options.max_classes = classes(options.max_classes);
     options.candidates = static_cast<std::size_t>(spec.integer("candidates", static_cast<std::int64_t>(options.candidates), 1, 65536));
     return HerdingBuffer(options);
   }

@@ -24,7 +24,11 @@ TEST_CASE("Rehearsal is made by the name of its buffer", "[replay]") {
   CHECK(decayed.buffer.shape() == "decayed 20 5400000000");
   CHECK_THROWS_WITH(make_rehearsal(Spec("decayed:half_life=90"), 0),
                     "decayed: half_life is \"90\", must be a number of s, m, h or d, as in 90m or 7d");
-  CHECK(make_rehearsal(Spec("herding:size=20,candidates=4"), 0).buffer.capacity() == 20);
+  const auto herding = make_rehearsal(Spec("herding:size=20,candidates=4,classes=50"), 0);
+  REQUIRE(herding.buffer.as<rtml::HerdingBuffer>() != nullptr);
+  CHECK(herding.buffer.capacity() == 20);
+  CHECK(herding.buffer.as<rtml::HerdingBuffer>()->max_classes() == 50);
+  CHECK(make_rehearsal(Spec("class_balanced:classes=3"), 0).buffer.as<rtml::ClassBalancedBuffer>()->max_classes() == 3);
   CHECK_THROWS_AS(make_rehearsal(Spec("reservoir:alpha=1"), 0), rtml::ConfigError);
 }
 

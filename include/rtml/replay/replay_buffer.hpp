@@ -47,6 +47,7 @@ class ReplayBuffer {
   std::string shape() const {
     std::string text = std::string(kind()) + " " + to_text(capacity());
     if (const auto* buffer = as<DecayedBuffer>()) text += " " + to_text(buffer->half_life().count());
+    if (const auto* buffer = as<HerdingBuffer>()) text += " " + to_text(buffer->max_classes());
     return text;
   }
 
