@@ -72,7 +72,7 @@ class Rehearser {
       if (buffer_.size() == 0) continue;
       const std::size_t i = buffer_.draw(rng_);
       Example old = buffer_.at(i);
-      old.weight *= buffer_.importance(i);
+      old.weight = std::min(old.weight * buffer_.importance(i), largest_magnitude);  // else a learner refused what it once took
       buffer_.update(i, learn(static_cast<const Example&>(old)));
       ++replayed_;
     }
