@@ -61,7 +61,7 @@ TEST_CASE("a specification that is wrong says what and what is allowed", "[core]
   CHECK_THROWS_WITH(Spec("x:a=1").finish(), "x: option is \"a\", must be left out: there are none");
 }
 
-TEST_CASE("A duration is a whole number of seconds, minutes, hours or days", "[core][spec]") {
+TEST_CASE("A duration is a whole number of seconds, minutes, hours or days", "[core]") {
   Spec spec("buffer:a=30s,b=90m,c=12h,d=7d,e=7");
   CHECK(spec.duration("a", rtml::seconds(0)) == rtml::seconds(30));
   CHECK(spec.duration("b", rtml::seconds(0)) == rtml::minutes(90));
