@@ -1,5 +1,5 @@
-// rtml-bench forgetting: what rehearsal saves and what it costs. Classes arrive task by task, each row once; after each task the model is asked
-// about held-out rows of all classes so far. Every buffer and none, by size, beside the same rows in random order (joint).
+// rtml-bench forgetting: what rehearsal saves and what it costs. Classes arrive task by task, each row once; after each task the model is
+// asked about held-out rows of all classes so far. Every buffer and none, by size, beside the same rows in random order (joint).
 
 #include <fmt/format.h>
 
@@ -62,8 +62,8 @@ struct LabelledRows {
   std::vector<std::size_t> label;
 };
 
-/// `blobs[:n=20000,classes=10,features=20,modes=3,spread=1]`: each class is a mixture of round Gaussians, whose centres are Gaussian too with
-/// `spread` times the deviation of theirs.
+/// `blobs[:n=20000,classes=10,features=20,modes=3,spread=1]`: each class is a mixture of round Gaussians, whose centres are Gaussian too
+/// with `spread` times the deviation of theirs.
 LabelledRows made_blobs(rtml::Spec spec, std::uint64_t seed) {
   LabelledRows rows;
   const auto n = static_cast<std::size_t>(spec.integer("n", 20'000, 100, 10'000'000));
@@ -287,8 +287,8 @@ std::vector<Figures> run_all(const Options& options, const LabelledRows& rows) {
   return all;
 }
 
-/// What Chaudhry et al. 2019 found of experience replay, and whether it is so here, order by order: null where the difference of two means is
-/// below two standard errors, or without the buffers that it is about.
+/// What Chaudhry et al. 2019 found of experience replay, and whether it is so here, order by order: null where the difference of two means
+/// is below two standard errors, or without the buffers that it is about.
 json published_shape(const std::vector<Figures>& all, const Options& options) {
   const auto find = [&](std::string_view buffer, std::uint64_t size) {
     return std::find_if(all.begin(), all.end(), [&](const Figures& each) { return each.buffer == buffer && each.size == size; });

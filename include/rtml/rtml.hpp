@@ -1,7 +1,7 @@
 #pragma once
 
-/// Everything but what needs Eigen or xtensor: include "rtml/core/batch_eigen.hpp", "rtml/core/batch_xtensor.hpp", "rtml/core/table_eigen.hpp" or
-/// "rtml/core/table_xtensor.hpp" for those.
+/// Everything but what needs Eigen or xtensor: include "rtml/core/batch_eigen.hpp", "rtml/core/batch_xtensor.hpp",
+/// "rtml/core/table_eigen.hpp" or "rtml/core/table_xtensor.hpp" for those.
 
 #include "rtml/ab/arm_metrics.hpp"
 #include "rtml/ab/proportions.hpp"

@@ -47,9 +47,9 @@ std::size_t Engine::Worker::try_work(std::size_t limit) {
 #endif
 }
 
-/// Lets the shadows answer the predictions before `sequence`, each by the version that served it: the published one, or `left`, which readers
-/// have just left. So they know no more than the champion did. They answer here and not in the request, which so costs the same however
-/// many there are; and not under the row's lock.
+/// Lets the shadows answer the predictions before `sequence`, each by the version that served it: the published one, or `left`, which
+/// readers have just left. So they know no more than the champion did. They answer here and not in the request, which so costs the same
+/// however many there are; and not under the row's lock.
 void Engine::Worker::compare_until(std::uint64_t sequence, const Serving* left) {
   const bool shadows = std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.shadow(); });
   const bool trials = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) { return candidate.present; });

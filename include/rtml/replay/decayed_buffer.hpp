@@ -18,16 +18,16 @@
 
 namespace rtml {
 
-/// A sample of all examples ever added, in which one that is a half-life older than another (by event time) weighs half as much: drawn without
-/// replacement, so that with room for one an example is in it with probability 2^(-age / half-life) over the sum of those of all. Late examples
-/// count by when they happened. Without event times (all the same) it is a uniform sample.
+/// A sample of all examples ever added, in which one that is a half-life older than another (by event time) weighs half as much: drawn
+/// without replacement, so that with room for one an example is in it with probability 2^(-age / half-life) over the sum of those of all.
+/// Late examples count by when they happened. Without event times (all the same) it is a uniform sample.
 ///
 /// Allocates in the constructor and in bind(); `add` is O(d + nnz + log capacity) of what is taken, one random number and one logarithm of
 /// what is not, never allocates.
 /// Source: P. S. Efraimidis, P. G. Spirakis, "Weighted random sampling with a reservoir", Information Processing Letters 97 (2006), A-Res,
-/// with keys ln(weight) - ln(-ln(u)) in place of u^(1/weight): the same order, and nothing overflows. Weights grow with event time instead of
-/// fading with age, which gives the same shares: G. Cormode, V. Shkapenyuk, D. Srivastava, B. Xu, "Forward decay", ICDE 2009. The jumps of
-/// A-ExpJ would save nothing: at a steady rate newer examples always weigh enough to come in.
+/// with keys ln(weight) - ln(-ln(u)) in place of u^(1/weight): the same order, and nothing overflows. Weights grow with event time instead
+/// of fading with age, which gives the same shares: G. Cormode, V. Shkapenyuk, D. Srivastava, B. Xu, "Forward decay", ICDE 2009. The jumps
+/// of A-ExpJ would save nothing: at a steady rate newer examples always weigh enough to come in.
 class DecayedBuffer {
  public:
   struct Options {
@@ -126,7 +126,8 @@ class DecayedBuffer {
     return ln2 * static_cast<double>(to_unix_micros(at)) / static_cast<double>(half_life_.count());
   }
 
-  /// For the order of the heap: its first is the place with the smallest key; of equal keys, which damaged archives may hold, the last place.
+  /// For the order of the heap: its first is the place with the smallest key; of equal keys, which damaged archives may hold, the last
+  /// place.
   auto larger_key() const noexcept {
     return [this](std::uint32_t a, std::uint32_t b) { return std::pair(keys_[a], b) > std::pair(keys_[b], a); };
   }

@@ -14,8 +14,8 @@
 
 namespace rtml::detail {
 
-/// Features as a vector of fixed width: numeric columns as they are (NaN = missing), and beside them, where there are nominal or hashed ones,
-/// `buckets` sums of those under random signs, which keep distances on average.
+/// Features as a vector of fixed width: numeric columns as they are (NaN = missing), and beside them, where there are nominal or hashed
+/// ones, `buckets` sums of those under random signs, which keep distances on average.
 /// Source: K. Weinberger et al., "Feature hashing for large scale multitask learning", ICML 2009.
 class FeatureSketch {
  public:

@@ -20,13 +20,13 @@
 namespace rtml {
 
 /// A coreset of each class: examples whose mean stays near the mean of all that were seen of the class, in numeric columns each by its
-/// standard deviation, and in 64 signed sums of what is nominal or hashed. Places are shared by the classes as evenly as examples allow. Labels
-/// are classes 0, 1, ... below `max_classes`.
+/// standard deviation, and in 64 signed sums of what is nominal or hashed. Places are shared by the classes as evenly as examples allow.
+/// Labels are classes 0, 1, ... below `max_classes`.
 ///
 /// Source: S.-A. Rebuffi, A. Kolesnikov, G. Sperl, C. H. Lampert, "iCaRL: Incremental classifier and representation learning", CVPR 2017,
-/// algorithms 4 and 5 (herding). There all examples of a class are at hand, and the features are those of a network. Here each is seen once:
-/// a new example comes in, and that one of the class goes (itself perhaps) whose leaving brings the mean of the rest nearest to the mean so far.
-/// What was let go cannot come back, means of a drifting class lag behind, and features are those that the learner is given.
+/// algorithms 4 and 5 (herding). There all examples of a class are at hand, and the features are those of a network. Here each is seen
+/// once: a new example comes in, and that one of the class goes (itself perhaps) whose leaving brings the mean of the rest nearest to the
+/// mean so far. What was let go cannot come back, means of a drifting class lag behind, and features are those that the learner is given.
 ///
 /// Allocates in the constructor and in bind(); `add` looks at `candidates` examples, O(candidates (d + nnz) + max_classes), and at all of a
 /// class once in 4096 times; never allocates.

@@ -10,9 +10,10 @@
 
 namespace rtml {
 
-/// By what rehearsal calls an example hard: how far a prediction was from the truth, |y - f| of a regression and of P(y = 1), 1 - P(truth) of
-/// classes, the hinge of a binary learner that decides at a margin (threshold 0). Bounded, unlike log loss, where one wrong label would be
-/// drawn again and again. `scores` as AnyLearner::predict fills them; NaN without any, or of a label that is no class. O(1).
+/// By what rehearsal calls an example hard: how far a prediction was from the truth, |y - f| of a regression and of P(y = 1), 1 - P(truth)
+/// of classes, the hinge of a binary learner that decides at a margin (threshold 0). Of probabilities it is bounded, unlike log loss, where
+/// one wrong label would be drawn again and again. `scores` as AnyLearner::predict fills them; NaN without any, or of a label that is no
+/// class. O(1).
 inline float prediction_loss(Task task, std::span<const float> scores, float y, float threshold = 0.5F) noexcept {
   if (scores.empty()) return std::numeric_limits<float>::quiet_NaN();
   if (task == Task::classes) {

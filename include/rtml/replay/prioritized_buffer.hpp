@@ -18,13 +18,14 @@
 namespace rtml {
 
 /// Keeps a uniform sample of all examples ever added, and draws those more often that the learner got wrong when it last saw them: with
-/// probability P proportional to (loss + epsilon)^alpha. What is drawn weighs (1 / (n P))^beta, 10 at most: with beta = 1 the drawn examples
-/// teach what a uniform sample would, with less hard ones count for more.
+/// probability P proportional to (loss + epsilon)^alpha. What is drawn weighs (1 / (n P))^beta, 10 at most: with beta = 1 the drawn
+/// examples teach what a uniform sample would, with less hard ones count for more.
 ///
 /// Allocates in the constructor and in bind(); `add` is O(d + nnz + log n), `draw` and `update` O(log n), none allocates.
-/// Source: T. Schaul, J. Quan, I. Antonoglou, D. Silver, "Prioritized experience replay", ICLR 2016, algorithm 1, proportional. Three things
-/// differ. The paper keeps the newest million: a reservoir keeps the sample here, as the newest alone forget. It gives new examples the largest
-/// priority: their loss is known here. It divides weights by the largest of them: then rehearsal would count for less than its ratio says.
+/// Source: T. Schaul, J. Quan, I. Antonoglou, D. Silver, "Prioritized experience replay", ICLR 2016, algorithm 1, proportional. Three
+/// things differ. The paper keeps the newest million: a reservoir keeps the sample here, as the newest alone forget. It gives new examples
+/// the largest priority: their loss is known here. It divides weights by the largest of them: then rehearsal would count for less than its
+/// ratio says.
 class PrioritizedBuffer {
  public:
   struct Options {
@@ -58,8 +59,8 @@ class PrioritizedBuffer {
   /// @throws SchemaError when `schema` lost or changed a column.
   void bind(const Schema& schema) { arena_.bind("PrioritizedBuffer", schema); }
 
-  /// `loss` is what the learner's prediction cost; one that is not known counts as the mean of those here. Weight 0 does nothing; what is not
-  /// usable, does not fit, or comes before bind() is refused and counted.
+  /// `loss` is what the learner's prediction cost; one that is not known counts as the mean of those here. Weight 0 does nothing; what is
+  /// not usable, does not fit, or comes before bind() is refused and counted.
   void add(const Features& x, float y, float weight = 1.0F, Time at = {}, float loss = unknown) noexcept {
     if (weight == 0.0F) return;
     if (!arena_.accepts(x, y, weight)) {

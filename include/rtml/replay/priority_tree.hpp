@@ -7,8 +7,8 @@
 
 namespace rtml::detail {
 
-/// Priorities of n places, drawn from in proportion in O(log n). A binary tree whose inner nodes hold the sum below them, which is made again
-/// from the leaves on each path that changes, so that no rounding piles up.
+/// Priorities of n places, drawn from in proportion in O(log n). A binary tree whose inner nodes hold the sum below them, which is made
+/// again from the leaves on each path that changes, so that no rounding piles up.
 class PriorityTree {
  public:
   /// All leaves are empty.

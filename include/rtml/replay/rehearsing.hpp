@@ -32,8 +32,9 @@ constexpr std::string_view learner_name() noexcept {
 
 /// A learner that learns old examples again after each new one, and predicts as the learner in it does.
 ///
-/// `learn` costs that of the inner learner 1 + ratio times; over a prioritised buffer a class learner predicts as often too. A copy copies the buffer: to publish for prediction, copy `learner()`.
-/// A learner that keeps state by entity or by field sees an old example without them: buffers keep features, label, weight and time.
+/// `learn` costs that of the inner learner 1 + ratio times; over a prioritised buffer a class learner predicts as often too. A copy copies
+/// the buffer: to publish for prediction, copy `learner()`. A learner that keeps state by entity or by field sees an old example without
+/// them: buffers keep features, label, weight and time.
 template <class L>
 requires ScalarLearner<L> || ClassLearner<L>
 class Rehearsing {
