@@ -26,5 +26,6 @@ void add_drift(CLI::App& app);
 void add_drift_delay(CLI::App& app);
 void add_distance(CLI::App& app);
 void add_versions(CLI::App& app);
+void add_forgetting(CLI::App& app);
 
 }  // namespace rtml_bench

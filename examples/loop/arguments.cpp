@@ -56,7 +56,8 @@ std::optional<int> parse(int argc, char** argv, Arguments& arguments) {
       "warmup=N.\n"
       "Several run beside each other on the same rows: the first serves, the others are its shadows");
   app.add_option("--rehearse", arguments.rehearse,
-                 "past examples learned again: reservoir, class_balanced or sliding, with size=N, ratio=R");
+                 "past examples learned again: reservoir, class_balanced, sliding, prioritized (alpha=, beta=, epsilon=), decayed\n"
+                 "(half_life=7d) or herding (candidates=N), with size=N, ratio=R, warmup=N, every=N, drift_ratio=R, drift_rows=N");
   app.add_option("--state", arguments.state, "directory of checkpoints: run again with it to go on where it stopped");
   auto* report =
       app.add_option("--report", arguments.report, "where to write the HTML report; default report.html, none with --json or \"\"");

@@ -142,7 +142,10 @@ class Parts {
       }
     }
     options.rehearse = of_option("--rehearse", [&] {
-      return arguments_->rehearse.empty() ? rtml::Rehearsal() : rtml::make_rehearsal(rtml::Spec(arguments_->rehearse), arguments_->seed);
+      if (arguments_->rehearse.empty()) return rtml::Rehearsal();
+      rtml::Rehearsal made = rtml::make_rehearsal(rtml::Spec(arguments_->rehearse), arguments_->seed);
+      rtml::require("rehearse", "buffer", made.buffer.kind(), made.buffer.kind() != "decayed" || has_time_, "used with --time");
+      return made;
     });
     options.state = state;
     options.seed = arguments_->seed;

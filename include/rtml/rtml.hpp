@@ -1,7 +1,7 @@
 #pragma once
 
-/// Everything but what needs Eigen or xtensor: include "rtml/core/batch_eigen.hpp", "rtml/core/batch_xtensor.hpp", "rtml/core/table_eigen.hpp" or
-/// "rtml/core/table_xtensor.hpp" for those.
+/// Everything but what needs Eigen or xtensor: include "rtml/core/batch_eigen.hpp", "rtml/core/batch_xtensor.hpp",
+/// "rtml/core/table_eigen.hpp" or "rtml/core/table_xtensor.hpp" for those.
 
 #include "rtml/ab/arm_metrics.hpp"
 #include "rtml/ab/proportions.hpp"
@@ -127,7 +127,14 @@
 #include "rtml/monitor/skew_meter.hpp"
 #include "rtml/monitor/value.hpp"
 #include "rtml/replay/class_balanced_buffer.hpp"
+#include "rtml/replay/class_places.hpp"
+#include "rtml/replay/decayed_buffer.hpp"
 #include "rtml/replay/example_arena.hpp"
+#include "rtml/replay/feature_sketch.hpp"
+#include "rtml/replay/herding_buffer.hpp"
+#include "rtml/replay/prediction_loss.hpp"
+#include "rtml/replay/prioritized_buffer.hpp"
+#include "rtml/replay/priority_tree.hpp"
 #include "rtml/replay/rehearsal.hpp"
 #include "rtml/replay/rehearsing.hpp"
 #include "rtml/replay/replay_buffer.hpp"

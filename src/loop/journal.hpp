@@ -27,8 +27,8 @@ class Journal {
     apply(working, steps_.back());
   }
 
-  /// Lets `models` (a bit each) learn an example.
-  void learn(Serving& working, std::uint64_t models, const Features& x, float y, float weight, const Context& context) {
+  /// Lets `models` (a bit each) learn an example; returns the scores that the first of them gave before, none of no model.
+  std::span<const float> learn(Serving& working, std::uint64_t models, const Features& x, float y, float weight, const Context& context) {
     steps_.push_back({.kind = Kind::learn,
                       .models = models,
                       .y = y,
@@ -37,6 +37,7 @@ class Journal {
                       .values = keep(x.dense),
                       .sparse = keep(x.sparse)});
     apply(working, steps_.back());
+    return std::span<const float>(before_).first(models == 0 ? 0 : before_.size() / 2);
   }
 
   /// Puts another model in one's place; an empty one takes it away.
@@ -62,7 +63,8 @@ class Journal {
   }
 
   std::size_t memory_bytes() const noexcept {
-    return steps_.capacity() * sizeof(Step) + values_.capacity() * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature);
+    return steps_.capacity() * sizeof(Step) + values_.capacity() * sizeof(float) + sparse_.capacity() * sizeof(SparseFeature) +
+           before_.capacity() * sizeof(float);
   }
 
  private:
@@ -106,20 +108,21 @@ class Journal {
       ++serving.versions[step.models];
     } else {
       const Features x{values, {sparse_.data() + step.sparse.first, step.sparse.count}};
-      for (std::size_t i = 0; i < serving.models.size(); ++i)
-        if ((step.models >> i & 1U) != 0) serving.models[i].learn(x, step.y, step.weight, before(serving), {.at = step.at});
+      const std::size_t outputs = serving.models[0].outputs();
+      before_.resize(2 * outputs);
+      std::size_t into = 0;
+      for (std::size_t i = 0; i < serving.models.size(); ++i) {
+        if ((step.models >> i & 1U) == 0) continue;
+        serving.models[i].learn(x, step.y, step.weight, std::span(before_).subspan(into, outputs), {.at = step.at});
+        into = outputs;
+      }
     }
-  }
-
-  std::span<float> before(const Serving& serving) const {
-    before_.resize(serving.models[0].outputs());
-    return before_;
   }
 
   std::vector<Step> steps_;
   std::vector<float> values_;
   std::vector<SparseFeature> sparse_;
-  mutable std::vector<float> before_;  // answers that nobody asks for here
+  mutable std::vector<float> before_;  // answers before learning: those of the first model, then of whichever came last
 };
 
 }  // namespace rtml::detail

@@ -8,6 +8,7 @@
 #include "rtml/core/finite.hpp"
 #include "rtml/drift/adwin.hpp"
 #include "rtml/metrics/outcome_of.hpp"
+#include "rtml/replay/prediction_loss.hpp"
 #include "worker.hpp"
 
 namespace rtml::detail {
@@ -50,9 +51,9 @@ std::size_t Engine::Worker::try_work(std::size_t limit) {
 #endif
 }
 
-/// Lets the shadows answer the predictions before `sequence`, each by the version that served it: the published one, or `left`, which readers
-/// have just left. So they know no more than the champion did. They answer here and not in the request, which so costs the same however
-/// many there are; and not under the row's lock.
+/// Lets the shadows answer the predictions before `sequence`, each by the version that served it: the published one, or `left`, which
+/// readers have just left. So they know no more than the champion did. They answer here and not in the request, which so costs the same
+/// however many there are; and not under the row's lock.
 void Engine::Worker::compare_until(std::uint64_t sequence, const Serving* left) {
   const bool shadows = std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.shadow(); });
   const bool trials = std::any_of(candidates.begin(), candidates.end(), [](const Candidate& candidate) { return candidate.present; });
@@ -229,6 +230,8 @@ void Engine::Worker::correct(const Row& row, float weight) {
   }
   const Features x{dense, sparse};
   const std::uint64_t who = learners();
+  const std::uint64_t first = who & (~who + 1);
+  float loss = PrioritizedBuffer::unknown;
   counts.learned += static_cast<std::uint64_t>(std::popcount(who));
   for (std::size_t i = 0; i < working->models.size(); ++i) {
     const std::uint64_t model = std::uint64_t{1} << i;
@@ -236,10 +239,11 @@ void Engine::Worker::correct(const Row& row, float weight) {
     if ((who & model) == 0 && !baseline) continue;
     float p = 0.0F;
     if (!baseline) working->models[i].predict(x, {&p, 1}, {.at = row.at});
-    journal.learn(*working, model, x, 1.0F, weight / std::max(1.0F - p, 0.1F), {.at = row.at});
+    const auto before = journal.learn(*working, model, x, 1.0F, weight / std::max(1.0F - p, 0.1F), {.at = row.at});
+    if (model == first) loss = loss_of(before, model, 1.0F);
   }
   if (keeps_history) history.relabel(row.at + options.negative_after, x, 1.0F);
-  remember({x, 1.0F, weight, row.at});
+  remember({x, 1.0F, weight, row.at}, loss);
   journal.label(*working, fit_inputs, 1.0F, weight);
 }
 
@@ -314,6 +318,7 @@ void Engine::Worker::count_outcomes(const Row& row, float y, float weight) {
 void Engine::Worker::watch_error(double error) {
   if (error_detector.update(error) != Change::drift) return;
   ++counts.drifts;
+  rehearser.drifted();
   const auto* adwin = error_detector.as<drift::Adwin>();  // its mean is that of the errors since the change
   tell({.kind = LoopEvent::Kind::drift,
         .what = "error",
@@ -333,14 +338,15 @@ void Engine::Worker::learn_example(const Features& x, float y, float weight, Tim
   counts.learned += static_cast<std::uint64_t>(std::popcount(who));
   for (std::size_t i = 0; i < arms.size(); ++i)
     if (arms[i].baseline) who |= std::uint64_t{1} << i;
-  if (who != 0) journal.learn(*working, who, x, y, weight, {.at = at});
+  float loss = PrioritizedBuffer::unknown;
+  if (who != 0) loss = loss_of(journal.learn(*working, who, x, y, weight, {.at = at}), who, y);
   if (keeps_history) history.add(x, y, weight, known);  // Data::recent is about labels, not about predictions
-  remember({x, y, weight, at});
+  remember({x, y, weight, at}, loss);
 }
 
-/// Once it is learned: rehearsal, and the triggers of all arms.
-void Engine::Worker::remember(const Example& example) {
-  rehearse_with(example);
+/// Once it is learned: rehearsal, and the triggers of all arms. `loss` is what it cost before.
+void Engine::Worker::remember(const Example& example, float loss) {
+  rehearse_with(example, loss);
   ++unpublished;
   taught = true;
   for (std::size_t i = 0; i < arms.size(); ++i) {
@@ -360,12 +366,17 @@ std::uint64_t Engine::Worker::learners() const {
   return who;
 }
 
-void Engine::Worker::rehearse_with(const Example& fresh) {
+/// Of the scores that the first model of `who` gave before it learned.
+float Engine::Worker::loss_of(std::span<const float> before, std::uint64_t who, float y) const {
+  return prediction_loss(engine.task_, before, y, working->models[static_cast<std::size_t>(std::countr_zero(who))].threshold());
+}
+
+void Engine::Worker::rehearse_with(const Example& fresh, float fresh_loss) {
   const std::uint64_t who = learners();
-  rehearser.after(fresh, [&](const Example& past) noexcept {
-    if (who == 0) return;
-    journal.learn(*working, who, past.x, past.y, past.weight, {.at = past.at});
+  rehearser.after(fresh, fresh_loss, [&](const Example& past) noexcept {
+    if (who == 0) return PrioritizedBuffer::unknown;
     counts.replayed += static_cast<std::uint64_t>(std::popcount(who));
+    return loss_of(journal.learn(*working, who, past.x, past.y, past.weight, {.at = past.at}), who, past.y);
   });
 }
 

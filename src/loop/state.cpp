@@ -137,8 +137,7 @@ void Engine::Worker::each_part(Self& self, Part part) {
       o.metric_window, estimate.window, estimate.windows, estimate.confidence, estimate.calibration.labels, estimate.calibration.least,
       o.label_due.count(), static_cast<bool>(o.segment), segments.most, segments.window, segments.least, segments.alpha, segments.effect);
   part("performance", "performance and labels", performance, [&](auto& ar) { ar(self.performance); });
-  const ReplayBuffer& buffer = self.rehearser.buffer();
-  part("rehearsal", "rehearsal", std::string(buffer.kind()) + " " + to_text(buffer.capacity()), [&](auto& ar) { ar(self.rehearser); });
+  part("rehearsal", "rehearsal", self.rehearser.buffer().shape(), [&](auto& ar) { ar(self.rehearser); });
 }
 
 /// All gates closed, the host's callbacks put off until they are open again.

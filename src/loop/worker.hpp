@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,9 +52,10 @@ struct Engine::Worker {
   std::uint64_t outcomes() const { return counts.labels + counts.negatives; }
   Prediction served_prediction(const Row& row) const;
   void learn_example(const Features& x, float y, float weight, Time at, Time known);
-  void remember(const Example& example);
+  void remember(const Example& example, float loss);
   void count_outcomes(const Row& row, float y, float weight);
-  void rehearse_with(const Example& fresh);
+  float loss_of(std::span<const float> before, std::uint64_t who, float y) const;
+  void rehearse_with(const Example& fresh, float loss);
   std::uint64_t learners() const;
   void watch_error(double error);
   void tell_drifts(const std::vector<DriftWatch::Moved>& moved);

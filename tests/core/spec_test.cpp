@@ -60,3 +60,15 @@ TEST_CASE("a specification that is wrong says what and what is allowed", "[core]
   CHECK_THROWS_WITH(unknown.finish(), "x: option is \"raet\", must be one of rate, lazy");
   CHECK_THROWS_WITH(Spec("x:a=1").finish(), "x: option is \"a\", must be left out: there are none");
 }
+
+TEST_CASE("A duration is a whole number of seconds, minutes, hours or days", "[core]") {
+  Spec spec("buffer:a=30s,b=90m,c=12h,d=7d,e=7");
+  CHECK(spec.duration("a", rtml::seconds(0)) == rtml::seconds(30));
+  CHECK(spec.duration("b", rtml::seconds(0)) == rtml::minutes(90));
+  CHECK(spec.duration("c", rtml::seconds(0)) == rtml::hours(12));
+  CHECK(spec.duration("d", rtml::seconds(0)) == rtml::days(7));
+  CHECK(spec.duration("other", rtml::days(3)) == rtml::days(3));
+  CHECK_THROWS_WITH(spec.duration("e", {}), "buffer: e is \"7\", must be a number of s, m, h or d, as in 90m or 7d");
+  for (const char* none : {"", "d", "-1d", "1.5h", "7w", "7 d", "36501d", "99999999999999999999s"}) CHECK(!rtml::duration_of(none));
+  CHECK(rtml::duration_of("36500d") == rtml::days(36500));
+}

@@ -170,8 +170,9 @@ TEST_CASE("Time that runs backwards moves no window forwards and loses no label"
 
 TEST_CASE("How often readers get a newer model changes nothing of what is learned", "[loop][property]") {
   const auto rows = trades(1000);
+  const rtml::ReplayBuffer buffer = GENERATE(as<rtml::ReplayBuffer>(), rtml::reservoir(100), rtml::prioritized(100), rtml::herding(100));
   const auto learned = [&](std::uint64_t publish_every, std::size_t work_every) {
-    Loop<Trade> loop(trade_features(), LogisticRegression{}, {.rehearse = rtml::reservoir(100), .publish_every = publish_every});
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, {.rehearse = buffer, .publish_every = publish_every});
     for (std::size_t i = 0; i < rows.size(); ++i) {
       loop.predict(i, rows[i]);
       loop.work();  // fitted from each event in turn
@@ -185,6 +186,43 @@ TEST_CASE("How often readers get a newer model changes nothing of what is learne
   };
   CHECK(learned(1, 1) == learned(64, 7));
   CHECK(learned(1, 1) == learned(1000, 1000));
+}
+
+TEST_CASE("A drift of the error changes how much is rehearsed, for as long as the schedule says", "[loop]") {
+  const auto replayed = [](std::size_t drift_at) {
+    const auto rows = trades(3000, 1, drift_at);
+    std::uint64_t drifts = 0;
+    LoopOptions options;
+    options.rehearse = rtml::Rehearsal(rtml::sliding(200), 0.0, 0, {.drift_ratio = 2.0, .drift_rows = 20});
+    options.on_event = [&](const LoopEvent& event) {
+      if (event.kind == LoopEvent::Kind::drift && event.what == "error") ++drifts;
+    };
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+    run(loop, rows, 0, rows.size());
+    return std::pair(drifts, loop.counters().replayed);
+  };
+  const auto moved = replayed(1500);
+  CHECK(moved.first >= 1);
+  CHECK(moved.second == 40 * moved.first);  // alarms are further apart than 20 rows
+  const auto calm = replayed(3000);
+  CHECK(calm.second == 40 * calm.first);
+  CHECK(calm.first < moved.first);
+}
+
+TEST_CASE("A loop over a prioritised buffer tells it what each rehearsed example cost", "[loop]") {
+  // One in ten is labelled at random: hard for good. Drawn by loss, without correction, it pulls the model more.
+  auto rows = trades(3000);
+  for (std::size_t i = 0; i < rows.size(); i += 10) rows[i].good = 1.0F - rows[i].good;
+  const auto mean_score = [&](double alpha) {
+    LoopOptions options;
+    options.rehearse = rtml::Rehearsal(rtml::PrioritizedBuffer({.capacity = 500, .alpha = alpha, .beta = 0.0}), 4.0);
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+    run(loop, rows, 0, 2000);
+    double distance = 0.0;
+    for (std::size_t i = 2000; i < 3000; ++i) distance += std::abs(static_cast<double>(loop.score(rows[i]).score) - 0.5);
+    return distance / 1000.0;
+  };
+  CHECK(mean_score(1.0) < 0.8 * mean_score(0.0));
 }
 
 TEST_CASE("One unit always meets the same arm, and each arm is measured on what it served", "[loop]") {

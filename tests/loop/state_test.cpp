@@ -40,15 +40,20 @@ std::vector<std::filesystem::path> checkpoints(const TemporaryFolder& folder) {
 
 TEST_CASE("A loop that was interrupted goes on as if it had not been, bit for bit", "[loop][state]") {
   const auto rows = trades(3000);
+  const rtml::ReplayBuffer buffer = GENERATE(as<rtml::ReplayBuffer>(), rtml::reservoir(100), rtml::prioritized(100));
+  const auto rehearsing = [&](LoopOptions options) {
+    options.rehearse = rtml::Rehearsal(buffer, 1.0, 0, {.warmup = 20, .every = 3, .drift_ratio = 2.0, .drift_rows = 100});
+    return options;
+  };
   const TemporaryFolder whole_folder;
-  Loop<Trade> whole(trade_features(), LogisticRegression{}, kept_in(whole_folder));
+  Loop<Trade> whole(trade_features(), LogisticRegression{}, rehearsing(kept_in(whole_folder)));
   const auto expected = run(whole, rows, 0, rows.size());
 
   const TemporaryFolder folder;
   std::vector<float> scores(rows.size());
   std::uint64_t from = 0;
   for (const std::uint64_t killed_at : {1u, 17u, 650u, 1400u, 2222u, 3000u}) {
-    Loop<Trade> loop(trade_features(), LogisticRegression{}, kept_in(folder, 250));
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, rehearsing(kept_in(folder, 250)));
     from = loop.resume_offset();
     CHECK(loop.resumed() == (from != 0));
     for (std::uint64_t i = from; i < killed_at; ++i) scores[i] = run(loop, rows, i, i + 1)[0];

@@ -16,6 +16,7 @@
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/learn/linear.hpp"
+#include "rtml/replay/make_rehearsal.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/learner_laws.hpp"
@@ -106,6 +107,29 @@ class Recording {
   std::uint64_t refused_ = 0;
 };
 
+/// Right about what it learned before, wrong about all else: 1 is always the truth.
+class Memorising {
+ public:
+  void bind(const rtml::Schema&) {}
+  rtml::Task task() const noexcept { return rtml::Task::binary; }
+  float predict(rtml::Features x) const noexcept { return std::find(known.begin(), known.end(), x.dense[0]) != known.end() ? 1.0F : 0.0F; }
+  float learn(rtml::Features x, float, float weight = 1.0F) noexcept {
+    const float before = predict(x);
+    known.push_back(x.dense[0]);
+    weights.push_back(weight);
+    return before;
+  }
+  std::uint64_t refused() const noexcept { return 0; }
+  std::size_t memory_bytes() const noexcept { return sizeof(*this); }
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar(self.known, self.weights);
+  }
+
+  std::vector<float> known;
+  std::vector<float> weights;
+};
+
 static_assert(rtml::ClassLearner<Rehearsing<Counting>> && !rtml::ScalarLearner<Rehearsing<Counting>>);
 static_assert(rtml::ScalarLearner<Rehearsing<Recording>> && !rtml::ClassLearner<Rehearsing<Recording>>);
 static_assert(rtml::Explainable<Rehearsing<rtml::LogisticRegression>> && !rtml::Explainable<Rehearsing<Recording>>);
@@ -155,6 +179,113 @@ TEST_CASE("After each new example as many stored ones are learned as the ratio s
     }
     CHECK(learner.buffer().seen() == 1000);
   }
+}
+
+TEST_CASE("A schedule says when old examples are learned and how many, and keeps the ratio", "[replay]") {
+  const auto replays = [](double ratio, rtml::RehearsalSchedule schedule, std::vector<std::uint64_t> drifts = {}) {
+    auto learner = recording(Rehearsal{reservoir(50), ratio, 0, schedule});
+    std::vector<std::uint64_t> after(1001);
+    for (std::uint64_t i = 0; i < 1000; ++i) {
+      if (std::find(drifts.begin(), drifts.end(), i) != drifts.end()) learner.drifted();
+      learn_numbered(learner, i);
+      after[i + 1] = learner.replayed();
+    }
+    return after;
+  };
+  SECTION("none before the warm-up is over") {
+    const auto after = replays(1.0, {.warmup = 300});
+    CHECK(after[300] == 0);
+    CHECK(after[301] == 1);
+    CHECK(after[1000] == 700);
+  }
+  SECTION("some at once, every so often") {
+    const auto after = replays(0.5, {.every = 40});
+    CHECK(after[39] == 0);
+    CHECK(after[40] == 20);
+    CHECK(after[79] == 20);
+    CHECK(after[1000] == 500);
+  }
+  SECTION("another ratio for a while after a drift; a drift meanwhile begins it anew") {
+    const auto more = replays(0.5, {.drift_ratio = 2.0, .drift_rows = 100}, {400, 450});
+    CHECK(more[400] == 200);
+    CHECK(more[550] == more[400] + 300);
+    CHECK(more[1000] == more[550] + 225);
+    const auto none = replays(1.0, {.drift_ratio = 0.0, .drift_rows = 100}, {400});
+    CHECK(none[500] == none[400]);
+    CHECK(none[600] == none[500] + 100);
+    CHECK(replays(1.0, {.drift_ratio = 5.0}, {400})[1000] == 999);
+  }
+}
+
+TEST_CASE("A schedule goes on where it was saved, and its options are not in the archive", "[replay]") {
+  const rtml::RehearsalSchedule schedule{.warmup = 30, .every = 7, .drift_ratio = 3.0, .drift_rows = 50};
+  const auto fresh = [&](double ratio) { return Rehearsing(logistic(4), Rehearsal{rtml::prioritized(20), ratio, 5, schedule}); };
+  auto learner = fresh(0.7);
+  learner.bind(rtml::Schema::numeric(2));
+  const auto learn = [](auto& model, int i) {
+    const float dense[] = {static_cast<float>(i % 5), static_cast<float>(i % 3)};
+    model.learn({dense, {}}, i % 4 == 0 ? 1.0F : 0.0F);
+  };
+  for (int i = 0; i < 60; ++i) {
+    if (i == 45) learner.drifted();
+    learn(learner, i);
+  }
+  auto restored = fresh(0.7);
+  auto other = fresh(0.0);
+  rtml::load(restored, rtml::save(learner));
+  rtml::load(other, rtml::save(learner));
+  for (int i = 60; i < 200; ++i) {
+    learn(learner, i);
+    learn(restored, i);
+    learn(other, i);
+  }
+  CHECK(rtml::save(restored) == rtml::save(learner));
+  CHECK(other.replayed() < learner.replayed());  // by the ratio that it was built with
+}
+
+TEST_CASE("A rehearser of the first format version is read", "[replay]") {
+  rtml::Rehearser rehearser(Rehearsal{reservoir(5), 0.25});
+  rehearser.bind(replay_schema());
+  rtml::Writer writer;
+  writer.header("Rehearser", 1);
+  writer(rehearser.buffer(), 0.75, 0.5, rtml::Rng(3), std::uint64_t{11});  // ratio, owed, replayed
+  rtml::load(rehearser, writer.bytes());
+  CHECK(rehearser.ratio() == 0.25);
+  CHECK(rehearser.replayed() == 11);
+}
+
+TEST_CASE("An example that was rehearsed has the loss of that time, and weighs what its draw makes up for", "[replay]") {
+  Rehearsing<Memorising> learner(Memorising{},
+                                 {rtml::PrioritizedBuffer({.capacity = 200, .alpha = 1.0, .beta = 1.0, .epsilon = 0.01}), 1.0});
+  learner.bind(rtml::Schema::numeric(1));
+  for (int i = 0; i < 100; ++i) {
+    const float dense[] = {static_cast<float>(i)};
+    learner.learn({dense, {}}, 1.0F);
+  }
+  const auto* buffer = learner.buffer().as<rtml::PrioritizedBuffer>();
+  REQUIRE(buffer != nullptr);
+  REQUIRE(buffer->size() == 100);
+  std::size_t settled = 0;  // was wrong when it was new; right when it came again
+  const double highest = buffer->probability(99);
+  for (std::size_t i = 0; i < 100; ++i) settled += buffer->probability(i) < 0.02 * highest ? 1U : 0U;
+  CHECK(settled > 80);  // what was drawn is hardly drawn again: nearly each of 99 draws met another one
+  CHECK(settled < 100);
+  const auto& weights = learner.learner().weights;
+  CHECK(*std::min_element(weights.begin(), weights.end()) < 0.5F);
+  CHECK(std::count(weights.begin(), weights.end(), 1.0F) >= 100);  // new ones weigh what they weigh
+}
+
+TEST_CASE("A class learner is asked for the loss of what it rehearses by priority", "[replay]") {
+  Rehearsing<Counting> learner(Counting{}, {rtml::PrioritizedBuffer({.capacity = 50, .alpha = 1.0, .beta = 0.0, .epsilon = 1e-3}), 1.0});
+  learner.bind(replay_schema());
+  const float dense[] = {1.0F, 2.0F};
+  for (int i = 0; i < 1000; ++i) learner.learn({dense, {}}, i % 10 == 0 ? 2 : 0);
+  const auto* buffer = learner.buffer().as<rtml::PrioritizedBuffer>();
+  REQUIRE(buffer != nullptr);
+  double rare = 0.0;
+  for (std::size_t i = 0; i < buffer->size(); ++i) rare += buffer->at(i).y == 2.0F ? buffer->probability(i) : 0.0;
+  CHECK(rare > 0.3);  // of about a tenth of the rows
+  CHECK(learner.learner().counts[2] > 250);
 }
 
 TEST_CASE("What is learned again is what was stored: an older example, with its label, weight and time", "[replay]") {
@@ -293,8 +424,10 @@ TEST_CASE("Any buffer is a Rehearsal, and none is one too", "[replay]") {
 }
 
 TEST_CASE("An erased buffer does what the buffer in it does", "[replay]") {
-  const int kind = GENERATE(range(0, 3));
-  ReplayBuffer erased = kind == 0 ? reservoir(7, 3) : (kind == 1 ? class_balanced(7, 3) : sliding(7));
+  const std::string kind = GENERATE("reservoir", "class_balanced", "sliding", "prioritized", "decayed", "herding");
+  ReplayBuffer erased = rtml::make_rehearsal(rtml::Spec(kind + ":size=7"), 3).buffer;
+  CHECK(erased.kind() == kind);
+  CHECK(erased.by_loss() == (kind == "prioritized"));
   erased.bind(replay_schema());
   CHECK(erased.capacity() == 7);
   for (std::uint64_t i = 0; i < 100; ++i) add_numbered(erased, i);
@@ -303,6 +436,11 @@ TEST_CASE("An erased buffer does what the buffer in it does", "[replay]") {
   CHECK(rtml::testing::all_intact(erased));
   rtml::Rng rng(1);
   CHECK(rtml::testing::is_intact(erased.sample(rng)));
+  const std::size_t drawn = erased.draw(rng);
+  CHECK(drawn < 7);
+  CHECK(erased.importance(drawn) == 1.0F);  // of losses that nobody told
+  erased.update(drawn, 100.0F);
+  CHECK((erased.importance(drawn) < 1.0F) == erased.by_loss());
   const float dense[] = {1.0F};
   erased.add({dense, {}}, 1.0F, 1.0F, {});
   CHECK(erased.refused() == 1);
@@ -333,7 +471,10 @@ TEST_CASE("No buffer takes nothing and holds nothing", "[replay]") {
   CHECK_THROWS_AS(rtml::load(none, rtml::save(reservoir(3))), rtml::FormatError);
 }
 
-TEST_CASE("Rehearsal names a ratio that is out of range", "[replay][config]") {
+TEST_CASE("Rehearsal names the option that is out of range", "[replay][config]") {
   CHECK_THROWS_WITH(Rehearsing(Recording{}, Rehearsal{reservoir(5), -0.5}), "Rehearsal: ratio is -0.5, must be in [0, 1000]");
   CHECK_THROWS_AS(Rehearsing(Recording{}, Rehearsal{reservoir(5), std::numeric_limits<double>::quiet_NaN()}), rtml::ConfigError);
+  CHECK_THROWS_WITH(rtml::Rehearser(Rehearsal{reservoir(5), 1.0, 0, {.every = 0}}), "Rehearsal: every is 0, must be in [1, 1000000]");
+  CHECK_THROWS_WITH(rtml::Rehearser(Rehearsal{reservoir(5), 1.0, 0, {.drift_ratio = 1001.0}}),
+                    "Rehearsal: drift_ratio is 1001, must be in [0, 1000]");
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/finite.hpp"
+#include "rtml/core/time.hpp"
 
 namespace rtml {
 
@@ -23,6 +25,17 @@ inline std::string one_of(std::span<const std::string_view> names) {
   std::string rule;
   for (const std::string_view name : names) rule.append(rule.empty() ? "one of " : ", ").append(name);
   return rule;
+}
+
+/// "30s", "90m", "12h", "7d", up to a hundred years; nullopt of anything else.
+inline std::optional<Duration> duration_of(std::string_view text) {
+  std::int64_t count = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), count);
+  const auto unit = text.substr(static_cast<std::size_t>(result.ptr - text.data()));
+  const std::int64_t second = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86'400 : 0;
+  const std::int64_t most = 36500LL * 86'400;
+  if (result.ec != std::errc{} || second == 0 || count < 0 || count > most / second) return std::nullopt;
+  return seconds(count * second);
 }
 
 /// A thing named on a command line with its parameters: `NAME[:k=v,...]`, as in "logistic:optimizer=ftrl,l1=1e-6". A part without `=`
@@ -58,6 +71,15 @@ class Spec {
     require(name_, key, value, value >= least, ">= " + to_text(least));
     require(name_, key, value, value <= most, "<= " + to_text(most));
     return value;
+  }
+
+  /// @throws ConfigError when the value is not a duration as 90m or 7d.
+  Duration duration(std::string_view key, Duration otherwise) {
+    const Part* part = ask(key);
+    if (part == nullptr) return otherwise;
+    const auto value = duration_of(part->value);
+    require(name_, key, part->value, value.has_value(), "a number of s, m, h or d, as in 90m or 7d");
+    return *value;
   }
 
   std::string text(std::string_view key, std::string_view otherwise) {

@@ -4,13 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <utility>
 #include <vector>
 
 #include "rtml/core/error.hpp"
 #include "rtml/core/example.hpp"
 #include "rtml/core/rng.hpp"
 #include "rtml/core/schema.hpp"
+#include "rtml/replay/class_places.hpp"
 #include "rtml/replay/example_arena.hpp"
 
 namespace rtml {
@@ -34,14 +34,12 @@ class ClassBalancedBuffer {
 
   /// @throws ConfigError
   explicit ClassBalancedBuffer(const Options& options)
-      : arena_("ClassBalancedBuffer", options.capacity, options.max_sparse), rng_(options.seed) {
+      : arena_("ClassBalancedBuffer", options.capacity, options.max_sparse), rng_(options.seed), places_(1, 1) {
     require("ClassBalancedBuffer", "max_classes", options.max_classes, options.max_classes >= 1 && options.max_classes <= 65536,
             "in [1, 65536]");
     seen_.resize(options.max_classes);
     was_largest_.resize(options.max_classes);
-    ends_.resize(options.max_classes);
-    places_.resize(options.capacity);
-    clear();
+    places_ = detail::ClassPlaces(options.capacity, options.max_classes);
   }
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones.
@@ -51,27 +49,28 @@ class ClassBalancedBuffer {
   /// Weight 0 does nothing; what is not usable, does not fit, has no class for a label, or comes before bind() is refused and counted.
   void add(const Features& x, float y, float weight = 1.0F, Time at = {}) noexcept {
     if (weight == 0.0F) return;
-    if (!arena_.accepts(x, y, weight) || !is_class(y)) {
+    if (!arena_.accepts(x, y, weight) || !detail::is_class(y, max_classes())) {
       ++refused_;
       return;
     }
     const auto label = static_cast<std::size_t>(y);
     ++seen_[label];
     if (size() < capacity()) {
-      arena_.put(move_to(label), x, y, weight, at);
+      arena_.put(places_.take(label), x, y, weight, at);
       return;
     }
-    const std::size_t from = largest();
+    const std::size_t from = places_.largest();
     if (count(label) == count(from)) was_largest_[label] = 1;
     if (was_largest_[label] == 0) {
       was_largest_[from] = 1;
-      arena_.put(evict_for(label, from), x, y, weight, at);
+      const auto any = static_cast<std::size_t>(rng_.below(count(from)));
+      arena_.put(places_.hand_over(from, any, label), x, y, weight, at);
     } else if (const std::uint64_t i = rng_.below(seen_[label]); i < count(label)) {
-      arena_.put(places_[begin_of(label) + static_cast<std::size_t>(i)], x, y, weight, at);
+      arena_.put(places_.of(label, static_cast<std::size_t>(i)), x, y, weight, at);
     }
   }
 
-  std::size_t size() const noexcept { return ends_.back(); }
+  std::size_t size() const noexcept { return places_.size(); }
   std::size_t capacity() const noexcept { return arena_.capacity(); }
 
   /// Class by class. @pre i < size()
@@ -80,10 +79,10 @@ class ClassBalancedBuffer {
   /// Any of them, equally likely: balanced as far as the classes are. @pre size() > 0
   Example sample(Rng& rng) const noexcept { return at(static_cast<std::size_t>(rng.below(size()))); }
 
-  std::size_t max_classes() const noexcept { return ends_.size(); }
+  std::size_t max_classes() const noexcept { return places_.classes(); }
 
   /// Examples of a class that are here. @pre label < max_classes()
-  std::size_t count(std::size_t label) const noexcept { return ends_[label] - begin_of(label); }
+  std::size_t count(std::size_t label) const noexcept { return places_.count(label); }
 
   /// Examples added, those since replaced included.
   std::uint64_t seen() const noexcept { return std::accumulate(seen_.begin(), seen_.end(), std::uint64_t{0}); }
@@ -93,77 +92,33 @@ class ClassBalancedBuffer {
   void clear() noexcept {
     std::fill(seen_.begin(), seen_.end(), 0);
     std::fill(was_largest_.begin(), was_largest_.end(), std::uint8_t{0});
-    std::fill(ends_.begin(), ends_.end(), 0);
-    std::iota(places_.begin(), places_.end(), 0U);
+    places_.clear();
     refused_ = 0;
   }
 
   std::size_t memory_bytes() const noexcept {
-    return sizeof(*this) + arena_.heap_bytes() + seen_.capacity() * sizeof(std::uint64_t) + was_largest_.capacity() +
-           (ends_.capacity() + places_.capacity()) * sizeof(std::uint32_t);
+    return sizeof(*this) + arena_.heap_bytes() + seen_.capacity() * sizeof(std::uint64_t) + was_largest_.capacity() + places_.heap_bytes();
   }
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
     ar.header("ClassBalancedBuffer", 1);
-    const std::size_t classes = self.ends_.size();
+    const std::size_t classes = self.max_classes();
     std::size_t rows = self.size();
-    ar(self.rng_, self.seen_, self.was_largest_, self.ends_, self.refused_);
-    ar.check(self.seen_.size() == classes && self.was_largest_.size() == classes && self.ends_.size() == classes,
-             "max_classes (saved: another one)");
+    ar(self.rng_, self.seen_, self.was_largest_, self.places_, self.refused_);
+    ar.check(self.seen_.size() == classes && self.was_largest_.size() == classes, "max_classes (saved: another one)");
     // Row by row in the order of at(): which place in the arena a row has, nobody can tell.
     detail::ExampleArena::archive(self.arena_, ar, rows, [&](std::size_t i) { return self.places_[i]; });
-    if constexpr (Ar::reading) {
-      std::iota(self.places_.begin(), self.places_.end(), 0U);
-      ar.check(rows == self.size() && self.is_consistent(), "classes");
-    }
+    if constexpr (Ar::reading) ar.check(rows == self.size() && self.is_consistent(), "classes");
   }
 
  private:
-  // places_ holds the places of class 0, then those of class 1, ...; what lies behind the last class is free.
-
-  bool is_class(float y) const noexcept {
-    return y >= 0.0F && y < static_cast<float>(max_classes()) && static_cast<float>(static_cast<std::size_t>(y)) == y;
-  }
-
-  std::size_t begin_of(std::size_t label) const noexcept { return label == 0 ? 0 : ends_[label - 1]; }
-
-  std::size_t largest() const noexcept {
-    std::size_t best = 0;
-    for (std::size_t label = 1; label < max_classes(); ++label)
-      if (count(label) > count(best)) best = label;
-    return best;
-  }
-
-  /// Gives the first free place to `label`. Each class behind it hands its first place on as its last.
-  std::size_t move_to(std::size_t label) noexcept {
-    for (std::size_t k = max_classes() - 1; k > label; --k) std::swap(places_[ends_[k]++], places_[begin_of(k)]);
-    return places_[ends_[label]++];
-  }
-
-  /// Gives a random place of class `from` to `label`.
-  std::size_t evict_for(std::size_t label, std::size_t from) noexcept {
-    std::size_t at = begin_of(from) + static_cast<std::size_t>(rng_.below(count(from)));
-    // The gap travels from class to class: each fills it with its nearest end and opens one at the other.
-    for (std::size_t k = from; k < label; ++k) {
-      std::swap(places_[at], places_[ends_[k] - 1]);
-      at = --ends_[k];
-    }
-    for (std::size_t k = from; k > label; --k) {
-      std::swap(places_[at], places_[begin_of(k)]);
-      at = ends_[k - 1]++;
-    }
-    return places_[at];
-  }
-
   bool is_consistent() const noexcept {
-    std::uint32_t previous = 0;
     for (std::size_t label = 0; label < max_classes(); ++label) {
-      if (ends_[label] < previous || ends_[label] > capacity() || was_largest_[label] > 1) return false;
+      if (was_largest_[label] > 1) return false;
       if (was_largest_[label] == 0 ? count(label) != seen_[label] : count(label) > seen_[label]) return false;
-      for (std::size_t i = previous; i < ends_[label]; ++i)
-        if (arena_.label(i) != static_cast<float>(label)) return false;
-      previous = ends_[label];
+      for (std::size_t k = 0; k < count(label); ++k)
+        if (arena_.label(places_.of(label, k)) != static_cast<float>(label)) return false;
     }
     return true;
   }
@@ -172,8 +127,7 @@ class ClassBalancedBuffer {
   Rng rng_;
   std::vector<std::uint64_t> seen_;        // [max_classes]
   std::vector<std::uint8_t> was_largest_;  // [max_classes]: "full" in the paper, and so for good
-  std::vector<std::uint32_t> ends_;        // [max_classes]: where in places_ a class ends
-  std::vector<std::uint32_t> places_;      // [capacity]
+  detail::ClassPlaces places_;
   std::uint64_t refused_ = 0;
 };
 

@@ -9,6 +9,7 @@
 
 #include "rtml/core/archive.hpp"
 #include "rtml/core/error.hpp"
+#include "rtml/core/spec.hpp"
 #include "rtml/core/time.hpp"
 
 namespace rtml::stream {
@@ -23,14 +24,12 @@ struct Delay {
 
   /// "100" is rows; "30s", "90m", "12h", "7d" are time. @throws ConfigError
   static Delay parse(std::string_view text) {
+    if (const auto time = duration_of(text)) return of_time(*time);
     std::uint64_t count = 0;
     const auto result = std::from_chars(text.data(), text.data() + text.size(), count);
-    const auto unit = text.substr(static_cast<std::size_t>(result.ptr - text.data()));
-    const std::int64_t second = unit == "s" ? 1 : unit == "m" ? 60 : unit == "h" ? 3600 : unit == "d" ? 86'400 : 0;
-    const bool holds = result.ec == std::errc{} && (unit.empty() || second != 0) && count <= 1'000'000'000 &&
-                       static_cast<std::int64_t>(count) * second <= 36500LL * 86'400;
+    const bool holds = result.ec == std::errc{} && result.ptr == text.data() + text.size() && count <= 1'000'000'000;
     require("Delay", "delay", text, holds, "a number of rows, or of s, m, h or d, as in 100 or 7d");
-    return unit.empty() ? of_rows(count) : of_time(seconds(static_cast<std::int64_t>(count) * second));
+    return of_rows(count);
   }
 
   friend bool operator==(const Delay&, const Delay&) = default;
