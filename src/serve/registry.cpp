@@ -51,13 +51,13 @@ void require_text(std::string_view option, const std::string& text, std::size_t 
 }
 
 template <class Entry>
-void require_names(std::string_view type, std::string_view option, const std::vector<Entry>& entries) {
-  require(type, option, entries.size(), entries.size() <= 1000, "at most 1000 of them");
-  for (const Entry& entry : entries) {
+void require_names(std::string_view type, std::string_view option, const std::vector<Entry>& named) {
+  require(type, option, named.size(), named.size() <= 1000, "at most 1000 of them");
+  for (const Entry& entry : named) {
     require(type, option, entry.name, detail::is_key(entry.name),
             "a path of letters, digits, _, ., -, space and /, at most 250 bytes, no part of it empty, . or beginning with ..");
     const auto is_namesake = [&](const Entry& other) { return other.name == entry.name; };
-    require(type, option, entry.name, std::count_if(entries.begin(), entries.end(), is_namesake) == 1, "named once");
+    require(type, option, entry.name, std::count_if(named.begin(), named.end(), is_namesake) == 1, "named once");
   }
 }
 

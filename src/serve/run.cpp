@@ -35,44 +35,6 @@ void append_line(std::string& lines, std::int64_t milliseconds, double value, st
   lines.append(line, at);
 }
 
-struct Point {
-  std::uint32_t key;
-  double value;
-  std::int64_t milliseconds;
-  std::int64_t step;
-};
-
-struct Metric {
-  std::string key;
-  std::string lines = {};   // of the block that is being written
-  bool has_folder = false;  // its file can be made
-};
-
-/// Keys of one kind. A path cannot be a file and a folder, so "loss" and "loss/train" exclude each other.
-struct Keys {
-  std::string_view what;
-  std::set<std::string, std::less<>> known = {};
-
-  void add(std::string_view key, std::size_t most) {
-    if (known.contains(key)) return;
-    require_key(what, key);
-    require("Run", what, key, known.size() < most, "one of at most " + to_text(most) + " keys");
-    for (std::size_t end = key.find('/'); end != std::string_view::npos; end = key.find('/', end + 1)) {
-      const std::string above(key.substr(0, end));
-      require("Run", what, key, !known.contains(above), "below no other key, as it is of \"" + above + "\"");
-    }
-    const std::string folder = std::string(key) + "/";
-    const auto below = known.lower_bound(folder);
-    require("Run", what, key, below == known.end() || !below->starts_with(folder), "above no other key");
-    known.emplace(key);
-  }
-};
-
-struct TextHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-};
-
 std::string random_id() {
   std::random_device random;
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", random(), random(), random(), random());
@@ -81,6 +43,44 @@ std::string random_id() {
 }  // namespace
 
 struct Run::State {
+  struct Point {
+    std::uint32_t key;
+    double value;
+    std::int64_t milliseconds;
+    std::int64_t step;
+  };
+
+  struct Metric {
+    std::string key;
+    std::string lines = {};   // of the block that is being written
+    bool has_folder = false;  // its file can be made
+  };
+
+  /// Keys of one kind. A path cannot be a file and a folder, so "loss" and "loss/train" exclude each other.
+  struct Keys {
+    std::string_view what;
+    std::set<std::string, std::less<>> known = {};
+
+    void add(std::string_view key, std::size_t most) {
+      if (known.contains(key)) return;
+      require_key(what, key);
+      require("Run", what, key, known.size() < most, "one of at most " + to_text(most) + " keys");
+      for (std::size_t end = key.find('/'); end != std::string_view::npos; end = key.find('/', end + 1)) {
+        const std::string above(key.substr(0, end));
+        require("Run", what, key, !known.contains(above), "below no other key, as it is of \"" + above + "\"");
+      }
+      const std::string folder = std::string(key) + "/";
+      const auto below = known.lower_bound(folder);
+      require("Run", what, key, below == known.end() || !below->starts_with(folder), "above no other key");
+      known.emplace(key);
+    }
+  };
+
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+
   std::string path;  // absolute
   std::string experiment;
   Options options;
@@ -271,10 +271,10 @@ const std::string& Run::path() const noexcept { return state_->path; }
 std::size_t Run::memory_bytes() const {
   const std::lock_guard lock(state_->mutex);
   std::size_t bytes =
-      sizeof(*this) + sizeof(State) + state_->points.capacity() * sizeof(Point) + state_->metrics.capacity() * sizeof(Metric);
+      sizeof(*this) + sizeof(State) + state_->points.capacity() * sizeof(State::Point) + state_->metrics.capacity() * sizeof(State::Metric);
   constexpr std::size_t node = 6 * sizeof(void*);  // of a tree or table, about
-  for (const Metric& metric : state_->metrics) bytes += 3 * metric.key.capacity() + metric.lines.capacity() + 2 * node;
-  for (const Keys* keys : {&state_->params, &state_->tags})
+  for (const State::Metric& metric : state_->metrics) bytes += 3 * metric.key.capacity() + metric.lines.capacity() + 2 * node;
+  for (const State::Keys* keys : {&state_->params, &state_->tags})
     for (const std::string& key : keys->known) bytes += key.capacity() + node;
   for (const auto& param : state_->param_values) bytes += param.first.capacity() + param.second.capacity() + 2 * node;
   return bytes;

@@ -41,3 +41,19 @@ TEST_CASE("The schedule of a rehearsal is made by name", "[replay]") {
   CHECK_THROWS_WITH(make_rehearsal(Spec("reservoir:every=0"), 0), "reservoir: every is 0, must be >= 1");
   CHECK_THROWS_WITH(make_rehearsal(Spec("reservoir:warmup=-1"), 0), "reservoir: warmup is -1, must be >= 0");
 }
+
+TEST_CASE("Buffers that cannot read each other's archives have another shape", "[replay]") {
+  using namespace std::chrono_literals;
+  using rtml::ReplayBuffer;
+  const auto sliding = [](std::optional<rtml::Duration> span) {
+    return ReplayBuffer(rtml::SlidingWindow({.capacity = 10, .span = span})).shape();
+  };
+  CHECK(sliding(1h) == sliding(1h));
+  CHECK(sliding(1h) != sliding(2h));
+  CHECK(sliding(1h) != sliding({}));
+  const auto balanced = [](std::size_t classes) {
+    return ReplayBuffer(rtml::ClassBalancedBuffer({.capacity = 10, .max_classes = classes})).shape();
+  };
+  CHECK(balanced(4) == balanced(4));
+  CHECK(balanced(4) != balanced(5));
+}

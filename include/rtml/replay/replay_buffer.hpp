@@ -47,6 +47,8 @@ class ReplayBuffer {
   std::string shape() const {
     std::string text = std::string(kind()) + " " + to_text(capacity());
     if (const auto* buffer = as<DecayedBuffer>()) text += " " + to_text(buffer->half_life().count());
+    if (const auto* buffer = as<SlidingWindow>()) text += " " + to_text(buffer->span().count());
+    if (const auto* buffer = as<ClassBalancedBuffer>()) text += " " + to_text(buffer->max_classes());
     if (const auto* buffer = as<HerdingBuffer>()) text += " " + to_text(buffer->max_classes());
     return text;
   }

@@ -113,6 +113,7 @@ class SlidingWindow {
 
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return arena_.capacity(); }
+  Duration span() const noexcept { return span_; }  ///< 0 = of any age
 
   /// Oldest first. @pre i < size()
   Example at(std::size_t i) const noexcept { return arena_.at(slot(i)); }
