@@ -22,5 +22,6 @@ void add_monitor(CLI::App& app);
 void add_drift(CLI::App& app);
 void add_drift_delay(CLI::App& app);
 void add_distance(CLI::App& app);
+void add_checkpoint(CLI::App& app);
 
 }  // namespace rtml_bench

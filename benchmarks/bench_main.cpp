@@ -37,6 +37,7 @@ int main(int argc, char** argv) {
   rtml_bench::add_drift(app);
   rtml_bench::add_drift_delay(app);
   rtml_bench::add_distance(app);
+  rtml_bench::add_checkpoint(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) return refuse("a subcommand is needed, one of " + subcommands_of(app));
