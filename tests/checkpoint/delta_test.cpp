@@ -179,3 +179,21 @@ TEST_CASE("A delta is refused on a base with other contents, and a chain that go
                              std::filesystem::copy_options::overwrite_existing);  // now of itself
   CHECK(state.load_newest()->file == history.files[0]);
 }
+
+TEST_CASE("A delta whose file is whole, but gives other bytes than were saved, is refused", "[checkpoint][delta][hostile]") {
+  const TemporaryFolder folder;
+  const History history(folder / "state");
+  const std::string newest = folder / ("state/" + history.files.back());
+  auto sections = rtml::checkpoint::decode(read_file(newest));
+  REQUIRE(sections[1].name == "blocks");
+  sections[1].bytes[5] ^= std::byte{1};
+  rtml::checkpoint::write_file(newest, sections);
+  StateDirectory state(folder / "state");
+  const auto loaded = state.load_newest();
+  CHECK(loaded->file == history.files[2]);
+  CHECK(loaded->refused ==
+        std::vector<std::string>{history.files[3] + ": delta: section \"model\" is not what was saved: its checksum differs"});
+  sections[1].bytes.push_back(std::byte{0});
+  rtml::checkpoint::write_file(newest, sections);
+  CHECK(state.load_newest()->refused == std::vector<std::string>{history.files[3] + ": delta: 1 bytes belong to no section"});
+}

@@ -43,8 +43,7 @@ class ForgetfulDisk final : public FileSystem {
   void cut_after(std::uint64_t operations) { left_ = operations; }
   bool is_cut() const { return left_ == 0; }
 
-  /// No faults from now on.
-  void calm() { faults_ = {}; }
+  void have(const Faults& faults) { faults_ = faults; }
 
   /// What the next start finds: of all that was not synced, some.
   void restart() {
@@ -231,7 +230,7 @@ void live(std::uint64_t seed, const ForgetfulDisk::Faults& faults, Outcome& outc
     disk.restart();
     ++outcome.cuts;
     ForgetfulDisk calm = disk;
-    calm.calm();
+    calm.have({});
     std::uint64_t found = 0;
     try {
       StateDirectory state("state", options, calm);
@@ -278,4 +277,17 @@ TEST_CASE("Without either sync, power cuts lose checkpoints: these tests would s
   CHECK(no_sync.lost > 100);
   const Outcome no_directory = many_lives({.ignores_sync_directory = true}, 300);
   CHECK(no_directory.lost > 100);
+}
+
+TEST_CASE("After a save that failed, whatever failed of it, a full checkpoint follows", "[checkpoint][delta][io]") {
+  ForgetfulDisk disk(1, {});
+  StateDirectory state("state", {.deltas = 10}, disk);
+  CHECK(state.save(numbered_state(1)).starts_with("checkpoint-"));
+  CHECK(state.save(numbered_state(2)).starts_with("delta-"));
+  disk.have({.failing = 1.0});
+  CHECK_THROWS_AS(state.save(numbered_state(3)), IoError);
+  disk.have({});
+  CHECK(state.save(numbered_state(4)).starts_with("checkpoint-"));
+  CHECK(state.save(numbered_state(5)).starts_with("delta-"));
+  CHECK(state.load_newest()->checkpoint.borrowed() == numbered_state(5));
 }

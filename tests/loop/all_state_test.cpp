@@ -215,7 +215,7 @@ Outcome outcome_at(Task task, std::uint64_t i) {
   const auto weight = static_cast<float>(1 + rng.below(2));
   if (task == Task::regression) return Outcome::regression(score, static_cast<float>(rng.normal()), weight);
   if (task == Task::classes) return Outcome::classes(score, static_cast<int>(rng.below(3)), static_cast<int>(rng.below(3)), weight);
-  return Outcome::binary(score, rng.uniform() < score ? 1.0F : 0.0F, 0.5F, weight);
+  return Outcome::binary(score, rng.uniform() < static_cast<double>(score) ? 1.0F : 0.0F, 0.5F, weight);
 }
 
 void walk_metrics(Saved& all) {
