@@ -27,5 +27,6 @@ void add_drift_delay(CLI::App& app);
 void add_distance(CLI::App& app);
 void add_versions(CLI::App& app);
 void add_forgetting(CLI::App& app);
+void add_checkpoint(CLI::App& app);
 
 }  // namespace rtml_bench

@@ -42,6 +42,7 @@ int main(int argc, char** argv) {
   rtml_bench::add_distance(app);
   rtml_bench::add_versions(app);
   rtml_bench::add_forgetting(app);
+  rtml_bench::add_checkpoint(app);
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) return refuse("a subcommand is needed, one of " + subcommands_of(app));

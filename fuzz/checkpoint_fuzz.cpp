@@ -1,5 +1,6 @@
 // Any bytes are refused with a FormatError or are a checkpoint that survives being written again.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -43,7 +44,12 @@ void seal(Bytes& file) {
     at += entry + number_at(file, at + 33, 1);
   }
   put_at(file, file.size() - 16, file.size());
-  put_at(file, file.size() - 8, XXH3_64bits(file.data(), file.size() - 8));
+  Bytes outside(file.begin(), file.end() - 8);
+  if (number_at(file, 8, 4) != 1) {  // since version 2: of what is no section
+    outside.assign(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(std::min(at, end)));
+    outside.insert(outside.end(), file.end() - footer, file.end() - 8);
+  }
+  put_at(file, file.size() - 8, XXH3_64bits(outside.data(), outside.size()));
 }
 
 void read_and_write(const Bytes& file) {

@@ -39,7 +39,7 @@ class MemoryFiles final : public rtml::checkpoint::FileSystem {
       if (file.first.starts_with(directory + "/")) names.push_back(file.first.substr(directory.size() + 1));
     return names;
   }
-  Bytes read(const std::string& path) override { return at(path)->second; }
+  rtml::checkpoint::FileBytes read(const std::string& path) override { return at(path)->second; }
   std::unique_ptr<File> create(const std::string& path) override {
     files[path].clear();
     return std::make_unique<MemoryFile>(files[path]);

@@ -58,7 +58,8 @@ Json saved_description(const Arguments& arguments) {
   const std::string path = path_of(arguments);
   std::error_code unknown;
   if (!fs::exists(path, unknown) || !has_checkpoint(arguments.state)) return nullptr;
-  const auto bytes = rtml::checkpoint::system_files().read(path);
+  const auto file = rtml::checkpoint::system_files().read(path);
+  const auto bytes = file.span();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   Json saved = Json::parse(text, nullptr, false);
   if (!saved.is_object() || !std::all_of(saved.begin(), saved.end(), [](const Json& value) { return value.is_string(); }))

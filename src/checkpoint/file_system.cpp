@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -74,6 +75,36 @@ class SystemFile final : public FileSystem::File {
   std::string path_;
 };
 
+/// All of a file, read into memory. For systems that cannot say of a mapping whether the disk gave all of it, and for what cannot be mapped.
+std::vector<std::byte> read_all(int descriptor, std::size_t size, const std::string& path) {
+  std::vector<std::byte> bytes(size);
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const auto count = uninterrupted([&] { return ::read(descriptor, bytes.data() + done, bytes.size() - done); });
+    if (count < 0) refuse("read", path, errno);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+/// All of a file, mapped and brought into memory; nothing where that cannot be done.
+FileBytes mapped([[maybe_unused]] int descriptor, [[maybe_unused]] std::size_t size) {
+#if defined(__linux__)
+#if !defined(MADV_POPULATE_READ)
+  constexpr int MADV_POPULATE_READ = 22;  // Linux 5.14
+#endif
+  if (size == 0) return {};
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (memory == MAP_FAILED) return {};
+  const std::shared_ptr<const void> owner(memory, [size](void* begin) { ::munmap(begin, size); });
+  // A disk that cannot read says so here, and not by a signal in the middle of whoever looks.
+  if (::madvise(memory, size, MADV_POPULATE_READ) == 0) return {std::span(static_cast<const std::byte*>(memory), size), owner};
+#endif
+  return {};
+}
+
 /// "process 1234", or "another process" where the file does not say.
 std::string holder_in(int descriptor) {
   char text[32];
@@ -102,21 +133,14 @@ class SystemFiles final : public FileSystem {
     return names;
   }
 
-  std::vector<std::byte> read(const std::string& path) override {
+  FileBytes read(const std::string& path) override {
     const Descriptor file = open_file(path, O_RDONLY);
     struct stat about {};
     if (!file.is_open() || ::fstat(file.number(), &about) != 0) refuse("read", path, errno);
     if (!S_ISREG(about.st_mode)) refuse("read", path, S_ISDIR(about.st_mode) ? EISDIR : EINVAL);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(about.st_size));
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const auto count = uninterrupted([&] { return ::read(file.number(), bytes.data() + done, bytes.size() - done); });
-      if (count < 0) refuse("read", path, errno);
-      if (count == 0) break;
-      done += static_cast<std::size_t>(count);
-    }
-    bytes.resize(done);
-    return bytes;
+    const auto size = static_cast<std::size_t>(about.st_size);
+    if (FileBytes bytes = mapped(file.number(), size); bytes.owner()) return bytes;
+    return read_all(file.number(), size, path);
   }
 
   std::unique_ptr<File> create(const std::string& path) override {

@@ -5,6 +5,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -12,6 +13,7 @@
 #include <unordered_set>
 
 #include "layout.hpp"
+#include "rtml/checkpoint/checkpoint.hpp"
 #include "rtml/core/error.hpp"
 
 namespace rtml::checkpoint {
@@ -19,6 +21,7 @@ namespace rtml::checkpoint {
 namespace {
 
 using Bytes = std::span<const std::byte>;
+using layout::shown;
 
 enum class Packing : std::uint8_t { raw, zstd };
 
@@ -59,13 +62,6 @@ template <class... Args>
   raise(FormatError("checkpoint: " + fmt::format(format, std::forward<Args>(args)...)));
 }
 
-/// Only what can be printed, so that damaged bytes cannot play with a terminal.
-std::string shown(std::string_view name) {
-  std::string text;
-  for (const char c : name) text += (c >= 32 && c < 127) ? c : '?';
-  return text;
-}
-
 // --- writing ---------------------------------------------------------------------------------------------------------------------------
 
 void check_names(std::span<const Section> sections) {
@@ -77,12 +73,25 @@ void check_names(std::span<const Section> sections) {
 }
 
 /// Empty when packing does not make it smaller.
-std::vector<std::byte> packed(Bytes bytes) {
+std::vector<std::byte> packed(const Section& section) {
   constexpr int level = 3;
-  std::vector<std::byte> out(ZSTD_compressBound(bytes.size()));
-  const std::size_t size = ZSTD_compress(out.data(), out.size(), bytes.data(), bytes.size(), level);
-  if (ZSTD_isError(size) != 0 || size >= bytes.size()) return {};
-  out.resize(size);
+  const std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)> context(ZSTD_createCCtx(), &ZSTD_freeCCtx);
+  if (!context) throw std::bad_alloc();
+  ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level);
+  ZSTD_CCtx_setPledgedSrcSize(context.get(), section.size());
+  std::vector<std::byte> out(ZSTD_compressBound(section.size()));
+  ZSTD_outBuffer space{out.data(), out.size(), 0};
+  const auto put = [&](Bytes bytes, ZSTD_EndDirective directive) {
+    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+    std::size_t left = 1;
+    while (left != 0 && ZSTD_isError(left) == 0 && (directive == ZSTD_e_end || in.pos < in.size))
+      left = ZSTD_compressStream2(context.get(), &space, &in, directive);
+    return ZSTD_isError(left) == 0;
+  };
+  bool done = true;
+  section.each_piece([&](Bytes piece) { done = done && put(piece, ZSTD_e_continue); });
+  if (!done || !put({}, ZSTD_e_end) || space.pos >= section.size()) return {};
+  out.resize(space.pos);
   return out;
 }
 
@@ -138,11 +147,20 @@ Entry read_entry(TableReader& reader, std::size_t row) {
   return entry;
 }
 
-/// Sections lie one after the other, without gaps, from the end of the table to the footer.
-void check_places(const std::vector<Entry>& entries, std::uint64_t begin, std::uint64_t end) {
+/// Sections lie one after the other from the end of the table to the footer: of version 1 without gaps, else with zeros up to the next
+/// aligned place.
+void check_places(Bytes file, const std::vector<Entry>& entries, std::uint64_t begin, bool aligned) {
+  const std::uint64_t end = file.size() - layout::footer_size;
   std::unordered_set<std::string_view> names;
   for (const Entry& entry : entries) {
     if (!names.insert(entry.name).second) refuse("section \"{}\" is there twice", shown(entry.name));
+    if (aligned) {
+      const std::size_t gap = detail::padding(static_cast<std::size_t>(begin));
+      if (gap > end - begin) refuse("section \"{}\" is truncated: begins behind the end (at byte {})", shown(entry.name), begin);
+      for (const std::byte zero : file.subspan(static_cast<std::size_t>(begin), gap))
+        if (zero != std::byte{0}) refuse("bytes before section \"{}\" are not 0 (at byte {})", shown(entry.name), begin);
+      begin += gap;
+    }
     if (entry.offset != begin) refuse("section \"{}\" begins at byte {}, expected {}", shown(entry.name), entry.offset, begin);
     if (entry.stored > end - begin)
       refuse("section \"{}\" is truncated: needs {} bytes at byte {}, has {}", shown(entry.name), entry.stored, begin, end - begin);
@@ -195,12 +213,47 @@ std::vector<std::byte> unpacked(const Entry& entry, Bytes stored) {
   return out;
 }
 
+std::uint64_t checksum_outside(Bytes file, std::uint64_t version, std::size_t table_end) {
+  const Bytes sealed = file.first(file.size() - 8);
+  if (version == 1) return checksum_of(sealed);
+  Checksum checksum;
+  checksum.add(sealed.first(table_end));
+  checksum.add(sealed.last(layout::footer_size - 8));
+  return checksum.value();
+}
+
 }  // namespace
 
-void encode_to(std::span<const Section> sections, Compression compression, const Sink& sink) {
+std::string layout::shown(std::string_view name) {
+  std::string text;
+  for (const char c : name) text += (c >= 32 && c < 127) ? c : '?';
+  return text;
+}
+
+std::uint64_t layout::checksum_of(const Section& section) {
+  Checksum checksum;
+  section.each_piece([&](Bytes piece) { checksum.add(piece); });
+  return checksum.value();
+}
+
+bool operator==(const Section& a, const Section& b) {
+  if (a.name != b.name || a.size() != b.size()) return false;
+  std::vector<std::byte> all;
+  a.each_piece([&](Bytes piece) { all.insert(all.end(), piece.begin(), piece.end()); });
+  std::size_t at = 0;
+  bool equal = true;
+  b.each_piece([&](Bytes piece) {
+    equal = equal && std::equal(piece.begin(), piece.end(), all.begin() + static_cast<std::ptrdiff_t>(at));
+    at += piece.size();
+  });
+  return equal;
+}
+
+std::uint64_t encode_to(std::span<const Section> sections, Compression compression, const Sink& sink) {
   check_names(sections);
 
-  std::vector<std::vector<std::byte>> smaller(sections.size());  // what is packed; empty = stored as it is
+  std::vector<Section> smaller(sections.size());  // what is packed; without a name = stored as it is
+  const auto stored = [&](std::size_t i) -> const Section& { return smaller[i].name.empty() ? sections[i] : smaller[i]; };
   std::vector<std::byte> head;
   std::uint64_t offset = layout::header_size;
   for (const Section& section : sections) offset += layout::entry_size + section.name.size();
@@ -210,33 +263,37 @@ void encode_to(std::span<const Section> sections, Compression compression, const
   put(head, static_cast<std::uint32_t>(sections.size()));
   for (std::size_t i = 0; i < sections.size(); ++i) {
     const Section& section = sections[i];
-    if (compression == Compression::zstd) smaller[i] = packed(section.bytes);
-    const Bytes stored = smaller[i].empty() ? Bytes(section.bytes) : Bytes(smaller[i]);
+    if (compression == Compression::zstd)
+      if (auto bytes = packed(section); !bytes.empty()) smaller[i] = {section.name, std::move(bytes)};
+    offset += detail::padding(static_cast<std::size_t>(offset));
     put(head, offset);
-    put(head, static_cast<std::uint64_t>(stored.size()));
-    put(head, static_cast<std::uint64_t>(section.bytes.size()));
-    put(head, checksum_of(stored));
-    put(head, smaller[i].empty() ? Packing::raw : Packing::zstd);
+    put(head, static_cast<std::uint64_t>(stored(i).size()));
+    put(head, static_cast<std::uint64_t>(section.size()));
+    put(head, layout::checksum_of(stored(i)));
+    put(head, smaller[i].name.empty() ? Packing::raw : Packing::zstd);
     put(head, static_cast<std::uint8_t>(section.name.size()));
     put(head, std::string_view(section.name));
-    offset += stored.size();
+    offset += stored(i).size();
   }
 
-  Checksum whole;
-  const auto pass_on = [&](Bytes bytes) {
-    whole.add(bytes);
-    sink(bytes);
-  };
-  pass_on(head);
-  for (std::size_t i = 0; i < sections.size(); ++i) pass_on(smaller[i].empty() ? Bytes(sections[i].bytes) : Bytes(smaller[i]));
+  Checksum outside;
+  outside.add(head);
+  sink(head);
+  std::size_t at = head.size();
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    static constexpr std::array<std::byte, detail::lasting_alignment> zeros{};
+    sink(std::span(zeros).first(detail::padding(at)));
+    stored(i).each_piece([&](Bytes piece) { sink(piece); });
+    at += detail::padding(at) + stored(i).size();
+  }
 
   std::vector<std::byte> foot;
   put(foot, layout::end_magic);
   put(foot, offset + layout::footer_size);
-  pass_on(foot);
-  foot.clear();
-  put(foot, whole.value());
+  outside.add(foot);
+  put(foot, outside.value());
   sink(foot);
+  return outside.value();
 }
 
 std::vector<std::byte> encode(std::span<const Section> sections, Compression compression) {
@@ -245,11 +302,13 @@ std::vector<std::byte> encode(std::span<const Section> sections, Compression com
   return file;
 }
 
-std::vector<Section> decode(std::span<const std::byte> file, std::uint64_t unpacked_limit) {
+Checkpoint::Checkpoint(FileBytes bytes, std::uint64_t unpacked_limit) {
+  const Bytes file = bytes;
   if (!starts_with(file, layout::magic)) refuse("is no checkpoint of rtml (at byte 0)");
   if (file.size() < layout::header_size + layout::footer_size) refuse("is truncated: has {} bytes", file.size());
   const std::uint64_t version = little_endian(file.subspan(8, 4));
-  if (version != layout::version) refuse("has format version {}, this build reads {} (at byte 8)", version, layout::version);
+  if (version < 1 || version > layout::version)
+    refuse("has format version {}, this build reads 1 to {} (at byte 8)", version, layout::version);
   const Bytes footer = file.last(layout::footer_size);
   if (!starts_with(footer, layout::end_magic)) refuse("is truncated: has no end mark (at byte {})", file.size() - layout::footer_size);
   const std::uint64_t length = little_endian(footer.subspan(8, 8));
@@ -260,7 +319,7 @@ std::vector<Section> decode(std::span<const std::byte> file, std::uint64_t unpac
   if (count > reader.left() / (layout::entry_size + 1)) refuse("has {} sections in {} bytes (at byte 12)", count, file.size());
   std::vector<Entry> entries;
   for (std::size_t row = 0; row < count; ++row) entries.push_back(read_entry(reader, row));
-  check_places(entries, reader.at(), file.size() - layout::footer_size);
+  check_places(file, entries, reader.at(), version > 1);
   check_lengths(entries, unpacked_limit);
 
   const auto stored = [&](const Entry& entry) {
@@ -270,14 +329,40 @@ std::vector<Section> decode(std::span<const std::byte> file, std::uint64_t unpac
     if (checksum_of(stored(entry)) != entry.checksum)
       refuse("section \"{}\" is damaged: its checksum differs (bytes {} to {})", shown(entry.name), entry.offset,
              entry.offset + entry.stored);
-  if (checksum_of(file.first(file.size() - 8)) != little_endian(footer.last(8)))
+  id_ = little_endian(footer.last(8));
+  if (checksum_outside(file, version, reader.at()) != id_)
     refuse("is damaged outside of its sections: the checksum of the file differs (at byte {})", file.size() - 8);
 
+  for (const Entry& entry : entries)
+    sections_.push_back(
+        {entry.name, entry.packing == Packing::raw ? FileBytes(stored(entry), bytes.owner()) : FileBytes(unpacked(entry, stored(entry)))});
+}
+
+const StoredSection* Checkpoint::find(std::string_view name) const& noexcept {
+  for (const StoredSection& section : sections_)
+    if (section.name == name) return &section;
+  return nullptr;
+}
+
+const StoredSection& Checkpoint::at(std::string_view name) const& {
+  if (const StoredSection* found = find(name)) return *found;
+  refuse("has no section \"{}\"", shown(name));
+}
+
+std::vector<Section> Checkpoint::borrowed() const {
   std::vector<Section> sections;
-  for (const Entry& entry : entries) {
-    const Bytes bytes = stored(entry);
-    sections.push_back(
-        {entry.name, entry.packing == Packing::raw ? std::vector<std::byte>(bytes.begin(), bytes.end()) : unpacked(entry, bytes)});
+  for (const StoredSection& section : sections_) sections.push_back({section.name, {}, {{0, section.bytes.span()}}});
+  return sections;
+}
+
+Checkpoint Checkpoint::open(const std::string& path, FileSystem& files) { return Checkpoint(files.read(path)); }
+
+std::vector<Section> decode(std::span<const std::byte> file, std::uint64_t unpacked_limit) {
+  const Checkpoint checkpoint(FileBytes(file, nullptr), unpacked_limit);
+  std::vector<Section> sections;
+  for (const StoredSection& section : checkpoint.sections()) {
+    const Bytes bytes = section.bytes;
+    sections.push_back({section.name, {bytes.begin(), bytes.end()}});
   }
   return sections;
 }

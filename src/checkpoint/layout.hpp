@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "rtml/checkpoint/format.hpp"
@@ -13,7 +14,7 @@ namespace rtml::checkpoint::layout {
 
 inline constexpr std::string_view magic{"\x89RTML\r\n\x1a", 8};  // shows damage by text-mode copies, as PNG's does
 inline constexpr std::string_view end_magic{"RTMLEND\n", 8};
-inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t version = 2;     // 1 did not align, and its last checksum was of the whole file
 inline constexpr std::size_t header_size = 16;  // magic, version, number of sections
 inline constexpr std::size_t entry_size = 34;   // of the table, without the name
 inline constexpr std::size_t footer_size = 24;  // end magic, length of the file, checksum
@@ -22,13 +23,19 @@ inline constexpr std::size_t footer_size = 24;  // end magic, length of the file
 inline constexpr std::uint64_t largest_zstd_ratio = 32768;
 inline constexpr int largest_zstd_window_log = 23;  // 8 MiB: what unpacking may take beside its output
 
+/// Only what can be printed, so that damaged bytes cannot play with a terminal.
+std::string shown(std::string_view name);
+
+/// XXH3-64 of all its bytes.
+std::uint64_t checksum_of(const Section& section);
+
 }  // namespace rtml::checkpoint::layout
 
 namespace rtml::checkpoint {
 
 using Sink = std::function<void(std::span<const std::byte>)>;
 
-/// encode(), piece by piece: raw sections are passed on without a copy.
-void encode_to(std::span<const Section> sections, Compression compression, const Sink& sink);
+/// encode(), piece by piece: raw sections are passed on without a copy. Returns the checksum that ends the file.
+std::uint64_t encode_to(std::span<const Section> sections, Compression compression, const Sink& sink);
 
 }  // namespace rtml::checkpoint

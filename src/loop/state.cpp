@@ -18,20 +18,14 @@ checkpoint::Section section(std::string name, const Fields&... fields) {
   return {std::move(name), writer.take()};
 }
 
-const checkpoint::Section* find_any(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
-  for (const checkpoint::Section& candidate : loaded.sections)
-    if (candidate.name == name) return &candidate;
-  return nullptr;
-}
-
-const checkpoint::Section& find(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
-  if (const checkpoint::Section* found = find_any(loaded, name)) return *found;
+std::span<const std::byte> find(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name) {
+  if (const checkpoint::StoredSection* found = loaded.checkpoint.find(name)) return found->bytes;
   raise(FormatError(loaded.file + ": has no section \"" + std::string(name) + "\""));
 }
 
 template <class... Fields>
 void read(const checkpoint::StateDirectory::Loaded& loaded, std::string_view name, Fields&... fields) {
-  Reader reader(find(loaded, name).bytes);
+  Reader reader(find(loaded, name));
   reader(fields...);
   reader.finish();
 }
@@ -190,10 +184,10 @@ std::string Engine::Worker::checkpoint() {
   sections.push_back(section("offsets", partitions, ends));
   sections.push_back(section("counters", Counts{&totals}));
   sections.push_back(section("fitted", working->fitted));
-  Writer models;
+  Writer models = Writer::borrowing();  // nobody learns before they are written
   for (std::size_t i = 0; i < arms.size(); ++i) models(working->models[i]);
   models(std::vector(working->versions.begin(), working->versions.begin() + static_cast<std::ptrdiff_t>(arms.size())));
-  sections.push_back({"models", models.take()});
+  sections.push_back(checkpoint::Section::of("models", std::move(models)));
   Writer learning;
   archive_arms(*this, learning);
   sections.push_back({"arms", learning.take()});
@@ -229,7 +223,7 @@ void Engine::Worker::checkpoint_if_due() {
 
 void Engine::Worker::resume() {
   if (options.state.empty()) return;
-  directory.emplace(options.state, checkpoint::StateDirectory::Options{.retain = options.retain});
+  directory.emplace(options.state, checkpoint::StateDirectory::Options{.retain = options.retain, .deltas = options.deltas});
   const auto loaded = directory->load_newest();
   if (!loaded) return;
   for (const std::string& refused : loaded->refused) tell({.kind = LoopEvent::Kind::state_refused, .what = refused});
@@ -250,7 +244,7 @@ void Engine::Worker::resume() {
   auto restored = std::make_unique<Serving>(*working);
   read(*loaded, "fitted", restored->fitted);
   {
-    Reader reader(find(*loaded, "models").bytes);
+    Reader reader(find(*loaded, "models"));
     for (std::size_t i = 0; i < arms.size(); ++i) {
       reader(restored->models[i]);
       restored->models[i].bind(schema);
@@ -271,14 +265,14 @@ void Engine::Worker::resume() {
   if (partitions.size() != ends.size()) raise(FormatError(loaded->file + ": as many offsets as partitions expected"));
   read(*loaded, "latency", engine.predict_latency_, engine.label_latency_);
   {
-    Reader reader(find(*loaded, "arms").bytes);
+    Reader reader(find(*loaded, "arms"));
     archive_arms(*this, reader);
     reader.finish();
   }
   std::string anew;
   each_part(*this, [&](std::string_view section_name, std::string_view what, const std::string& definition, auto archive) {
-    const checkpoint::Section* found = find_any(*loaded, section_name);
-    Reader reader(found != nullptr ? std::span<const std::byte>(found->bytes) : std::span<const std::byte>());
+    const checkpoint::StoredSection* found = loaded->checkpoint.find(section_name);
+    Reader reader(found != nullptr ? found->bytes.span() : std::span<const std::byte>());
     std::string saved_definition;
     if (found != nullptr) reader(saved_definition);
     if (found != nullptr && saved_definition == definition) {

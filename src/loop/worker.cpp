@@ -146,6 +146,7 @@ std::size_t Engine::Worker::memory_bytes() const {
   }
   constexpr std::size_t node = 4 * sizeof(void*);  // of a map, about
   bytes += offsets.size() * (sizeof(decltype(offsets)::value_type) + node);
+  if (directory) bytes += directory->memory_bytes();
   return bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "rtml/checkpoint/checkpoint.hpp"
 #include "rtml/checkpoint/format.hpp"
 #include "rtml/core/archive.hpp"
 #include "rtml/core/error.hpp"
@@ -110,9 +111,9 @@ Registry::Registry(std::string path, Options options, checkpoint::FileSystem& fi
   const auto newest = state_.load_newest();
   if (newest) {
     refused_ = newest->refused;
-    const auto at = std::find_if(newest->sections.begin(), newest->sections.end(), [](const auto& s) { return s.name == "registry"; });
-    if (at == newest->sections.end()) raise(FormatError(fmt::format("{}/index/{}: has no section \"registry\"", path_, newest->file)));
-    rtml::load(index_, at->bytes);
+    const checkpoint::StoredSection* const section = newest->checkpoint.find("registry");
+    if (section == nullptr) raise(FormatError(fmt::format("{}/index/{}: has no section \"registry\"", path_, newest->file)));
+    rtml::load(index_, section->bytes);
   }
   next_ = index_.next;
   clean_up();
@@ -359,15 +360,16 @@ Registry::Loaded Registry::load(std::uint64_t number, const Schema& schema) cons
   const std::string path = file_of(number);
   const auto refuse = [&](std::string_view why) { raise(FormatError(fmt::format("{}: {}", path, why))); };
 
-  const std::vector<std::byte> file = files_->read(path);
+  const checkpoint::FileBytes file = files_->read(path);
   if (file.size() != version.bytes || footer_checksum(file) != version.checksum) refuse("is not the file that was added");
-  std::vector<checkpoint::Section> sections = checkpoint::decode(file, options_.unpacked_limit);
+  const checkpoint::Checkpoint checkpoint(file, options_.unpacked_limit);
+  const std::vector<checkpoint::StoredSection>& sections = checkpoint.sections();
   if (sections.size() != 2 || sections[0].name != "learner" || sections[1].name != "rows") refuse("is no model of a registry");
 
   loaded.model = options_.make ? options_.make(version)
                                : make_learner(version.learner, version.task, static_cast<int>(std::clamp(version.outputs, 2U, 65536U)));
   if (!loaded.model) raise(ConfigError(fmt::format("Registry: make gave no learner for version {}", number)));
-  rtml::load(loaded.model, sections[0].bytes);
+  rtml::load(loaded.model, sections[0].bytes);  // copied: a mapping would cost requests a page fault each
   rtml::load(loaded.rows, sections[1].bytes);
   const Schema& learned = loaded.model.schema();
   if (learned.fingerprint() != version.lineage.schema || loaded.model.task() != version.task || loaded.model.outputs() != version.outputs)

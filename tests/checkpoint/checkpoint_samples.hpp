@@ -4,6 +4,7 @@
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -38,9 +39,22 @@ inline std::vector<Section> sample_sections(std::uint64_t seed = 1, std::size_t 
   return {{"model", mixed_bytes(seed, size)}, {"empty", {}}, {"offset", bytes_of("4711")}, {"windows", mixed_bytes(seed + 1, size)}};
 }
 
+/// Where the table of sections ends, if the file's own words are believed.
+inline std::size_t table_end_of(const Bytes& file) {
+  std::size_t at = 16;
+  for (unsigned row = 0; row < std::to_integer<unsigned>(file[12]) && at + 34 <= file.size(); ++row)
+    at += 34 + std::to_integer<std::size_t>(file[at + 33]);
+  return std::min(at, file.size() - 24);
+}
+
+/// Where a section is put that comes after byte `at`.
+inline std::size_t aligned(std::size_t at) { return (at + 63) / 64 * 64; }
+
 /// Makes the last eight bytes agree with the rest, as somebody who means harm would.
 inline Bytes sealed(Bytes file) {
-  const std::uint64_t checksum = XXH3_64bits(file.data(), file.size() - 8);
+  Bytes outside(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(table_end_of(file)));
+  outside.insert(outside.end(), file.end() - 24, file.end() - 8);
+  const std::uint64_t checksum = XXH3_64bits(outside.data(), outside.size());
   for (std::size_t i = 0; i < 8; ++i) file[file.size() - 8 + i] = static_cast<std::byte>(checksum >> (8 * i));
   return file;
 }

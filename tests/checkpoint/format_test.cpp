@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint_samples.hpp"
+#include "rtml/checkpoint/checkpoint.hpp"
 #include "rtml/core/error.hpp"
 #include "support/allocation.hpp"
 #include "support/catch.hpp"
@@ -17,6 +18,7 @@ using rtml::checkpoint::Compression;
 using rtml::checkpoint::decode;
 using rtml::checkpoint::encode;
 using rtml::checkpoint::Section;
+using rtml::checkpoint::testing::aligned;
 using rtml::checkpoint::testing::Bytes;
 using rtml::checkpoint::testing::bytes_of;
 using rtml::checkpoint::testing::mixed_bytes;
@@ -116,18 +118,21 @@ TEST_CASE("A small checkpoint with any bit flipped is refused", "[checkpoint][ho
 
 TEST_CASE("A refusal names the section that is damaged and where it lies", "[checkpoint][hostile]") {
   Bytes file = encode(std::vector<Section>{{"model", bytes_of("weights")}, {"offset", bytes_of("4711")}});
-  const std::size_t table_end = first_entry + 2 * 34 + 5 + 6;
-  file[table_end + 7] ^= std::byte{1};
-  CHECK(refusal(file) == "checkpoint: section \"offset\" is damaged: its checksum differs (bytes 102 to 106)");
-  file[table_end + 7] ^= std::byte{1};
+  const std::size_t second = aligned(aligned(first_entry + 2 * 34 + 5 + 6) + 7);
+  file[second] ^= std::byte{1};
+  CHECK(refusal(file) == "checkpoint: section \"offset\" is damaged: its checksum differs (bytes 192 to 196)");
+  file[second] ^= std::byte{1};
+  file[second - 1] = std::byte{1};
+  CHECK(refusal(file) == "checkpoint: bytes before section \"offset\" are not 0 (at byte 135)");
+  file[second - 1] = std::byte{0};
   file[first_entry + 34] ^= std::byte{1};  // the name of the first section
   CHECK(says(refusal(file), "damaged outside of its sections"));
 }
 
 TEST_CASE("A checkpoint of a format version this build does not know is refused by number", "[checkpoint]") {
   const Bytes file = encode(sample_sections());
-  CHECK(refusal(patched(file, 8, 4, 2)) == "checkpoint: has format version 2, this build reads 1 (at byte 8)");
-  CHECK(refusal(patched(file, 8, 4, 0)) == "checkpoint: has format version 0, this build reads 1 (at byte 8)");
+  CHECK(refusal(patched(file, 8, 4, 3)) == "checkpoint: has format version 3, this build reads 1 to 2 (at byte 8)");
+  CHECK(refusal(patched(file, 8, 4, 0)) == "checkpoint: has format version 0, this build reads 1 to 2 (at byte 8)");
 }
 
 TEST_CASE("What is no checkpoint at all is called so", "[checkpoint]") {
@@ -192,7 +197,7 @@ TEST_CASE("A packed section that ends too early or too late is refused", "[check
   CHECK(says(refusal(patched(file, first_entry + 16, 8, 100001)), "unpacks to 100000 bytes, expected 100001"));
 
   // Two frames in one section: the second would be read by nobody.
-  const std::size_t begin = first_entry + 34 + 5;
+  const std::size_t begin = aligned(first_entry + 34 + 5);
   const Bytes frame(file.begin() + static_cast<std::ptrdiff_t>(begin), file.end() - 24);
   Bytes twice = frame;
   twice.insert(twice.end(), frame.begin(), frame.end());
@@ -204,10 +209,71 @@ TEST_CASE("A packed section that ends too early or too late is refused", "[check
   CHECK(says(refusal(forged), "section \"zeros\" unpacks to"));
 }
 
-TEST_CASE("Files of format version 1 stay readable, and are written as they were", "[checkpoint][golden]") {
-  CHECK(decode(read_file(golden + "version_1_raw.rtml")) == golden_sections());
-  CHECK(decode(read_file(golden + "version_1_zstd.rtml")) == golden_sections());
-  CHECK(encode(golden_sections()) == read_file(golden + "version_1_raw.rtml"));
+TEST_CASE("Files of every format version stay readable, and those of the newest are written as they were", "[checkpoint][golden]") {
+  for (const char* file : {"version_1_raw.rtml", "version_1_zstd.rtml", "version_2_raw.rtml", "version_2_zstd.rtml"}) {
+    CAPTURE(file);
+    CHECK(decode(read_file(golden + file)) == golden_sections());
+  }
+  CHECK(encode(golden_sections()) == read_file(golden + "version_2_raw.rtml"));
+}
+
+TEST_CASE("A file of version 1 with any byte flipped is refused", "[checkpoint][golden]") {
+  Bytes file = read_file(golden + "version_1_raw.rtml");
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    file[at] ^= std::byte{0x10};
+    CAPTURE(at);
+    REQUIRE(refusal(file) != "");
+    file[at] ^= std::byte{0x10};
+  }
+}
+
+TEST_CASE("What is borrowed is written in its place, and as if it had been copied", "[checkpoint]") {
+  const auto compression = GENERATE(Compression::none, Compression::zstd);
+  const std::vector<float> weights(5000, 0.25F);
+  const std::vector<float> empty;
+  const auto write = [&](rtml::Writer writer) {
+    writer(std::string("before"));
+    writer.lasting(std::span(weights));
+    writer.lasting(std::span(empty));
+    writer(std::uint8_t{7});
+    writer.lasting(std::span(weights).first(3));
+    return Section::of("model", std::move(writer));
+  };
+  const std::vector<Section> copied{write(rtml::Writer())};
+  const std::vector<Section> borrowed{write(rtml::Writer::borrowing())};
+  REQUIRE(borrowed[0].borrowed.size() == 2);
+  CHECK(borrowed[0].bytes.size() < 300);
+  CHECK(borrowed[0] == copied[0]);
+  CHECK(encode(borrowed, compression) == encode(copied, compression));
+  Section other = copied[0];
+  other.bytes.back() ^= std::byte{1};
+  CHECK(!(borrowed[0] == other));
+}
+
+TEST_CASE("A section that is not compressed lies at a multiple of 64 bytes in the mapped file", "[checkpoint]") {
+  const rtml::checkpoint::testing::TemporaryFolder folder;
+  const std::string path = folder / "state.rtml";
+  rtml::checkpoint::write_file(path, sample_sections(1, 1001), Compression::none);
+  const auto checkpoint = rtml::checkpoint::Checkpoint::open(path);
+  std::filesystem::remove(path);  // a mapping stays
+  CHECK(checkpoint.borrowed() == sample_sections(1, 1001));
+  for (const auto& section : checkpoint.sections()) CHECK(reinterpret_cast<std::uintptr_t>(section.bytes.span().data()) % 64 == 0);
+  CHECK(checkpoint.find("offset")->bytes.size() == 4);
+  CHECK(checkpoint.find("nothing") == nullptr);
+  CHECK_THROWS_WITH(checkpoint.at("nothing"), "checkpoint: has no section \"nothing\"");
+}
+
+TEST_CASE("A file that is exported is whole or the one before it", "[checkpoint][io]") {
+  const rtml::checkpoint::testing::TemporaryFolder folder;
+  const std::string path = folder / "export.rtml";
+  rtml::checkpoint::write_file(path, sample_sections(1));
+  std::filesystem::create_directory(path + ".tmp");
+  CHECK_THROWS_AS(rtml::checkpoint::write_file(path, sample_sections(2)), rtml::IoError);
+  CHECK(rtml::checkpoint::Checkpoint::open(path).borrowed() == sample_sections(1));
+  std::filesystem::remove(path + ".tmp");
+  rtml::checkpoint::write_file(path, sample_sections(2));
+  CHECK(rtml::checkpoint::Checkpoint::open(path).borrowed() == sample_sections(2));
+  CHECK(!std::filesystem::exists(path + ".tmp"));
 }
 
 TEST_CASE("The fuzzer's seeds are read and written again, or refused, without taking memory for promises", "[checkpoint][hostile]") {

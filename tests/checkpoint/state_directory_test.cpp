@@ -56,7 +56,7 @@ class FailingFiles final : public FileSystem {
 
   void make_directory(const std::string& path) override { step("make directory"), system_files().make_directory(path); }
   std::vector<std::string> list(const std::string& path) override { return step("list"), system_files().list(path); }
-  std::vector<std::byte> read(const std::string& path) override { return step("read"), system_files().read(path); }
+  rtml::checkpoint::FileBytes read(const std::string& path) override { return step("read"), system_files().read(path); }
   void rename(const std::string& from, const std::string& to) override { step("rename"), system_files().rename(from, to); }
   void remove(const std::string& path) override { step("remove"), system_files().remove(path); }
   void sync_directory(const std::string& path) override { step("sync directory"), system_files().sync_directory(path); }
@@ -117,12 +117,12 @@ TEST_CASE("What was saved last is loaded, by another object too", "[checkpoint]"
     StateDirectory state(folder / "state", {.compression = compression});
     CHECK(state.save(sample_sections(1)) == first);
     CHECK(state.save(sample_sections(2)) == second);
-    CHECK(state.load_newest()->sections == sample_sections(2));
+    CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(2));
   }
   StateDirectory state(folder / "state");
   const auto loaded = state.load_newest();
   REQUIRE(loaded.has_value());
-  CHECK(loaded->sections == sample_sections(2));
+  CHECK(loaded->checkpoint.borrowed() == sample_sections(2));
   CHECK(loaded->file == second);
   CHECK(loaded->refused.empty());
   CHECK(state.save(sample_sections(3)) == "checkpoint-00000000000000000003.rtml");
@@ -136,7 +136,7 @@ TEST_CASE("The newest `retain` checkpoints are kept, and nothing else", "[checkp
     state.save(sample_sections(i));
     CHECK(state.files() == std::min<std::size_t>(i, retain));
     CHECK(names_in(state.path()).size() == state.files() + 1);  // and LOCK
-    CHECK(state.load_newest()->sections == sample_sections(i));
+    CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(i));
   }
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("A newest checkpoint cut at any byte is refused by name, and the one b
     const auto loaded = state.load_newest();
     REQUIRE(loaded.has_value());
     REQUIRE(loaded->file == first);
-    REQUIRE(loaded->sections == sample_sections(1));
+    REQUIRE(loaded->checkpoint.borrowed() == sample_sections(1));
     REQUIRE(loaded->refused.size() == 1);
     REQUIRE(loaded->refused[0].starts_with(second + ": checkpoint: "));
   }
@@ -170,7 +170,7 @@ TEST_CASE("A newest checkpoint with any byte flipped is refused, and the one bef
     byte ^= std::byte{0x20};
     const auto loaded = state.load_newest();
     REQUIRE(loaded.has_value());
-    REQUIRE(loaded->sections == sample_sections(1));
+    REQUIRE(loaded->checkpoint.borrowed() == sample_sections(1));
   }
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("When no checkpoint is whole the reasons are given, and nothing is loa
   CHECK_THROWS_WITH(state.load_newest(), (folder / "state") + ": none of 1 checkpoints is whole; " + first +
                                              ": checkpoint: is no checkpoint of rtml (at byte 0)");
   CHECK(state.save(sample_sections(2)) == second);
-  CHECK(state.load_newest()->sections == sample_sections(2));
+  CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(2));
 }
 
 TEST_CASE("A damaged checkpoint is not counted among those to retain", "[checkpoint]") {
@@ -215,7 +215,7 @@ TEST_CASE("Whatever operation fails, the old checkpoint or the new one is loaded
     try {
       StateDirectory state(folder / "state", {.retain = 1}, files);
       const auto old = state.load_newest();
-      REQUIRE(old->sections == sample_sections(1));
+      REQUIRE(old->checkpoint.borrowed() == sample_sections(1));
       try {
         const std::string name = state.save(sample_sections(2));
         saved = true;
@@ -224,9 +224,9 @@ TEST_CASE("Whatever operation fails, the old checkpoint or the new one is loaded
         CHECK(error.code() == code);
         in_place = state.files() == 2;
         if (!stays_broken) {  // the same object goes on
-          CHECK(state.load_newest()->sections == sample_sections(in_place ? 2 : 1));
+          CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(in_place ? 2 : 1));
           CHECK(state.save(sample_sections(3)) == "checkpoint-00000000000000000003.rtml");
-          CHECK(state.load_newest()->sections == sample_sections(3));
+          CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(3));
         }
       }
     } catch (const IoError& error) {
@@ -241,8 +241,8 @@ TEST_CASE("Whatever operation fails, the old checkpoint or the new one is loaded
     const auto loaded = state.load_newest();
     REQUIRE(loaded.has_value());
     CHECK(loaded->refused.empty());
-    if (saved) CHECK(loaded->sections == sample_sections(2));
-    if (stays_broken && !saved) CHECK(loaded->sections == sample_sections(in_place ? 2 : 1));
+    if (saved) CHECK(loaded->checkpoint.borrowed() == sample_sections(2));
+    if (stays_broken && !saved) CHECK(loaded->checkpoint.borrowed() == sample_sections(in_place ? 2 : 1));
     for (const std::string& name : names_in(state.path())) CHECK(!name.ends_with(".tmp"));
   }
   CHECK(refused >= 9);  // make, lock, list, read, create, write, sync, rename, sync
@@ -305,10 +305,10 @@ TEST_CASE("A save that the file size limit stops is an IoError, and the checkpoi
       if (what.find("cannot write " + (folder / "state/checkpoint-")) == std::string::npos) return 13;
     }
     if (names_in(state.path()) != std::vector<std::string>{"LOCK", first}) return 14;
-    return state.load_newest()->sections == sample_sections(1) ? 0 : 15;
+    return state.load_newest()->checkpoint.borrowed() == sample_sections(1) ? 0 : 15;
   });
   CHECK(code == 0);
-  CHECK(StateDirectory(folder / "state").load_newest()->sections == sample_sections(1));
+  CHECK(StateDirectory(folder / "state").load_newest()->checkpoint.borrowed() == sample_sections(1));
 }
 
 TEST_CASE("A folder that is held is refused with its path and the holder's process", "[checkpoint][io]") {
@@ -374,7 +374,7 @@ TEST_CASE("What a crash leaves behind is removed at the start, and what is not o
   CHECK(state.files() == 1);
   CHECK(names_in(state.path()) ==
         std::vector<std::string>{"LOCK", first, "checkpoint-2.rtml", "checkpoint-99999999999999999999.rtml", "report.html.tmp"});
-  CHECK(state.load_newest()->sections == sample_sections(1));
+  CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(1));
   CHECK(state.save(sample_sections(2)) == second);
 }
 

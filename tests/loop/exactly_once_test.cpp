@@ -98,14 +98,19 @@ class Service {
 
   /// All that lasts, but how long things took and how often they were written.
   std::vector<rtml::checkpoint::Section> state(const std::string& folder) const {
-    std::vector<rtml::checkpoint::Section> sections = rtml::checkpoint::StateDirectory(folder).load_newest()->sections;
+    const auto loaded = rtml::checkpoint::StateDirectory(folder).load_newest();
+    std::vector<rtml::checkpoint::Section> sections;
+    for (const auto& section : loaded->checkpoint.sections()) {
+      const auto bytes = section.bytes.span();
+      sections.push_back({.name = section.name, .bytes = {bytes.begin(), bytes.end()}});
+    }
     const auto differs = [](const auto& section) { return section.name == "latency" || section.name == "counters"; };
     sections.erase(std::remove_if(sections.begin(), sections.end(), differs), sections.end());
     const rtml::LoopCounters c = open(folder).counters();
     rtml::Writer counted;
     counted(c.events, c.repeated, c.evicted, c.labels, c.labels_unknown, c.labels_repeated, c.negatives, c.corrected, c.learned, c.replayed,
             c.retrained, c.retrainings, c.promotions, c.discarded, c.rolled_back, c.drifts);
-    sections.push_back({"counted", counted.take()});
+    sections.push_back({.name = "counted", .bytes = counted.take()});
     return sections;
   }
 

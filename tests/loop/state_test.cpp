@@ -71,6 +71,26 @@ TEST_CASE("A loop that was interrupted goes on as if it had not been, bit for bi
   CHECK(scores == expected);
 }
 
+TEST_CASE("A loop that saves what changed goes on from it, bit for bit", "[loop][state]") {
+  const auto rows = trades(1500);
+  const TemporaryFolder whole_folder;
+  Loop<Trade> whole(trade_features(), LogisticRegression{}, kept_in(whole_folder));
+  const auto expected = run(whole, rows, 0, rows.size());
+
+  const TemporaryFolder folder;
+  LoopOptions options = kept_in(folder, 10);
+  options.deltas = 4;
+  {
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+    run(loop, rows, 0, 1055);
+  }
+  CHECK(std::filesystem::exists(folder.path() + "/delta-00000000000000000105.rtml"));
+  Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+  CHECK(loop.resume_offset() == 1050);
+  CHECK(run(loop, rows, 1050, 1500) == std::vector<float>(expected.begin() + 1050, expected.end()));
+  CHECK(rtml::save(loop.model(0)) == rtml::save(whole.model(0)));
+}
+
 TEST_CASE("Labels that come after a restart find the features that were served before it", "[loop][state]") {
   const auto rows = trades(1000);
   const TemporaryFolder folder;

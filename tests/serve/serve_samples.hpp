@@ -82,7 +82,7 @@ class DyingFiles final : public checkpoint::FileSystem {
 
   void make_directory(const std::string& path) override { step("make directory"), system().make_directory(path); }
   std::vector<std::string> list(const std::string& path) override { return step("list"), system().list(path); }
-  std::vector<std::byte> read(const std::string& path) override { return step("read"), ++reads_, system().read(path); }
+  checkpoint::FileBytes read(const std::string& path) override { return step("read"), ++reads_, system().read(path); }
   void rename(const std::string& from, const std::string& to) override { step("rename"), system().rename(from, to); }
   void remove(const std::string& path) override { step("remove"), system().remove(path); }
   void sync_directory(const std::string& path) override { step("sync directory"), system().sync_directory(path); }

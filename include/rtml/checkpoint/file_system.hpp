@@ -4,11 +4,35 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rtml/core/export.hpp"
 
 namespace rtml::checkpoint {
+
+/// The bytes of a file, read-only, mapped where the system can; a copy shares them. They stay when the file is removed or replaced by
+/// renaming. Who truncates a mapped file kills its readers: files of a state directory are never written to again.
+class FileBytes {
+ public:
+  FileBytes() = default;
+  FileBytes(std::vector<std::byte> bytes)  // NOLINT(google-explicit-constructor): bytes are bytes
+      : FileBytes(std::make_shared<const std::vector<std::byte>>(std::move(bytes))) {}
+  FileBytes(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) noexcept : bytes_(bytes), owner_(std::move(owner)) {}
+
+  operator std::span<const std::byte>() const noexcept { return bytes_; }  // NOLINT(google-explicit-constructor)
+  std::span<const std::byte> span() const noexcept { return bytes_; }
+  std::size_t size() const noexcept { return bytes_.size(); }
+
+  /// Keeps the bytes.
+  const std::shared_ptr<const void>& owner() const noexcept { return owner_; }
+
+ private:
+  explicit FileBytes(std::shared_ptr<const std::vector<std::byte>> bytes) noexcept : bytes_(*bytes), owner_(std::move(bytes)) {}
+
+  std::span<const std::byte> bytes_;
+  std::shared_ptr<const void> owner_;
+};
 
 /// The few operations on files that checkpoints need, replaceable so that a test can let each of them fail.
 /// Every operation throws IoError, which names it and the path and carries errno.
@@ -39,7 +63,7 @@ class RTML_API FileSystem {
   /// Names of what is in a directory, in no order.
   virtual std::vector<std::string> list(const std::string& directory) = 0;
 
-  virtual std::vector<std::byte> read(const std::string& path) = 0;
+  virtual FileBytes read(const std::string& path) = 0;
 
   /// An empty file, in place of what was there.
   virtual std::unique_ptr<File> create(const std::string& path) = 0;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,6 +28,12 @@ namespace detail {
 /// Written as its bytes: padding never is, so structs go field by field.
 template <class T>
 concept Plain = (std::integral<T> && !std::same_as<T, bool>) || std::floating_point<T> || std::is_enum_v<T>;
+
+/// Of what may be read where it lies: a cache line, and more than any number needs.
+inline constexpr std::size_t lasting_alignment = 64;
+
+/// Bytes from `at` to the next such place.
+constexpr std::size_t padding(std::size_t at) noexcept { return (lasting_alignment - at % lasting_alignment) % lasting_alignment; }
 
 template <class T>
 inline constexpr bool is_chrono = false;
@@ -64,7 +71,20 @@ class Writer {
  public:
   static constexpr bool reading = false;
 
+  /// Bytes that were not copied: they belong before byte `at` of those that were.
+  struct Borrowed {
+    std::size_t at;
+    std::span<const std::byte> bytes;
+  };
+
   Writer() = default;
+
+  /// Does not copy what `lasting` is given: what is written must stay as it is until its bytes were used.
+  static Writer borrowing() {
+    Writer writer;
+    writer.borrows_ = true;
+    return writer;
+  }
 
   /// With memory for `room` bytes that is already mapped: what is written while others wait does not wait for pages.
   explicit Writer(std::size_t room) {
@@ -91,8 +111,21 @@ class Writer {
     raw(std::as_bytes(numbers));
   }
 
+  /// Many numbers that are part of the object, at a multiple of 64 bytes from the beginning: a file can be read where they lie.
+  template <detail::Plain T>
+  void lasting(std::span<const T> numbers) {
+    bytes_.resize(bytes_.size() + detail::padding(bytes_.size() + borrowed_bytes_));
+    if (!borrows_ || numbers.empty()) return values(numbers);
+    borrowed_.push_back({bytes_.size(), std::as_bytes(numbers)});
+    borrowed_bytes_ += numbers.size_bytes();
+  }
+
+  /// All that was written. @pre nothing was borrowed
   const std::vector<std::byte>& bytes() const noexcept { return bytes_; }
   std::vector<std::byte> take() noexcept { return std::move(bytes_); }
+
+  /// What was borrowed, ascending by place; `take` then gives what lies between.
+  const std::vector<Borrowed>& borrowed() const noexcept { return borrowed_; }
 
  private:
   template <class T>
@@ -127,6 +160,9 @@ class Writer {
   }
 
   std::vector<std::byte> bytes_;
+  std::vector<Borrowed> borrowed_;
+  std::size_t borrowed_bytes_ = 0;
+  bool borrows_ = false;
 };
 
 /// Reads what a Writer wrote. Every length is compared with the bytes that are left before anything is allocated.
@@ -136,6 +172,9 @@ class Reader {
   static constexpr bool reading = true;
 
   explicit Reader(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
+
+  /// Of bytes that stay as they are while `owner` lives: what can, is read where it lies instead of being copied.
+  Reader(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) noexcept : bytes_(bytes), owner_(std::move(owner)) {}
 
   /// Returns the version of the bytes, in [1, version]: an older one is read by the branch that its type keeps for it.
   std::uint32_t header(std::string_view tag, std::uint32_t version) {
@@ -171,6 +210,20 @@ class Reader {
   void values(std::span<T> numbers) {
     const auto bytes = raw(numbers.size_bytes());
     if (!numbers.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
+  }
+
+  /// Numbers that Writer::lasting wrote: their bytes, and who keeps them, nullptr when they must be copied.
+  struct Lasting {
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;
+  };
+  template <detail::Plain T>
+  Lasting lasting(std::uint64_t count) {
+    for (const std::byte zero : raw(detail::padding(at_))) check(zero == std::byte{0}, "padding");
+    if (count > left() / sizeof(T)) fail("is truncated: needs " + to_text(count) + " elements, has " + to_text(left()) + " bytes");
+    const auto bytes = raw(count * sizeof(T));
+    const bool aligned = reinterpret_cast<std::uintptr_t>(bytes.data()) % detail::lasting_alignment == 0;
+    return {bytes, aligned ? owner_ : nullptr};
   }
 
   std::size_t left() const noexcept { return bytes_.size() - at_; }
@@ -246,6 +299,7 @@ class Reader {
   }
 
   std::span<const std::byte> bytes_;
+  std::shared_ptr<const void> owner_;
   std::size_t at_ = 0;
   std::string_view tag_;
 };
@@ -259,12 +313,13 @@ std::vector<std::byte> save(const T& object) {
 }
 
 /// Restores `object` from all of `bytes`; leaves it as it was when they are refused. `object` says what cannot be archived (options
-/// that hold functions), so restore into one that was built as the saved one was.
+/// that hold functions), so restore into one that was built as the saved one was. With an `owner` of the bytes, big tables of weights stay
+/// where they lie (Reader).
 /// @throws FormatError
 template <class T>
-void load(T& object, std::span<const std::byte> bytes) {
+void load(T& object, std::span<const std::byte> bytes, std::shared_ptr<const void> owner = nullptr) {
   T restored = object;
-  Reader reader(bytes);
+  Reader reader(bytes, std::move(owner));
   reader(restored);
   reader.finish();
   object = std::move(restored);

@@ -56,7 +56,8 @@ class Shared;
 ///
 /// Cost: O(d + nnz) both, and what interactions make. predict never allocates; learn does when an example has more sparse features and
 /// products than all before, where those are more than 256 or products, and, by the default optimizer, when the first hashed value comes
-/// that is not 1.
+/// that is not 1. Restored from a mapped checkpoint (load with an owner), predict reads the weights where they lie in the file, which
+/// processes share; the first learn copies them.
 /// Thread safety: one owner; `predict` and `contributions` from any number of threads while nobody learns. See Shared for more.
 template <class Loss, class Optimizer = MultiRate>
 requires detail::Suits<Loss, Optimizer>
@@ -240,6 +241,7 @@ class Linear {
     }
     scale_.merge(other.scale_);
     if (!table_.empty()) {
+      table_.own();
       for (std::uint32_t i = 0; i <= table_.mask(); ++i) {
         Cell& mine = table_[i];
         Cell theirs = other.table_[i];
@@ -438,6 +440,7 @@ class Linear {
     }
     if (weight == 0.0F) return before();
 
+    table.own();
     const auto sparse = table.empty() ? std::span<const SparseFeature>() : sparse_of(x, of);
     Block gathered = gather<Access>(table, sparse);
     const bool as_they_come = sparse.data() == x.sparse.data() && !scales_in_use<Access>(table);

@@ -50,6 +50,7 @@ class Shared<Linear<Loss, Optimizer>> {
   explicit Shared(Model model) : model_(std::move(model)), table_(std::move(model_.table_)), front_(front_words), dense_(fields + 2) {
     require("Shared", "l1 or l2", std::max(model_.options_.l1, model_.options_.l2), !model_.penalised(), "0, or of FTRL");
     model_.table_ = {};
+    table_.own();
     if (Model::scales_hashed && !table_.empty()) table_.scales.allocate(model_.options_.bits);  // before anybody looks
     for (auto& column : dense_) column = std::vector<std::atomic<float>>(model_.schema_.dense_size());
     publish(model_);

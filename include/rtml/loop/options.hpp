@@ -53,6 +53,7 @@ struct LoopOptions {
   std::uint64_t evaluate_every = 32;         ///< labels between two looks at triggers that compare signals
   std::uint64_t checkpoint_every = 100'000;  ///< events between two checkpoints that work() writes; 0 = only checkpoint() does
   std::size_t retain = 3;                    ///< checkpoints kept
+  std::size_t deltas = 0;                     ///< at most so many checkpoints between two full ones hold only what changed, in [0, 1000]
   Duration idle = std::chrono::milliseconds(1);  ///< sleep of start()'s thread when nothing is to do
 
   drift::DriftMonitor::Options drift = {};  ///< of the features, with the budget of false alarms

@@ -99,7 +99,7 @@ class HashedScales {
   float in_use_ = 0.0F;   // a float, so that threads can share it as they share the cells
 };
 
-/// The weights of hashed features, with the scales of those whose values are not all 1.
+/// The weights of hashed features, with the scales of those whose values are not all 1. Restored, the weights may lie in a file: own().
 template <std::size_t Fields>
 class HashedWeights : public HashedTable<Fields> {
  public:
@@ -115,7 +115,7 @@ class HashedWeights : public HashedTable<Fields> {
   template <class Self, class Ar, class Sound>
   static void archive(Self& self, Ar& ar, Sound sound, unsigned bits) {
     using Cells = std::conditional_t<Ar::reading, HashedTable<Fields>, const HashedTable<Fields>>;
-    HashedTable<Fields>::archive(static_cast<Cells&>(self), ar, sound, bits);
+    HashedTable<Fields>::archive(static_cast<Cells&>(self), ar, sound, bits, 1, true);
     HashedScales::archive(self.scales, ar, bits);
   }
 };
