@@ -42,9 +42,9 @@ struct LoopOptions {
 
   std::size_t pending = 1U << 16U;  ///< predictions kept for their labels (rounded up to a power of two); the oldest make room: `evicted`
   Duration label_ttl{0};            ///< event time after which a label is too late: `labels_expired`; 0 = as long as it is kept
-  Duration negative_after{
-      0};  ///< binary: event time after which a prediction without a label is learned as a negative; a positive that comes
-           ///< later corrects it. Choose `pending` so that a prediction is kept for so long. 0 = labels alone count
+  /// Binary: event time after which a prediction without a label is learned as a negative; a positive that comes later corrects it. Choose
+  /// `pending` so that a prediction is kept for so long. 0 = labels alone count.
+  Duration negative_after{0};
   std::size_t label_queue = 1U << 16U;  ///< labels that wait for work(); full: label() says false: `labels_dropped`
   std::size_t history = 100'000;        ///< labelled rows kept for retraining, where a policy needs them; the oldest make room
   bool train_apart = false;             ///< retrainings do not hold up learning: they wait for train(), or for a second thread of start()
@@ -53,7 +53,7 @@ struct LoopOptions {
   std::uint64_t evaluate_every = 32;         ///< labels between two looks at triggers that compare signals
   std::uint64_t checkpoint_every = 100'000;  ///< events between two checkpoints that work() writes; 0 = only checkpoint() does
   std::size_t retain = 3;                    ///< checkpoints kept
-  std::size_t deltas = 0;                     ///< at most so many checkpoints between two full ones hold only what changed, in [0, 1000]
+  std::size_t deltas = 0;                    ///< at most so many checkpoints between two full ones hold only what changed, in [0, 1000]
   Duration idle = std::chrono::milliseconds(1);  ///< sleep of start()'s thread when nothing is to do
 
   drift::DriftMonitor::Options drift = {};  ///< of the features, with the budget of false alarms
