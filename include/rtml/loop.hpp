@@ -26,6 +26,7 @@ namespace rtml {
 /// | predict, score, explain                             | any thread                    | events of the same entity; a checkpoint's copy |
 /// | label                                               | any thread                    | nothing                                        |
 /// | work, checkpoint, bootstrap, report, metrics, model | any thread, they take turns   | one another; never a request                   |
+/// | import_partition, drop_partition, export_partition  | any thread, they take turns   | work; requests wait for them                   |
 /// | train                                               | one thread at a time          | work, before and after it trains               |
 /// | counters, resume_offset, memory_bytes               | any thread                    | work                                           |
 /// | start, stop, construction, destruction              | one thread, alone in the loop | the worker's last round                        |
@@ -133,6 +134,20 @@ class Loop {
   /// the state is copied, not while it is written.
   /// @throws ConfigError without `options.state`, IoError when the file cannot be written (what was there stays).
   std::string checkpoint() { return engine_->checkpoint(); }
+
+  /// Writes the windows of one partition of the entities (EntityWindows::partition_of) as one file, whole or not there, for another loop of the same
+  /// features. Requests wait while they are copied, not while they are written.
+  /// @throws ConfigError for a partition that is none, IoError
+  void export_partition(const std::string& path, std::size_t number, std::size_t partitions) const {
+    engine_->export_partition(path, number, partitions);
+  }
+
+  /// Takes the entities of such a file; nothing changes when it is refused. Requests wait meanwhile.
+  /// @throws IoError, FormatError; SchemaError when it is of other features; ConfigError for an entity that is here already
+  void import_partition(const std::string& path) { engine_->import_partition(path); }
+
+  /// Lets the entities of a partition go, which another loop serves from now on. Requests wait meanwhile.
+  void drop_partition(std::size_t number, std::size_t partitions) { engine_->drop_partition(number, partitions); }
 
   /// True when the state of an earlier run was taken up.
   bool resumed() const noexcept { return engine_->resumed(); }

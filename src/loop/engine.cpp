@@ -276,6 +276,21 @@ std::string Engine::checkpoint() {
   return worker_->checkpoint();
 }
 
+void Engine::export_partition(const std::string& path, std::size_t number, std::size_t partitions) const {
+  const std::lock_guard guard(worker_->mutex);
+  worker_->export_partition(path, number, partitions);
+}
+
+void Engine::import_partition(const std::string& path) {
+  const std::lock_guard guard(worker_->mutex);
+  worker_->import_partition(path);
+}
+
+void Engine::drop_partition(std::size_t number, std::size_t partitions) {
+  const std::lock_guard guard(worker_->mutex);
+  worker_->drop_partition(number, partitions);
+}
+
 Engine::Turn Engine::take_turn() {
   std::unique_lock worker(worker_->mutex);
   return {std::move(worker), std::unique_lock(gates_[0])};

@@ -206,6 +206,40 @@ std::string Engine::Worker::checkpoint() {
   return file;
 }
 
+void Engine::Worker::export_partition(const std::string& path, std::size_t number, std::size_t partitions) {
+  std::optional<EntityWindows> part;
+  {
+    const AllGates closed(*this);
+    part.emplace(engine.windows_.partition(number, partitions));
+  }
+  const checkpoint::Section sections[] = {section("schema", name, schema), section("windows", *part)};
+  checkpoint::write_file(path, sections);
+}
+
+void Engine::Worker::import_partition(const std::string& path) {
+  const auto file = checkpoint::Checkpoint::open(path);
+  std::string of;
+  Schema saved;
+  Reader reader(file.at("schema").bytes);
+  reader(of, saved);
+  reader.finish();
+  if (const auto missing = schema.missing_from(saved))
+    raise(SchemaError("Loop: the partition in " + path + " is of other features: " + *missing));
+  if (const auto missing = saved.missing_from(schema))
+    raise(SchemaError("Loop: the partition in " + path + " is of other features: " + *missing));
+  EntityWindows part = engine.windows_.partition(0, std::size_t{1} << 20U);
+  file.restore("windows", part);
+  const AllGates closed(*this);
+  const auto locked = engine.windows_.lock_all();
+  engine.windows_.import_partition(part);
+}
+
+void Engine::Worker::drop_partition(std::size_t number, std::size_t partitions) {
+  const AllGates closed(*this);
+  const auto locked = engine.windows_.lock_all();
+  engine.windows_.drop_partition(number, partitions);
+}
+
 void Engine::Worker::checkpoint_if_due() {
   if (!directory || options.checkpoint_every == 0 || counts.events - checkpointed < options.checkpoint_every) return;
 #if defined(__cpp_exceptions)

@@ -82,6 +82,9 @@ struct Engine::Worker {
 
   // state.cpp
   class AllGates;
+  void export_partition(const std::string& path, std::size_t number, std::size_t partitions);
+  void import_partition(const std::string& path);
+  void drop_partition(std::size_t number, std::size_t partitions);
   std::string checkpoint();
   void checkpoint_if_due();
   void resume();

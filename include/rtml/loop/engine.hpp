@@ -156,6 +156,9 @@ class RTML_API Engine {
   void bootstrap(const Batch& batch);
   void end_bootstrap(const Turn& turn);
   std::string checkpoint();
+  void export_partition(const std::string& path, std::size_t number, std::size_t partitions) const;
+  void import_partition(const std::string& path);
+  void drop_partition(std::size_t number, std::size_t partitions);
   std::uint64_t resume_offset(std::uint32_t partition) const;
   LoopCounters counters() const;
   std::vector<LoopEvent> events() const;

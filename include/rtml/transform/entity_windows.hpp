@@ -203,19 +203,24 @@ class EntityWindows {
   }
 
   /// Lets the entities of a partition go, which was brought elsewhere. Counters stay.
-  /// @pre nobody else uses it
+  /// @pre nobody else uses it, or lock_all() is held
   /// @throws ConfigError
   void drop_partition(std::size_t number, std::size_t partitions) {
     check_partition(number, partitions);
-    EntityWindows rest = filtered([=](std::uint64_t entity) { return partition_of(entity, partitions) != number; });
-    rest.shards_[0].counters.add(counters());
-    *this = std::move(rest);
+    std::vector<std::pair<std::uint64_t, std::size_t>> leaving;
+    for (std::size_t s = 0; s < shard_count_; ++s) {
+      leaving.clear();
+      shards_[s].oldest_first([&](const detail::Entity& entity) {
+        if (partition_of(entity.hash, partitions) == number) leaving.emplace_back(entity.hash, entity.key);
+      });
+      for (const auto& entity : leaving) shards_[s].release(entity.first, entity.second, shape_);
+    }
   }
 
   /// Takes entities that were exported. What it had stays as it was; one that is here already is refused, and then nothing is taken: fed
   /// twice it would count twice. After all partitions it answers as the one that they were exported from. Among entities of several partitions
   /// the order of their last events is lost: too many, those that came first go first.
-  /// @pre nobody else uses either
+  /// @pre nobody else uses either, or lock_all() is held
   /// @throws SchemaError unless both were made by one feature set; ConfigError for an entity that is here
   void import_partition(const EntityWindows& exported) {
     if (!same_keys(exported)) raise(SchemaError("EntityWindows: a partition of another feature set"));

@@ -124,6 +124,10 @@ class alignas(64) EntityShard {
   }
 
   /// The same of one entity, which others may keep from being the oldest.
+  /// Another serves it from now on.
+  void release(std::uint64_t hash, std::size_t key, const WindowShape& shape) noexcept {
+    if (const Entity* found = find(hash, key)) let_go(static_cast<std::uint32_t>(found - table_), shape);
+  }
   void expire(std::uint64_t hash, std::size_t key, std::int64_t time, const WindowShape& shape) noexcept {
     const Entity* found = find(hash, key);
     if (found == nullptr || found->newest >= time) return;
