@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <numeric>
 #include <string_view>
 #include <utility>
 
@@ -133,6 +134,9 @@ std::string StateDirectory::save(std::span<const Section> sections) {
   if (options_.deltas > 0) {
     if (!hashes || chain_ >= options_.deltas) hashes = std::make_unique<BlockHashes>();
     delta = hashes->advance(sections, last_file_, last_id_);
+    const auto more = [](std::uint64_t sum, const Section& section) { return sum + section.size(); };
+    if (delta && std::accumulate(delta->begin(), delta->end(), std::uint64_t{0}, more) > options_.unpacked_limit)
+      delta.reset();  // packed, it could not be read
   }
   const Saved saved{next_++, delta.has_value()};
   const std::string name = saved.name();

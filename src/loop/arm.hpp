@@ -93,6 +93,9 @@ struct Arm {
   double weight;
   bool baseline;
   std::optional<Canary> canary = {};
+  bool heeded = false;             // its verdict was acted on
+  std::uint64_t watched_from = 0;  // sequence number of the first prediction by which the canary is judged
+  std::uint64_t shadow_from = 0;   // of the first that it answers as a shadow
   RetrainScheduler scheduler;
   bool in_training = false;
   Shelf shelf;  // with Start::recall

@@ -33,7 +33,8 @@ void LoopOptions::validate() const {
   require(type, "pending", pending, pending >= 1 && pending <= (std::size_t{1} << 31U), "in [1, 2^31]");
   require(type, "label_queue", label_queue, label_queue >= 1 && label_queue <= (std::size_t{1} << 31U), "in [1, 2^31]");
   require(type, "label_ttl", label_ttl.count(), label_ttl.count() >= 0, ">= 0");
-  require(type, "negative_after", negative_after.count(), negative_after.count() >= 0, ">= 0");
+  require(type, "negative_after", negative_after.count(), negative_after.count() >= 0 && negative_after <= days(36500),
+          "in [0, 36500 days]");
   require(type, "history", history, history >= 1, ">= 1");
   require(type, "publish_every", publish_every, publish_every >= 1, ">= 1");
   require(type, "evaluate_every", evaluate_every, evaluate_every >= 1, ">= 1");

@@ -15,6 +15,7 @@ namespace rtml::detail {
 std::size_t Engine::Worker::work(std::size_t limit) {
   constexpr std::size_t share = 256;  // turns: predictions that pour in must not starve the labels
   std::size_t done = 0;
+  std::size_t queued = engine.labels_.size();  // a prediction whose label is among them is no negative
   for (std::size_t before = limit; done < limit && before != done;) {
     before = done;
     for (std::size_t i = 0; i < share && done < limit && observe_next(); ++i) ++done;
@@ -22,9 +23,10 @@ std::size_t Engine::Worker::work(std::size_t limit) {
     for (std::size_t i = 0; i < share && done < limit && engine.labels_.pop(label); ++i) {
       take(label);
       ++done;
+      queued -= queued > 0 ? 1 : 0;
       if (unpublished >= options.publish_every) publish();
     }
-    for (std::size_t i = 0; i < share && done < limit && learn_negative(); ++i) {
+    for (std::size_t i = 0; i < share && queued == 0 && done < limit && learn_negative(); ++i) {
       ++done;
       if (unpublished >= options.publish_every) publish();
     }
@@ -121,21 +123,21 @@ bool Engine::Worker::observe_next() {
   fit_inputs.assign(pending.fit_inputs(sequence).begin(), pending.fit_inputs(sequence).end());
   const Features x{dense, sparse};
   const EventId id = header.id;
-  const Time at = header.at;
+  Time at = header.at;
   const std::uint32_t served = header.arm;
   const std::uint32_t flags = header.flags;
   const bool shadows_too = (flags & PendingRing::compared) != 0;
   Prediction prediction;
   engine.decide(prediction, pending.scores(sequence).subspan(served * engine.outputs_, engine.outputs_), header.threshold);
   pending.release(sequence);
+  if (clock.advance(at) < at) set_time(sequence, at = clock.now());  // of a wrong clock: nothing waits for that time
 
   for (std::size_t arm = 0; arm < arms.size(); ++arm)
-    if (arm == served || (shadows_too && arms[arm].shadow())) ++arms[arm].predictions;
+    if (arm == served || (shadows_too && arms[arm].shadow() && sequence >= arms[arm].shadow_from)) ++arms[arm].predictions;
   for (Arm& arm : arms)
     for (SignalValue& signal : arm.signals) signal.observe(x);
   journal.observe(*working, fit_inputs);
   if ((flags & PendingRing::refused) == 0) performance.serve(sequence, at, prediction, (flags & PendingRing::cold) != 0);
-  clock.advance(at);
   pass(id);
   ++observed;
   ++counts.events;
@@ -149,6 +151,16 @@ bool Engine::Worker::observe_next() {
 void Engine::Worker::pass(EventId id) {
   std::uint64_t& offset = offsets[id.partition];
   offset = std::max(offset, id.offset == ~std::uint64_t{0} ? id.offset : id.offset + 1);
+}
+
+bool Engine::Worker::answered(std::size_t arm, const Row& row) const {
+  return arm == row.arm || ((row.flags & PendingRing::compared) != 0 && arms[arm].shadow() && row.sequence >= arms[arm].shadow_from);
+}
+
+void Engine::Worker::set_time(std::uint64_t sequence, Time at) {
+  if (engine.pending_.hold(sequence) != PendingRing::Held::yes) return;
+  engine.pending_.header(sequence).at = at;
+  engine.pending_.release(sequence);
 }
 
 /// Marks the row and copies it out; false when it made room for another.
@@ -181,7 +193,8 @@ void Engine::Worker::take(const Label& label) {
   const auto found = engine.pending_.find(label.id);
   if (found) observe_until(*found);
   Row row;
-  if (!found || !copy_row(*found, PendingRing::labelled, row)) {
+  const std::uint32_t positive = engine.task_ == Task::binary && label.y == 1.0F ? PendingRing::positive : 0U;
+  if (!found || !copy_row(*found, PendingRing::labelled | positive, row)) {
     ++counts.labels_unknown;
     return;
   }
@@ -196,8 +209,10 @@ void Engine::Worker::take(const Label& label) {
   } else {
     ++counts.labels;
     if (is_negative) {
+      performance.meet_late(row.at, known);
       correct(row, label.weight);
     } else {
+      performance.meet(row.sequence, row.at, known);
       learn_outcome(row, label.y, label.weight, known);
     }
   }
@@ -205,7 +220,6 @@ void Engine::Worker::take(const Label& label) {
 
 /// Of the row in the worker's buffers.
 void Engine::Worker::learn_outcome(const Row& row, float y, float weight, Time known) {
-  performance.meet(row.sequence, row.at, known);
   tell_drifts(drifts.label(y, counts.events, clock.now()));
   performance.explain(outcomes(), working->models[0], {dense, sparse});
   if ((row.flags & PendingRing::cold) != 0) {
@@ -213,6 +227,7 @@ void Engine::Worker::learn_outcome(const Row& row, float y, float weight, Time k
   } else {
     performance.count(row.sequence, served_prediction(row), y, weight);
     count_outcomes(row, y, weight);
+    if (options.negative_after.count() == 0) judge_canaries(row, y);
   }
   learn_example({dense, sparse}, y, weight, row.at, known);
   journal.label(*working, fit_inputs, y, weight);
@@ -242,7 +257,7 @@ void Engine::Worker::correct(const Row& row, float weight) {
     const auto before = journal.learn(*working, model, x, 1.0F, weight / std::max(1.0F - p, 0.1F), {.at = row.at});
     if (model == first) loss = loss_of(before, model, 1.0F);
   }
-  if (keeps_history) history.relabel(row.at + options.negative_after, x, 1.0F);
+  if (keeps_history && !history.relabel(row.at + options.negative_after, x, 1.0F, weight)) history.add(x, 1.0F, weight, clock.now());
   remember({x, 1.0F, weight, row.at}, loss);
   journal.label(*working, fit_inputs, 1.0F, weight);
 }
@@ -251,17 +266,21 @@ void Engine::Worker::correct(const Row& row, float weight) {
 bool Engine::Worker::learn_negative() {
   if (options.negative_after.count() == 0) return false;
   PendingRing& pending = engine.pending_;
-  for (; matured < observed; ++matured) {
+  const std::uint64_t kept = pending.next() - std::min<std::uint64_t>(pending.next(), pending.shape().capacity);
+  for (matured = std::max(matured, std::min(kept, observed)); matured < observed; ++matured) {
     if (pending.hold(matured) != PendingRing::Held::yes) continue;  // `evicted` counts it
     const PendingRing::Header& header = pending.header(matured);
     const bool waits = (header.flags & (PendingRing::labelled | PendingRing::refused)) == 0;
     const bool due = clock.now() - header.at >= options.negative_after;
     pending.release(matured);
-    if (waits && !due) return false;
+    if (!due) return false;
     Row row;
-    if (!waits || !copy_row(matured, PendingRing::negative, row)) continue;
+    if (!copy_row(matured, waits ? PendingRing::negative : 0U, row)) continue;
+    if (row.is_measured()) judge_canaries(row, (row.flags & PendingRing::positive) != 0 ? 1.0F : 0.0F);
+    if (!waits) continue;
     ++matured;
     ++counts.negatives;
+    performance.settle(row.sequence);
     learn_outcome(row, 0.0F, 1.0F, row.at + options.negative_after);
     return true;
   }
@@ -294,7 +313,7 @@ void Engine::Worker::count_outcomes(const Row& row, float y, float weight) {
   }
   for (std::size_t i = 0; i < arms.size(); ++i) {
     Arm& arm = arms[i];
-    if (i != row.arm && !(row.compared() && arm.shadow())) continue;
+    if (!answered(i, row)) continue;
     const auto own = std::span<const float>(scores).subspan(i * engine.outputs_, engine.outputs_);
     const Outcome result = metrics::outcome_of(engine.task_, own, y, working->models[i].threshold(), weight);
     ++arm.labels;
@@ -312,7 +331,6 @@ void Engine::Worker::count_outcomes(const Row& row, float y, float weight) {
     if (!arm.window.empty() && arm.labels % step == 0) arm.series.add({counts.events, clock.now(), arm.window[0].value()});
   }
   for (std::size_t i = 0; i < candidates.size(); ++i) judge(i, row, y, weight);
-  judge_canaries(row, y);
 }
 
 void Engine::Worker::watch_error(double error) {

@@ -41,6 +41,12 @@ class PerformanceWatch {
 
   void meet(std::uint64_t sequence, Time at, Time known) noexcept { coverage_.label(sequence, at, known); }
 
+  /// A label that came after settle().
+  void meet_late(Time at, Time known) noexcept { coverage_.late(at, known); }
+
+  /// No label will be waited for.
+  void settle(std::uint64_t sequence) noexcept { coverage_.settle(sequence); }
+
   /// Of a prediction that was not cold.
   void count(std::uint64_t sequence, const Prediction& prediction, float y, float weight) noexcept {
     if (task_ == Task::regression) return;

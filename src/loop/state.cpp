@@ -103,17 +103,15 @@ void Engine::Worker::each_part(Self& self, Part part) {
       if constexpr (std::remove_cvref_t<decltype(ar)>::reading) model.bind(self.schema);
     }
   });
-  std::string canaries;
-  for (const auto& arm : self.arms) {
+  for (std::size_t i = 0; i < self.arms.size(); ++i) {
+    auto& arm = self.arms[i];
     if (!arm.canary) continue;
     const Canary::Options& canary = arm.canary->options();
-    canaries += fmt::format("{} {} {} {} {} {} {} {} {}; ", arm.name, canary.alpha, canary.largest_loss, canary.margin, canary.least_labels,
-                            canary.most_labels, canary.most_refused, canary.slow, canary.most_slow);
+    const std::string rule = fmt::format("{} {} {} {} {} {} {}", arm.name, canary.alpha, canary.largest_loss, canary.margin,
+                                         canary.least_labels, canary.most_labels, canary.most_refused);
+    part("canary" + to_text(i), "the canary " + arm.name, rule,
+         [&](auto& ar) { ar(*arm.canary, arm.heeded, arm.watched_from, arm.shadow_from); });
   }
-  part("canaries", "canaries", canaries, [&](auto& ar) {
-    for (auto& arm : self.arms)
-      if (arm.canary) ar(*arm.canary);
-  });
   std::string shelves;
   for (const auto& arm : self.arms) {
     const Shelf::Options& shelf = arm.shelf.options();
@@ -304,6 +302,7 @@ void Engine::Worker::resume() {
     reader.finish();
   }
   std::string anew;
+  for (Arm& arm : arms) arm.watched_from = PendingRing::none;
   each_part(*this, [&](std::string_view section_name, std::string_view what, const std::string& definition, auto archive) {
     const checkpoint::StoredSection* found = loaded->checkpoint.find(section_name);
     Reader reader(found != nullptr ? found->bytes.span() : std::span<const std::byte>());
@@ -316,8 +315,6 @@ void Engine::Worker::resume() {
       anew += (anew.empty() ? "; begun anew, as what shapes it changed: " : ", ") + std::string(what);
     }
   });
-  for (std::size_t i = 0; i < arms.size(); ++i)
-    if (arms[i].canary && arms[i].canary->verdict() != Canary::Verdict::watching) withdraw(i);
   history.bind(schema);
   rehearser.bind(schema);
   if (same) {
@@ -328,6 +325,13 @@ void Engine::Worker::resume() {
     observed = matured = 0;  // the ring begins anew
   }
   compared = observed;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    if (!arms[i].canary) continue;
+    const Canary::Verdict verdict = arms[i].canary->verdict();
+    if (verdict == Canary::Verdict::roll_back || verdict == Canary::Verdict::undecided) withdraw(i);
+    arms[i].watched_from = std::min(arms[i].watched_from, engine.pending_.next());  // of one that begins anew, what comes
+    arms[i].shadow_from = std::min(arms[i].shadow_from, engine.pending_.next());
+  }
   counts = totals;
   checkpointed = counts.events;
   for (std::size_t i = 0; i < partitions.size(); ++i) offsets[partitions[i]] = ends[i];

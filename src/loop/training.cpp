@@ -147,8 +147,7 @@ void Engine::Worker::serve_from_now(std::size_t arm, AnyLearner model) {
 
 void Engine::Worker::judge(std::size_t index, const Row& row, float y, float weight) {
   Candidate& candidate = candidates[index];
-  const bool both = candidate.arm == row.arm || arms[candidate.arm].shadow();
-  if (!candidate.present || candidate.waits || !row.compared() || !both) return;
+  if (!candidate.present || candidate.waits || (row.flags & PendingRing::compared) == 0 || !answered(candidate.arm, row)) return;
   if (!candidate.trial.judges(row.sequence, row.at)) return;
   const auto loss_of = [&](std::size_t model) {
     const auto said = std::span<const float>(scores).subspan(model * engine.outputs_, engine.outputs_);
@@ -197,12 +196,21 @@ void Engine::Worker::watch_canaries(std::uint32_t served, float score) {
   }
 }
 
+/// Bounded, and proper though it is: the Brier score, halved where there are classes; of a regression the absolute error.
+double Engine::Worker::canary_loss(const Row& row, float y) const {
+  const auto served = std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_);
+  if (engine.task_ == Task::regression) return std::fabs(static_cast<double>(served[0]) - static_cast<double>(y));
+  const auto squared = [](double difference) { return difference * difference; };
+  if (engine.task_ == Task::binary) return squared(static_cast<double>(served[0]) - static_cast<double>(y));
+  double sum = 0.0;
+  for (std::size_t k = 0; k < served.size(); ++k) sum += squared(static_cast<double>(served[k]) - (static_cast<float>(k) == y ? 1.0 : 0.0));
+  return sum / 2.0;
+}
+
 void Engine::Worker::judge_canaries(const Row& row, float y) {
   for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (!arms[i].canary || (row.arm != 0 && row.arm != i)) continue;
-    const auto served = std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_);
-    const double loss = metrics::loss_of(engine.task_, metrics::outcome_of(engine.task_, served, y, row.threshold));
-    arms[i].canary->labelled(row.arm == 0 ? Canary::Side::stable : Canary::Side::canary, loss);
+    if (!arms[i].canary || row.sequence < arms[i].watched_from || (row.arm != 0 && row.arm != i)) continue;
+    arms[i].canary->labelled(row.arm == 0 ? Canary::Side::stable : Canary::Side::canary, canary_loss(row, y));
     heed(i);
   }
 }
@@ -211,15 +219,18 @@ void Engine::Worker::judge_canaries(const Row& row, float y) {
 void Engine::Worker::heed(std::size_t index) {
   Arm& arm = arms[index];
   const Canary::Verdict verdict = arm.canary->verdict();
-  if (verdict == Canary::Verdict::watching || arm.shadow()) return;
-  withdraw(index);
-  const bool promoted = verdict == Canary::Verdict::promote;
-  ++(promoted ? counts.promotions : counts.rolled_back);
-  tell({.kind = promoted ? LoopEvent::Kind::promoted : LoopEvent::Kind::rolled_back,
+  if (verdict == Canary::Verdict::watching || arm.heeded) return;
+  arm.heeded = true;
+  const bool passed = verdict == Canary::Verdict::promote;
+  if (!passed) {
+    withdraw(index);
+    arm.shadow_from = compared;  // what was served before it did not answer
+    ++counts.rolled_back;
+  }
+  tell({.kind = passed ? LoopEvent::Kind::passed : LoopEvent::Kind::rolled_back,
         .what = arm.name,
         .detector = arm.canary->why(),
         .statistic = static_cast<double>(arm.canary->counts(Canary::Side::canary).losses.count())});
-  if (promoted) serve_from_now(0, working->models[index]);
 }
 
 void Engine::Worker::withdraw(std::size_t arm) {

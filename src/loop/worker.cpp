@@ -155,7 +155,7 @@ void Engine::Worker::tell(LoopEvent event) {
   event.at = clock.now();
   const auto is = [&](LoopEvent::Kind kind) { return event.kind == kind; };
   const bool kept = is(LoopEvent::Kind::drift) || is(LoopEvent::Kind::retrain) || is(LoopEvent::Kind::promoted) ||
-                    is(LoopEvent::Kind::discarded) || is(LoopEvent::Kind::rolled_back);
+                    is(LoopEvent::Kind::discarded) || is(LoopEvent::Kind::rolled_back) || is(LoopEvent::Kind::passed);
   if (gates_held) {
     untold.push_back(event);
   } else {

@@ -42,8 +42,10 @@ struct Engine::Worker {
     float threshold = 0.5F;
     monitor::SegmentName segment = {};
 
-    bool compared() const noexcept { return (flags & PendingRing::compared) != 0; }
+    bool is_measured() const noexcept { return (flags & (PendingRing::refused | PendingRing::cold)) == 0; }
   };
+  bool answered(std::size_t arm, const Row& row) const;
+  void set_time(std::uint64_t sequence, Time at);
   bool copy_row(std::uint64_t sequence, std::uint32_t mark, Row& row);
   void take(const Label& label);
   void learn_outcome(const Row& row, float y, float weight, Time known);
@@ -74,6 +76,7 @@ struct Engine::Worker {
   void serve_from_now(std::size_t arm, AnyLearner model);
   void watch_canaries(std::uint32_t served, float score);
   void judge_canaries(const Row& row, float y);
+  double canary_loss(const Row& row, float y) const;
   void heed(std::size_t arm);
   void withdraw(std::size_t arm);
   void answer_incidents(const std::string& why);

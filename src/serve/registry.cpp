@@ -121,7 +121,7 @@ Registry::Registry(std::string path, Options options, checkpoint::FileSystem& fi
   if (!newest) commit(Index(index_));
 }
 
-/// Removes model files that the index does not know.
+/// Removes model files that the index does not know; sets them aside when a newer index is damaged.
 void Registry::clean_up() {
   for (const std::string& name : files_->list(path_ + "/versions")) {
     const auto number = number_in(name);
@@ -129,7 +129,11 @@ void Registry::clean_up() {
     if (*number < std::uint64_t{1} << 62U) next_ = std::max(next_, *number + 1);
     if (index_.find(*number) != nullptr) continue;
     if (state_.files() == 0) raise(FormatError(fmt::format("{}: there are models ({}) and no index", path_, name)));
-    if (refused_.empty()) remove_file(*number);  // else the index that knew it may be the one that was refused
+    if (refused_.empty()) {
+      remove_file(*number);
+    } else {  // the index that knew it may be the one that was refused: out of the way of later starts
+      files_->rename(path_ + "/versions/" + name, path_ + "/versions/" + name + ".lost");
+    }
   }
 }
 
@@ -348,6 +352,10 @@ void Registry::remove(std::uint64_t number, std::string reason) {
   std::erase_if(next.versions, [&](const ModelVersion& version) { return version.number == number; });
   note(next, {.kind = Decision::Kind::removed, .from = number, .reason = std::move(reason)});
   commit(std::move(next));
+  const std::vector<std::string> left = files_->list(path_ + "/versions");
+  if (std::any_of(left.begin(), left.end(), [&](const std::string& name) { return number_in(name) == number; }))
+    files_->remove(file_of(number));  // says why it cannot
+  files_->sync_directory(path_ + "/versions");
 }
 
 Registry::Loaded Registry::load(std::uint64_t number, const Schema& schema) const {

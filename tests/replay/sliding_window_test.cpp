@@ -144,7 +144,7 @@ TEST_CASE("A sliding window gives another label to the example of that time and 
   const auto relabel = [&](float number, std::uint32_t word, std::int64_t second) {
     const float dense[] = {number, std::numeric_limits<float>::quiet_NaN()};
     const rtml::SparseFeature sparse[] = {{word, 1.0F}};
-    return window.relabel(rtml::from_unix_seconds(second), {dense, sparse}, 1.0F);
+    return window.relabel(rtml::from_unix_seconds(second), {dense, sparse}, 1.0F, 5.0F);
   };
   CHECK(relabel(7.0F, 7, 3));
   CHECK_FALSE(relabel(7.0F, 7, 3));  // has it
@@ -152,7 +152,10 @@ TEST_CASE("A sliding window gives another label to the example of that time and 
   CHECK_FALSE(relabel(8.0F, 9, 4));  // of another word
   CHECK_FALSE(relabel(9.0F, 8, 4));  // of another number
   CHECK_FALSE(relabel(1.0F, 1, 0));  // gone
-  for (std::size_t i = 0; i < window.size(); ++i) CHECK(window.at(i).y == (number_of(window.at(i)) == 7 ? 1.0F : 0.0F));
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    CHECK(window.at(i).y == (number_of(window.at(i)) == 7 ? 1.0F : 0.0F));
+    CHECK(window.at(i).weight == (number_of(window.at(i)) == 7 ? 5.0F : 1.0F));
+  }
 }
 
 TEST_CASE("A sliding window neither allocates nor grows after bind, late examples included", "[replay]") {

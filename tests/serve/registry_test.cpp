@@ -343,7 +343,18 @@ TEST_CASE("A model is on the disk before the index names it, and goes after the 
   CHECK(files.done() == both(written, indexed));
   files.die_after(static_cast<std::size_t>(-1));
   registry.remove(1);
-  CHECK(files.done() == both(indexed, {"remove"}));
+  CHECK(files.done() == both(indexed, {"remove", "list", "sync directory"}));
+}
+
+TEST_CASE("A version whose file cannot be removed is gone, and the caller is told that its file is not", "[serve]") {
+  const TemporaryFolder folder;
+  DyingFiles files;
+  Registry registry(folder / "models", {}, files);
+  registry.add(trained("logistic", 10));
+  files.fail_at("remove");
+  CHECK_THROWS_AS(registry.remove(1), rtml::IoError);
+  CHECK_FALSE(registry.find(1).has_value());
+  CHECK(std::filesystem::exists(registry.file_of(1)));
 }
 
 TEST_CASE("An operation that fails once changes nothing and leaves no file; the next change works", "[serve]") {
@@ -402,8 +413,29 @@ TEST_CASE("A damaged index is passed over for the one before, and then no model 
   Registry registry(folder / "models");
   REQUIRE(registry.refused().size() == 1);
   CHECK(numbers_of(registry) == std::vector<std::uint64_t>{1});
-  CHECK(std::filesystem::exists(registry.file_of(2)));
+  CHECK(std::filesystem::exists(registry.file_of(2) + ".lost"));
   CHECK(registry.add(trained("logistic", 10)) == 3);
+}
+
+TEST_CASE("What a damaged index may have known stays through later starts, when another index is whole", "[serve]") {
+  const TemporaryFolder folder;
+  std::string file;
+  {
+    Registry registry(folder / "models");
+    registry.add(trained("logistic", 10));
+    registry.add(trained("logistic", 20));
+    file = registry.file_of(2);
+  }
+  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
+  Bytes bytes = read_file(newest);
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  write_file(newest, bytes);
+  { Registry(folder / "models").add(trained("logistic", 10)); }
+  for (int start = 0; start < 2; ++start) {
+    const Registry registry(folder / "models");
+    CHECK(registry.refused().empty());
+    CHECK(std::filesystem::exists(file + ".lost"));
+  }
 }
 
 TEST_CASE("Models without any index are an error and stay where they are", "[serve]") {

@@ -75,6 +75,8 @@ class DyingFiles final : public checkpoint::FileSystem {
     dying_ = operations;
     revives_ = revives;
   }
+  /// Every such operation from now on.
+  void fail_at(std::string operation) { failing_ = std::move(operation); }
   bool died() const { return operations_ > dying_; }
   std::size_t reads() const { return reads_; }
   /// What was asked for, in order, since the last die_after.
@@ -110,12 +112,14 @@ class DyingFiles final : public checkpoint::FileSystem {
   static checkpoint::FileSystem& system() { return checkpoint::system_files(); }
   void step(const std::string& operation) {
     if (done_.empty() || done_.back() != operation) done_.push_back(operation);
+    if (operation == failing_) throw IoError("cannot " + operation, EACCES);
     const std::size_t now = operations_++;
     if (now == dying_ || (now > dying_ && !revives_)) throw IoError("died", EIO);
   }
 
   std::size_t dying_ = static_cast<std::size_t>(-1);
   bool revives_ = false;
+  std::string failing_;
   std::vector<std::string> done_;
   std::size_t operations_ = 0;
   std::size_t reads_ = 0;

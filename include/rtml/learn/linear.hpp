@@ -174,6 +174,7 @@ class Linear {
   /// hashed
   /// values came into use since, or lazy penalties were worked in.
   void catch_up(const Linear& newer, std::span<const std::uint32_t> cells) {
+    table_.own();
     if (sweeps_ != newer.sweeps_ || scales_in_use<detail::OwnAccess>(table_) != scales_in_use<detail::OwnAccess>(newer.table_)) {
       *this = newer;
       return;

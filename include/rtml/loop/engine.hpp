@@ -57,9 +57,9 @@ struct LoopCounters {
   std::uint64_t replayed = 0;          ///< examples learned again, by rehearsal
   std::uint64_t retrained = 0;         ///< examples learned in retrainings
   std::uint64_t retrainings = 0;
-  std::uint64_t promotions = 0;   ///< of candidates that passed their gate, and of canaries
+  std::uint64_t promotions = 0;   ///< of candidates that passed their gate
   std::uint64_t discarded = 0;    ///< candidates that did not
-  std::uint64_t rolled_back = 0;  ///< canaries that were not shown to be as good
+  std::uint64_t rolled_back = 0;  ///< canaries that became shadows
   std::uint64_t drifts = 0;
   std::uint64_t publishes = 0;
   std::uint64_t checkpoints = 0;

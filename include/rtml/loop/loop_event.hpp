@@ -10,8 +10,8 @@ namespace rtml {
 
 /// Something that happened to a loop: told to the host from the thread that calls work(), and kept in Loop::events().
 struct LoopEvent {
-  /// `retrain`: a model was trained, and serves unless it has a gate to pass; then `promoted` or `discarded` follows. `promoted` or
-  /// `rolled_back`: what became of a canary.
+  /// `retrain`: a model was trained, and serves unless it has a gate to pass; then `promoted` or `discarded` follows. `rolled_back` or
+  /// `passed`: what became of a canary.
   enum class Kind : std::uint8_t {
     drift,
     retrain,
@@ -22,7 +22,8 @@ struct LoopEvent {
     work_failed,
     promoted,
     discarded,
-    rolled_back
+    rolled_back,
+    passed
   };
 
   Kind kind = Kind::drift;
@@ -38,13 +39,13 @@ struct LoopEvent {
   static void archive(Self& self, Ar& ar) {
     ar.header("LoopEvent", 2);
     ar(self.kind, self.event, self.at, self.what, self.detector, self.statistic, self.fresh);
-    ar.check(self.kind <= Kind::rolled_back, "kind");
+    ar.check(self.kind <= Kind::passed, "kind");
   }
 };
 
 constexpr std::string_view name_of(LoopEvent::Kind kind) noexcept {
-  constexpr std::string_view names[] = {"drift",         "retrain",     "checkpoint", "checkpoint failed", "resume",
-                                        "state refused", "work failed", "promoted",   "discarded",         "rolled back"};
+  constexpr std::string_view names[] = {"drift",       "retrain",  "checkpoint", "checkpoint failed", "resume", "state refused",
+                                        "work failed", "promoted", "discarded",  "rolled back",       "passed"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -27,8 +27,9 @@ struct Challenger {
   AnyLearner learner = {};
   double weight = 0.0;  ///< share of the units that it serves, in [0, 1]; 0 = shadow: it scores and learns all and serves none
   Retrain retrain = {};
-  /// Watched while it serves its share: it takes the champion's place once it is shown to be as good, and becomes a shadow when it is worse, or
-  /// neither is shown in time. Of both only what each served counts; latency is not looked at.
+  /// Watched while it serves its share: it becomes a shadow when it is worse, or when nothing is shown in time; that it is as good is told
+  /// (`passed`), and promoting it is the host's. Of both only what each served counts, with the label that is known at `negative_after`, by the
+  /// Brier score (in [0, 1]) or the absolute error, for which `largest_loss` must be set. Latency is not looked at.
   std::optional<Canary::Options> canary = {};
 };
 

@@ -38,8 +38,8 @@ class PendingRing {
   };
 
   /// `cold`: served before anything was learned, so that it says nothing of the model. `compared`: the shadows answered it too.
-  /// `negative`: learned as one, for want of a label.
-  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4, compared = 8, negative = 16 };
+  /// `negative`: learned as one, for want of a label. `positive`: its label is 1, of a binary task.
+  enum Flag : std::uint32_t { labelled = 1, refused = 2, cold = 4, compared = 8, negative = 16, positive = 32 };
 
   struct alignas(64) Header {
     SpinLock lock;
@@ -285,7 +285,7 @@ class PendingRing {
     ar(header.flags, header.id, header.at, header.nnz, header.arm, header.version, header.threshold);
     ar.check(header.nnz <= self.shape_.sparse, "sparse features of a row");
     ar.check(header.arm < std::min(models, self.shape_.models), "arm of a row");
-    ar.check(header.flags <= (labelled | refused | cold | compared | negative), "flags of a row");
+    ar.check(header.flags <= (labelled | refused | cold | compared | negative | positive), "flags of a row");
     ar.check(Watermark::limited(header.at) == header.at, "time of a row");
     // Those of a ring with more models are passed over, of one with fewer the rest is not known.
     const auto values = std::span(self.values_).subspan(self.slot(sequence) * self.stride_, self.stride_);

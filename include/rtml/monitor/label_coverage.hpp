@@ -67,8 +67,18 @@ class LabelCoverage {
 
   /// The label of a prediction that predict() was told of, once each; `at` is when the prediction was made, `known` when the label was.
   void label(std::uint64_t key, Time at, Time known) noexcept {
-    ++labelled_;
+    late(at, known);
+    settle(key);
+  }
+
+  /// A label that came after its prediction was settled without one.
+  void late(Time at, Time known) noexcept {
     delays_.update(static_cast<float>(in_seconds(std::max(Watermark::limited(known) - Watermark::limited(at), Duration(0)))));
+  }
+
+  /// The truth about a prediction is taken for known without a label, once: it counts as labelled, and has no delay.
+  void settle(std::uint64_t key) noexcept {
+    ++labelled_;
     const auto after = [](std::uint64_t of, const Cohort& cohort) { return of < cohort.first; };
     const auto next = std::upper_bound(cohorts_.begin(), cohorts_.end(), key, after);
     if (next == cohorts_.begin()) return;

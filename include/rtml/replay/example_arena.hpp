@@ -67,7 +67,7 @@ class ExampleArena {
   }
 
   /// When the features there are these, bit for bit, and the label is another. @pre something was put at `place`
-  bool relabel(std::size_t place, const Features& x, float y) noexcept {
+  bool relabel(std::size_t place, const Features& x, float y, float weight) noexcept {
     const auto same = [](auto one, auto other) {
       const auto a = std::as_bytes(one);
       const auto b = std::as_bytes(other);
@@ -76,6 +76,7 @@ class ExampleArena {
     const Example kept = at(place);
     if (kept.y == y || !same(kept.x.dense, x.dense) || !same(kept.x.sparse, x.sparse)) return false;
     labels_[place] = y;
+    weights_[place] = weight;
     return true;
   }
 

@@ -102,12 +102,12 @@ class SlidingWindow {
     while (is_before_span(time(0), time(size_ - 1))) drop_oldest();
   }
 
-  /// Another label for the example of that time, features and any other label; false when it is not here. O(log n + d) and one comparison for
-  /// each other example of that time.
-  bool relabel(Time at, const Features& x, float y) noexcept {
+  /// Another label and weight for the example of that time, features and any other label; false when it is not here. O(log n + d) and one
+  /// comparison for each other example of that time.
+  bool relabel(Time at, const Features& x, float y, float weight) noexcept {
     const Rows rows = since(at);
     for (std::size_t i = size_ - rows.size(); i < size_ && time(i) == at; ++i)
-      if (arena_.relabel(slot(i), x, y)) return true;
+      if (arena_.relabel(slot(i), x, y, weight)) return true;
     return false;
   }
 

@@ -24,11 +24,12 @@ namespace rtml {
 /// The rule may be asked after every event: each of its three reasons to roll back is a bet (detail/bet.hpp) that stays right however often
 /// one looks. With a new version that is no worse, the probability ever to roll it back is `alpha` at most, a third for each:
 ///  - its loss is larger. A canary's loss is compared with the mean of the other's since the canary's last one, so what moves both (a
-///    harder hour) cancels, and all labels count. Assumes that units are routed by chance;
+///    harder hour) cancels, and all labels count. Assumes that units are routed by chance, that labels come at the same age on both sides, and
+///    that losses do not depend on one another: one unit that brings a large share of the labels breaks that, whichever side it falls to;
 ///  - more than `most_refused` of its predictions are not finite;
 ///  - more than `most_slow` of its predictions take longer than `slow`.
-/// It is promoted when its loss is shown to be less than the other's + `margin`, with error `alpha` at most, and labels are `least_labels`
-/// at least. After `most_labels` without either the verdict is `undecided`. A verdict is final.
+/// It is promoted when its loss is shown to be less than the other's + `margin`, with error `alpha` at most, labels are `least_labels`
+/// at least, and the means of all losses, uncut, do not say otherwise. After `most_labels` without either the verdict is `undecided`. A verdict is final.
 ///
 /// O(1) an event, a few hundred bytes. Thread safety: one thread at a time.
 class Canary {
@@ -37,8 +38,9 @@ class Canary {
   enum class Verdict : std::uint8_t { watching, roll_back, promote, undecided };
 
   struct Options {
-    double alpha = 0.05;                  ///< of each error, in (0, 0.5]
-    double largest_loss = 1.0;            ///< losses beyond count as that; > 0. Of a log loss 3, say; of an error 1
+    double alpha = 0.05;  ///< of each error, in (0, 0.5]
+    double largest_loss =
+        1.0;  ///< losses beyond count as that; > 0. 1 of a Brier score; so much that hardly any is cut, or being wrong costs nothing more
     double margin = 0.02;                 ///< in the unit of losses, in (0, largest_loss]: how much worse is as good
     std::uint64_t least_labels = 500;     ///< of the canary, before it is promoted
     std::uint64_t most_labels = 100'000;  ///< of the canary; >= least_labels
@@ -179,7 +181,8 @@ class Canary {
     if (delays_.won(each)) return roll_back(Reason::slow);
     if (worse_.won(each)) return roll_back(Reason::worse);
     if (labels_ < options_.least_labels) return;
-    if (as_good_.won(options_.alpha)) {
+    const double excess = counts(Side::canary).losses.mean() - counts(Side::stable).losses.mean();
+    if (as_good_.won(options_.alpha) && !(excess > options_.margin)) {
       verdict_ = Verdict::promote;
     } else if (labels_ >= options_.most_labels) {
       verdict_ = Verdict::undecided;

@@ -110,7 +110,8 @@ class RTML_API Registry {
   std::uint64_t rollback(std::string reason, std::vector<Figure> figures = {});
 
   /// Removes a version and its file; it is no champion to go back to any more.
-  /// @throws ConfigError when it is not there or an alias points to it; IoError.
+  /// @throws ConfigError when it is not there or an alias points to it; IoError, also when the version is gone and its file is not: the next
+  /// start tries again.
   void remove(std::uint64_t number, std::string reason = {});
 
   /// Reads a version, verifies that it is the file that was added, and binds it to `schema`.

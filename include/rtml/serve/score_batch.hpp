@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <span>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -86,16 +88,41 @@ void require_columns(const Learner& model, std::size_t columns) {
   }
 }
 
-/// work(begin, end) for `threads` parts of [0, rows), the first in the caller's thread.
+/// work(begin, end) for `threads` parts of [0, rows), the first in the caller's thread. What one throws is thrown when all have ended. Threads
+/// that the system does not give are done without: the caller does their parts.
 template <class Work>
 void in_parts(std::size_t rows, std::size_t threads, Work work) {
   const std::size_t parts = std::max<std::size_t>(1, std::min(threads, rows));
+  if (parts == 1) return work(0, rows);
   const auto begin_of = [&](std::size_t part) { return rows / parts * part + std::min(part, rows % parts); };
+#if defined(__cpp_exceptions)
+  std::vector<std::exception_ptr> thrown(parts);
+  const auto guarded = [&](std::size_t part) noexcept {
+    try {
+      work(begin_of(part), begin_of(part + 1));
+    } catch (...) {
+      thrown[part] = std::current_exception();
+    }
+  };
+  std::vector<std::thread> running;
+  running.reserve(parts - 1);
+  std::size_t started = 1;
+  try {
+    for (; started < parts; ++started) running.emplace_back(guarded, started);
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): see above
+  }
+  for (std::size_t part = started; part < parts; ++part) guarded(part);
+  guarded(0);
+  for (std::thread& thread : running) thread.join();
+  for (const std::exception_ptr& error : thrown)
+    if (error) std::rethrow_exception(error);
+#else
   std::vector<std::thread> running;
   for (std::size_t part = 1; part < parts; ++part)
     running.emplace_back([&work, begin = begin_of(part), end = begin_of(part + 1)] { work(begin, end); });
   work(0, begin_of(1));
   for (std::thread& thread : running) thread.join();
+#endif
 }
 
 }  // namespace detail

@@ -107,7 +107,7 @@ class Snapshots {
 
   /// Now. False when readers hold both older copies: what was learned goes out with the next one.
   bool publish() {
-    next_try_ = updates() + options_.every;
+    next_try_ = updates() + std::min(options_.every, ~updates());  // which may be as far as there are numbers
     if (updates_behind() == 0) return true;
     std::unique_ptr<Version> next;
     if (served_.retired() > 0) {
@@ -132,6 +132,7 @@ class Snapshots {
     } else {
       journal_.follow(next->learner, newest.learner, next->place);
     }
+    if (served_.retired() > 0) served_.reclaim().reset();  // the third copy, once nobody reads it
     journal_.trim(served_.retired() > 0 ? place_ : newest.place);
     place_ = newest.place;
     working_ = std::move(next);
