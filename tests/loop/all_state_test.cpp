@@ -38,6 +38,8 @@
 #include "rtml/monitor/skew_meter.hpp"
 #include "rtml/replay/make_rehearsal.hpp"
 #include "rtml/replay/rehearsing.hpp"
+#include "rtml/serve/canary.hpp"
+#include "rtml/serve/registry.hpp"
 #include "rtml/stats/fading_mean.hpp"
 #include "rtml/stats/hyper_log_log.hpp"
 #include "rtml/stats/moments.hpp"
@@ -186,7 +188,8 @@ void walk_learners(Saved& all) {
   walk_learner(all, Linear<Logistic, CoinBetting>({.bits = 8}));
   walk_learner(all, Linear<Hinge, PassiveAggressive>({.bits = 8}));
   walk_learner(all, LogisticRegression({.bits = 6, .interactions = {{"a", "w"}}}));  // all of a small table in use: written whole
-  for (const char* buffer : {"reservoir:size=50", "class_balanced:size=50", "sliding:size=50"}) {
+  for (const char* buffer : {"reservoir:size=50", "class_balanced:size=50", "sliding:size=50", "prioritized:size=50",
+                             "decayed:size=50,half_life=1h", "herding:size=50"}) {
     Rehearsing<LogisticRegression> rehearsing(LogisticRegression({.bits = 8}), make_rehearsal(Spec(buffer), 3));
     rehearsing.bind(learner_schema());
     walk(all, buffer, rehearsing, [](auto& model, std::uint64_t i) {
@@ -367,6 +370,39 @@ void walk_loop(Saved& all) {
   }
 }
 
+void walk_serving(Saved& all) {
+  walk(all, "Canary", Canary({.most_labels = 1'000'000}), [](Canary& canary, std::uint64_t i) {
+    Rng rng(i);
+    const Canary::Side side = rng.below(5) == 0 ? Canary::Side::canary : Canary::Side::stable;
+    canary.predicted(side, static_cast<float>(rng.uniform()));
+    canary.labelled(side, rng.uniform());
+  });
+
+  const loop_test::TemporaryFolder folder;
+  const auto made_of = [&](std::uint64_t i) {
+    LogisticRegression model({.bits = 8});
+    model.bind(learner_schema());
+    const Row row(i);
+    model.learn({row.dense, row.sparse}, 1.0F);
+    return AnyLearner(std::move(model));
+  };
+  std::vector<ModelVersion> versions;
+  std::vector<Decision> decisions;
+  for (std::uint64_t start = 0; start < 2; ++start) {
+    Registry registry(folder.path() + "/models");
+    CHECK((registry.versions() == versions));
+    CHECK((registry.decisions() == decisions));
+    Lineage lineage;
+    lineage.offsets = {{.partition = 1, .begin = 2, .end = 30}};
+    lineage.params = {{.name = "rate", .value = "0.1"}};
+    lineage.metrics = {{.name = "log_loss", .value = 0.25}};
+    registry.promote(registry.add(made_of(start), lineage), "better", {{.name = "log_loss", .value = 0.25}});
+    versions = registry.versions();
+    decisions = registry.decisions();
+  }
+  sections_in(folder.path() + "/models/index", &all);
+}
+
 // --- the list --------------------------------------------------------------------------------------------------------------------------
 
 /// A type that has an archive, as its header says.
@@ -438,7 +474,14 @@ const std::map<std::string, std::string> held_by = {
     {"monitor/skew_meter.hpp:Column", "SkewMeter"},
     {"monitor/value.hpp:Value", "Series"},
     {"monitor/value.hpp:Estimate", "PerformancePanel"},
+    {"replay/class_places.hpp:ClassPlaces", "ClassBalancedBuffer"},
     {"replay/example_arena.hpp:ExampleArena", "ReservoirBuffer"},
+    {"serve/canary.hpp:Counts", "Canary"},
+    {"serve/detail/bet.hpp:Bet", "Canary"},
+    {"serve/detail/registry_index.hpp:Alias", "Registry"},
+    {"serve/figure.hpp:Figure", "Decision"},
+    {"serve/lineage.hpp:Offsets", "Lineage"},
+    {"serve/lineage.hpp:Parameter", "Lineage"},
     {"store/bounds.hpp:StoreCounters", "OnlineStore"},
     {"store/feature_view.hpp:KeyColumn", "FeatureView"},
     {"store/feature_view.hpp:ValueColumn", "FeatureView"},
@@ -458,6 +501,7 @@ TEST_CASE("All that has state saves without a trace, and goes on from what was s
   all_state::walk_stores(all);
   all_state::walk_transforms(all);
   all_state::walk_loop(all);
+  all_state::walk_serving(all);
 
   const auto types = all_state::archived_types();
   CHECK(types.size() >= 150);  // the headers were found

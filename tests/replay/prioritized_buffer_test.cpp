@@ -78,7 +78,7 @@ TEST_CASE("With beta = 1 importance makes up for the draws entirely, with 0 not 
   const PrioritizedBuffer half = with_losses({.capacity = 20, .beta = 0.5, .epsilon = 0.5}, 20, loss);
   const PrioritizedBuffer none = with_losses({.capacity = 20, .beta = 0.0, .epsilon = 0.5}, 20, loss);
   for (std::size_t i = 0; i < 20; ++i) {
-    CHECK(whole.importance(i) * whole.probability(i) == Approx(1.0 / 20.0).epsilon(1e-5));
+    CHECK(static_cast<double>(whole.importance(i)) * whole.probability(i) == Approx(1.0 / 20.0).epsilon(1e-5));
     CHECK(half.importance(i) == Approx(std::sqrt(whole.importance(i))).epsilon(1e-5));
     CHECK(none.importance(i) == 1.0F);
   }
