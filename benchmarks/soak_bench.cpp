@@ -254,7 +254,7 @@ class Soak {
     // Each order has its label, or was a negative first, or still waits: time stands still behind the last one.
     std::uint64_t waiting = 0;
     for (std::uint64_t number = sent_.orders > Orders::horizon ? sent_.orders - Orders::horizon : 0; number < sent_.orders; ++number)
-      waiting += orders_.delay(number, orders_[number]) == 0 ? 1 : 0;
+      waiting += orders_.delay(number, orders_[number]) == 0 ? 1U : 0U;
     sent_.count(sent_.orders - waiting, counters.negatives + counters.labels - counters.corrected);
     sent_.lost += counters.unobserved + counters.evicted;  // nothing makes room before it has a label or is a negative
   }
