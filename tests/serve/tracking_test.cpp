@@ -220,8 +220,8 @@ TEST_CASE("Points come back from the files as they were logged, to the bit and i
     run.log_metric("c", static_cast<double>(i), i);
     logged.push_back(point);
   }
-  const double infinity = std::numeric_limits<double>::infinity();
-  for (const double value : {infinity, -infinity, std::nan(""), 0.0, -0.0, 5e-324, std::numeric_limits<double>::max()}) {
+  const double endless = std::numeric_limits<double>::infinity();
+  for (const double value : {endless, -endless, std::nan(""), 0.0, -0.0, 5e-324, std::numeric_limits<double>::max()}) {
     run.log_metric("a/b", value, 1, rtml::from_unix_seconds(1'700'000'000));
     logged.push_back({1'700'000'000'000, value, 1});
   }
