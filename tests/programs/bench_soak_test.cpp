@@ -9,7 +9,7 @@
 TEST_CASE("rtml-bench soak counts each request and each label once, and says what it took", "[programs]") {
   const char* program = rtml::testing::program_named("RTML_BENCH");
   if (program == nullptr) return;
-  const auto ran = rtml::testing::run_program(program, "soak --minutes 0.03 --rate 60000 --drift-every 20000 --json");
+  const auto ran = rtml::testing::run_program(program, "soak --minutes 0.02 --drift-every 20000 --json");
   REQUIRE(ran.code == 0);
   const auto report = nlohmann::json::parse(ran.out);
   CHECK(report["lost"] == 0);
