@@ -302,7 +302,7 @@ std::vector<std::byte> encode(std::span<const Section> sections, Compression com
   return file;
 }
 
-Checkpoint::Checkpoint(FileBytes bytes, std::uint64_t unpacked_limit) {
+Checkpoint::Checkpoint(const FileBytes& bytes, std::uint64_t unpacked_limit) {
   const Bytes file = bytes;
   if (!starts_with(file, layout::magic)) refuse("is no checkpoint of rtml (at byte 0)");
   if (file.size() < layout::header_size + layout::footer_size) refuse("is truncated: has {} bytes", file.size());

@@ -219,7 +219,8 @@ TEST_CASE("A prediction that makes room before its horizon is counted, and is no
 TEST_CASE("A horizon is for binary labels, and not negative", "[loop][horizon][config]") {
   LoopOptions options;
   options.negative_after = -1s;
-  CHECK_THROWS_WITH(Loop<Trade>(trade_features(), LogisticRegression{}, options), "LoopOptions: negative_after is -1000000, must be in [0, 36500 days]");
+  CHECK_THROWS_WITH(Loop<Trade>(trade_features(), LogisticRegression{}, options),
+                    "LoopOptions: negative_after is -1000000, must be in [0, 36500 days]");
   CHECK_THROWS_WITH(Loop<Trade>(trade_features(), rtml::make_learner("linear", rtml::Task::regression), after_horizon()),
                     "LoopOptions: negative_after is \"regression\", must be used with a binary task alone");
 }

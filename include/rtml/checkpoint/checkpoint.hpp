@@ -36,7 +36,7 @@ class RTML_API Checkpoint {
   /// Takes a file apart. All checksums are compared first; every length is held against the bytes that are there before anything is allocated
   /// for it, and memory grows with what is unpacked, not with what is promised. O(bytes).
   /// @throws FormatError that names the section and the place.
-  explicit Checkpoint(FileBytes file, std::uint64_t unpacked_limit = default_unpacked_limit);
+  explicit Checkpoint(const FileBytes& bytes, std::uint64_t unpacked_limit = default_unpacked_limit);
 
   /// Of sections that somebody has put together. `id` stands for their contents.
   Checkpoint(std::vector<StoredSection> sections, std::uint64_t id) noexcept : sections_(std::move(sections)), id_(id) {}
