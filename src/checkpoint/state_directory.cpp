@@ -139,7 +139,7 @@ std::string StateDirectory::save(std::span<const Section> sections) {
       delta.reset();  // packed, it could not be read
   }
   const Saved saved{next_++, delta.has_value()};
-  const std::string name = saved.name();
+  std::string name = saved.name();
   std::uint64_t id = 0;
   try {
     id = delta ? write_beside(*files_, in_folder(name), *delta, Compression::zstd)
