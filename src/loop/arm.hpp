@@ -75,6 +75,9 @@ struct Arm {
 
   bool recalls() const noexcept { return scheduler.policy().start == Start::recall; }
 
+  /// While it is a canary about which nothing is decided.
+  bool watched() const noexcept { return canary && canary->verdict() == Canary::Verdict::watching; }
+
   /// True when every prediction is scored by it beside the one that is served.
   bool shadow() const noexcept { return weight == 0.0; }
 
@@ -93,7 +96,6 @@ struct Arm {
   double weight;
   bool baseline;
   std::optional<Canary> canary = {};
-  bool heeded = false;             // its verdict was acted on
   std::uint64_t watched_from = 0;  // sequence number of the first prediction by which the canary is judged
   std::uint64_t shadow_from = 0;   // of the first that it answers as a shadow
   RetrainScheduler scheduler;

@@ -266,6 +266,7 @@ void Engine::Worker::correct(const Row& row, float weight) {
 bool Engine::Worker::learn_negative() {
   if (options.negative_after.count() == 0) return false;
   PendingRing& pending = engine.pending_;
+  const bool watches = std::any_of(arms.begin(), arms.end(), [](const Arm& arm) { return arm.watched(); });
   const std::uint64_t kept = pending.next() - std::min<std::uint64_t>(pending.next(), pending.shape().capacity);
   for (matured = std::max(matured, std::min(kept, observed)); matured < observed; ++matured) {
     if (pending.hold(matured) != PendingRing::Held::yes) continue;  // `evicted` counts it
@@ -274,6 +275,7 @@ bool Engine::Worker::learn_negative() {
     const bool due = clock.now() - header.at >= options.negative_after;
     pending.release(matured);
     if (!due) return false;
+    if (!waits && !watches) continue;
     Row row;
     if (!copy_row(matured, waits ? PendingRing::negative : 0U, row)) continue;
     if (row.is_measured()) judge_canaries(row, (row.flags & PendingRing::positive) != 0 ? 1.0F : 0.0F);

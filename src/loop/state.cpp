@@ -109,8 +109,7 @@ void Engine::Worker::each_part(Self& self, Part part) {
     const Canary::Options& canary = arm.canary->options();
     const std::string rule = fmt::format("{} {} {} {} {} {} {}", arm.name, canary.alpha, canary.largest_loss, canary.margin,
                                          canary.least_labels, canary.most_labels, canary.most_refused);
-    part("canary" + to_text(i), "the canary " + arm.name, rule,
-         [&](auto& ar) { ar(*arm.canary, arm.heeded, arm.watched_from, arm.shadow_from); });
+    part("canary" + to_text(i), "the canary " + arm.name, rule, [&](auto& ar) { ar(*arm.canary, arm.watched_from, arm.shadow_from); });
   }
   std::string shelves;
   for (const auto& arm : self.arms) {
@@ -221,10 +220,9 @@ void Engine::Worker::import_partition(const std::string& path) {
   Reader reader(file.at("schema").bytes);
   reader(of, saved);
   reader.finish();
-  if (const auto missing = schema.missing_from(saved))
-    raise(SchemaError("Loop: the partition in " + path + " is of other features: " + *missing));
-  if (const auto missing = saved.missing_from(schema))
-    raise(SchemaError("Loop: the partition in " + path + " is of other features: " + *missing));
+  auto missing = schema.missing_from(saved);
+  if (!missing) missing = saved.missing_from(schema);
+  if (missing) raise(SchemaError("Loop: the partition in " + path + " is of other features: " + *missing));
   EntityWindows part = engine.windows_.partition(0, std::size_t{1} << 20U);
   file.restore("windows", part);
   const AllGates closed(*this);

@@ -190,13 +190,13 @@ void Engine::Worker::end_trial(std::size_t index, bool promoted) {
 /// Whom `served` answered.
 void Engine::Worker::watch_canaries(std::uint32_t served, float score) {
   for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (!arms[i].canary || (served != 0 && served != i)) continue;
+    if (!arms[i].watched() || (served != 0 && served != i)) continue;
     arms[i].canary->predicted(served == 0 ? Canary::Side::stable : Canary::Side::canary, score);
     heed(i);
   }
 }
 
-/// Bounded, and proper though it is: the Brier score, halved where there are classes; of a regression the absolute error.
+/// Proper, and bounded all the same: the Brier score, halved where there are classes; of a regression the absolute error.
 double Engine::Worker::canary_loss(const Row& row, float y) const {
   const auto served = std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_);
   if (engine.task_ == Task::regression) return std::fabs(static_cast<double>(served[0]) - static_cast<double>(y));
@@ -209,18 +209,17 @@ double Engine::Worker::canary_loss(const Row& row, float y) const {
 
 void Engine::Worker::judge_canaries(const Row& row, float y) {
   for (std::size_t i = 0; i < arms.size(); ++i) {
-    if (!arms[i].canary || row.sequence < arms[i].watched_from || (row.arm != 0 && row.arm != i)) continue;
+    if (!arms[i].watched() || row.sequence < arms[i].watched_from || (row.arm != 0 && row.arm != i)) continue;
     arms[i].canary->labelled(row.arm == 0 ? Canary::Side::stable : Canary::Side::canary, canary_loss(row, y));
     heed(i);
   }
 }
 
-/// Acts on the verdict about a canary, once.
+/// Acts on the verdict about a canary that was watched until now.
 void Engine::Worker::heed(std::size_t index) {
   Arm& arm = arms[index];
   const Canary::Verdict verdict = arm.canary->verdict();
-  if (verdict == Canary::Verdict::watching || arm.heeded) return;
-  arm.heeded = true;
+  if (verdict == Canary::Verdict::watching) return;
   const bool passed = verdict == Canary::Verdict::promote;
   if (!passed) {
     withdraw(index);
