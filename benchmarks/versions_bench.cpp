@@ -209,7 +209,8 @@ void run(const Options& options) {
 
 void add_versions(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("versions", "what a request costs while versions of a registry are loaded and swapped, and right after a swap");
+  auto* command =
+      app.add_subcommand("versions", "what a request costs while versions of a registry are loaded and swapped, and right after a swap");
   command->add_option("--hz", options->hz, "swaps a second between two versions in memory")
       ->check(CLI::Range(0.1, 1e6))
       ->capture_default_str();

@@ -154,7 +154,7 @@ class CellTree {
       key_.layout.clear(cell + 1);
       absorb(cell + 1, input, in_tile);
     } else {
-      std::memcpy(cell + 1, input.words, key_.values * sizeof(std::uint64_t));
+      std::copy_n(input.words, key_.values, cell + 1);  // `words` is null where no function reads a value
     }
   }
 
