@@ -32,6 +32,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace checkpoint_bench {
 namespace {
 
 using namespace rtml;
@@ -259,8 +260,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace checkpoint_bench
 
 void add_checkpoint(CLI::App& app) {
+  using namespace checkpoint_bench;
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("checkpoint", "Save and load 2^bits weights beside a plain write and read of as many bytes");
   command->add_option("--bits", options->bits, "2^bits weights of 16 bytes")->check(CLI::Range(8U, 28U))->capture_default_str();

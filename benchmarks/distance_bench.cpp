@@ -13,7 +13,7 @@
 #include "value_stream.hpp"
 
 namespace rtml_bench {
-
+namespace distance_bench {
 namespace {
 
 struct Options {
@@ -39,8 +39,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace distance_bench
 
 void add_distance(CLI::App& app) {
+  using namespace distance_bench;
   auto options = std::make_shared<Options>();
   std::string names;
   for (const std::string_view name : rtml::drift::distance_names()) names.append(names.empty() ? "" : ", ").append(name);

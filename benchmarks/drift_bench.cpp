@@ -19,7 +19,7 @@
 #include "value_stream.hpp"
 
 namespace rtml_bench {
-
+namespace drift_bench {
 namespace {
 
 using nlohmann::ordered_json;
@@ -246,8 +246,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace drift_bench
 
 void add_drift(CLI::App& app) {
+  using namespace drift_bench;
   auto options = std::make_shared<Options>();
   CLI::App* drift = app.add_subcommand("drift", "Change detectors on one stream of values, beside its true change points where it is made");
   drift->add_option("--data", options->data, "File of one number a line");

@@ -18,7 +18,7 @@
 #include "rtml/stats/special.hpp"
 
 namespace rtml_bench {
-
+namespace drift_delay_bench {
 namespace {
 
 using nlohmann::ordered_json;
@@ -276,8 +276,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace drift_delay_bench
 
 void add_drift_delay(CLI::App& app) {
+  using namespace drift_delay_bench;
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "drift-delay", "Detection delay at one in-control run length, for shifts of known size, beside the oracle; some minutes");

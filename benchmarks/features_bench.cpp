@@ -25,6 +25,7 @@
 #endif
 
 namespace rtml_bench {
+namespace features_bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -153,8 +154,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace features_bench
 
 void add_features(CLI::App& app) {
+  using namespace features_bench;
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("features", "what features, the store, a join and the event log cost; can what was served be made again");

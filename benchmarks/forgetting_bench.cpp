@@ -33,6 +33,7 @@
 #include "value_stream.hpp"
 
 namespace rtml_bench {
+namespace forgetting_bench {
 namespace {
 
 using nlohmann::json;
@@ -357,8 +358,10 @@ void report(const Options& options) {
 }
 
 }  // namespace
+}  // namespace forgetting_bench
 
 void add_forgetting(CLI::App& app) {
+  using namespace forgetting_bench;
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("forgetting", "Classes that arrive one after the other: what each rehearsal buffer saves and costs");

@@ -24,6 +24,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace linear_bench {
 namespace {
 
 struct Options {
@@ -254,8 +255,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace linear_bench
 
 void add_linear(CLI::App& app) {
+  using namespace linear_bench;
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("linear", "what a value costs linear learners, beside a plain scalar loop and memory alone");
   command->add_option("--sparse", options->sparse, "F.svm or F.bin of hashed rows; made ones without");

@@ -22,6 +22,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace loop_bench {
 namespace {
 
 constexpr std::size_t columns = 32;
@@ -215,8 +216,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace loop_bench
 
 void add_loop(CLI::App& app) {
+  using namespace loop_bench;
   auto options = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("loop", "what a request pays: 32 numeric features, 4 windows, one arm, idle and while another thread learns");

@@ -18,6 +18,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace monitor_bench {
 namespace {
 
 using rtml::Batch;
@@ -224,8 +225,10 @@ void run(Options options) {
 }
 
 }  // namespace
+}  // namespace monitor_bench
 
 void add_monitor(CLI::App& app) {
+  using namespace monitor_bench;
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("monitor", "counting and judging many features; with --budget, whether false alarms stay within it");
   command->add_option("--features", options->features, "columns")->check(CLI::Range(1, 100'000))->capture_default_str();

@@ -23,6 +23,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace score_bench {
 namespace {
 
 struct Options {
@@ -130,8 +131,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace score_bench
 
 void add_score(CLI::App& app) {
+  using namespace score_bench;
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("score", "score a block of dense rows, beside reading it");
   command->add_option("--columns", options->columns, "dense columns")->check(CLI::Range(1, 65536))->capture_default_str();

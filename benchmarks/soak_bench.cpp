@@ -27,6 +27,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace soak_bench {
 namespace {
 
 struct Options {
@@ -286,8 +287,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace soak_bench
 
 void add_soak(CLI::App& app) {
+  using namespace soak_bench;
   auto options = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("soak", "the whole loop for long, on two threads: memory, latency, and that nothing is lost or counted twice");

@@ -25,6 +25,7 @@
 #include "vowpal_wabbit.hpp"
 
 namespace rtml_bench {
+namespace sparse_bench {
 namespace {
 
 struct Options {
@@ -156,8 +157,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace sparse_bench
 
 void add_sparse(CLI::App& app) {
+  using namespace sparse_bench;
   auto options = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("sparse", "progressive validation on hashed rows (.svm, .bin), and what a value costs to learn and predict");

@@ -29,6 +29,7 @@
 #include "rtml/train/make_retrain.hpp"
 
 namespace rtml_bench {
+namespace strategies_bench {
 namespace {
 
 using nlohmann::json;
@@ -236,8 +237,10 @@ void run_all(const Options& options) {
 }
 
 }  // namespace
+}  // namespace strategies_bench
 
 void add_strategies(CLI::App& app) {
+  using namespace strategies_bench;
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("strategies", "Every retraining strategy over one stream: metric, labels and CPU");
   command->add_option("--data", options->data, "CSV file with a header line");

@@ -23,7 +23,7 @@
 #include "value_stream.hpp"
 
 namespace rtml_bench {
-
+namespace stream_bench {
 namespace {
 
 using nlohmann::json;
@@ -229,8 +229,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace stream_bench
 
 void add_stream(CLI::App& app) {
+  using namespace stream_bench;
   auto options = std::make_shared<Options>();
   CLI::App* stream = app.add_subcommand("stream", "Prequential evaluation of one learner: predict, then learn, each row in order");
   stream->add_option("--data", options->data, "CSV file with a header line");

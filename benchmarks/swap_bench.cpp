@@ -25,6 +25,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
+namespace swap_bench {
 namespace {
 
 constexpr std::size_t touched = 32;
@@ -208,8 +209,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace swap_bench
 
 void add_swap(CLI::App& app) {
+  using namespace swap_bench;
   auto options = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("swap", "predict while models are swapped; without --hz and --bytes 64 MB 10 times and 4 KB 1000 times a second");

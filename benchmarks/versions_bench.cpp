@@ -24,7 +24,7 @@
 #include "stopwatch.hpp"
 
 namespace rtml_bench {
-
+namespace versions_bench {
 namespace {
 
 using rtml::FeatureVector;
@@ -206,8 +206,10 @@ void run(const Options& options) {
 }
 
 }  // namespace
+}  // namespace versions_bench
 
 void add_versions(CLI::App& app) {
+  using namespace versions_bench;
   auto options = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("versions", "what a request costs while versions of a registry are loaded and swapped, and right after a swap");
