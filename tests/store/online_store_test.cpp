@@ -14,6 +14,7 @@
 #include "rtml/core/concepts.hpp"
 #include "rtml/core/finite.hpp"
 #include "rtml/core/rng.hpp"
+#include "rtml/transform/entity_windows.hpp"
 #include "store_rows.hpp"
 #include "support/allocation.hpp"
 #include "support/archive_laws.hpp"
@@ -79,6 +80,15 @@ std::string message_of_store(const auto& action) {
 constexpr auto present = ValueStatus::present;
 constexpr auto stale = ValueStatus::stale;
 constexpr auto missing = ValueStatus::missing;
+
+auto rows_of(const OnlineStore& store, const FeatureView& view) {
+  std::vector<std::tuple<std::string, Time, Time, std::vector<std::uint64_t>>> all;
+  store.visit_changed(view, 0, [&](const StoredRow& row) {
+    all.emplace_back(row.key, row.event_time, row.available_at, std::vector<std::uint64_t>(row.cells.begin(), row.cells.end()));
+  });
+  std::sort(all.begin(), all.end());
+  return all;
+}
 
 }  // namespace
 
@@ -501,21 +511,32 @@ TEST_CASE("Changed rows are shown from a version on, and can be put back elsewhe
   CHECK(changed.size() < 30);
   cards.store.visit_changed(cards.view, cards.store.version(cards.view), [](const StoredRow&) { CHECK(false); });
 
-  const auto rows_of = [&](const OnlineStore& store) {
-    std::vector<std::tuple<std::string, Time, Time, std::vector<std::uint64_t>>> all;
-    store.visit_changed(cards.view, 0, [&](const StoredRow& row) {
-      all.emplace_back(row.key, row.event_time, row.available_at, std::vector<std::uint64_t>(row.cells.begin(), row.cells.end()));
-    });
-    std::sort(all.begin(), all.end());
-    return all;
-  };
-  CHECK(rows_of(copy) == rows_of(cards.store));
+  CHECK(rows_of(copy, cards.view) == rows_of(cards.store, cards.view));
 
   const std::vector<std::uint64_t> cells(cards.view.layout().words(), ~std::uint64_t{0});
   CHECK(copy.restore(cards.view, {cards.view.key(1).bytes(), second(1), second(1), cells}) == PutResult::refused);
   CHECK(copy.restore(cards.view, {"no key", second(1), second(1), cards.row(rows[0]).cells()}) == PutResult::refused);
   CHECK(copy.restore(cards.view, {cards.view.key(1).bytes(), Time(Duration(-1)), second(1), cards.row(rows[0]).cells()}) ==
         PutResult::refused);
+}
+
+TEST_CASE("Rows of one partition move to another store, history and all, and together the partitions are what was", "[store]") {
+  CardStore cards({.history = 3});
+  for (const PlainRow& row : card_rows(8, 500, 30, 20)) cards.put(row);
+  OnlineStore together;
+  together.add(cards.view);
+  constexpr std::size_t partitions = 3;
+  for (std::size_t number = 0; number < partitions; ++number) {
+    std::vector<std::string> moved;
+    cards.store.visit_changed(cards.view, 0, [&](const StoredRow& row) {
+      if (EntityWindows::partition_of(EntityKey::from_bytes(row.key).hash(), partitions) != number) return;
+      moved.emplace_back(row.key);
+      REQUIRE(together.restore(cards.view, row) == PutResult::stored);
+    });
+    CHECK(moved.size() > 10);
+    for (const std::string& key : moved) CHECK(EntityWindows::partition_of(EntityKey::from_bytes(key).hash(), partitions) == number);
+  }
+  CHECK(rows_of(together, cards.view) == rows_of(cards.store, cards.view));
 }
 
 TEST_CASE("Every entity of a full shard is shown, and taken out when it is stale", "[store]") {
