@@ -123,7 +123,7 @@ TEST_CASE("A slot serves what it was told, and goes back without a file", "[serv
   CHECK(slot.rollback() == 1);
 }
 
-TEST_CASE("A load that fails leaves the old version serving", "[serve]") {
+TEST_CASE("Complaint 7: a load that fails leaves the old version serving", "[serve][complaint]") {
   const TemporaryFolder folder;
   Registry registry(folder / "models");
   registry.add(trained("logistic:bits=8", 100));
@@ -157,7 +157,7 @@ TEST_CASE("A load that fails leaves the old version serving", "[serve]") {
   CHECK(slot.read()->version.number == 2);
 }
 
-TEST_CASE("A version has made its warm-up predictions before any reader sees it", "[serve][threads]") {
+TEST_CASE("Complaint 7: a version has made its warm-up predictions before any reader sees it", "[serve][complaint][threads]") {
   constexpr std::uint64_t warm_up = 300;
   const TemporaryFolder folder;
   Registry registry(folder / "models", of_witnesses());
@@ -220,7 +220,7 @@ TEST_CASE("Made rows are of their schema, and the same for the same seed", "[ser
   CHECK(rtml::made_rows(Schema::numeric(2), 1, 5, 1)[0].sparse().empty());
 }
 
-TEST_CASE("A reader that lets go of an old version does not destroy it", "[serve][threads]") {
+TEST_CASE("Complaint 7: a reader that lets go of an old version does not destroy it", "[serve][complaint][threads]") {
   const TemporaryFolder folder;
   Registry registry(folder / "models", of_witnesses());
   for (int i = 1; i <= 3; ++i) registry.add(witness(static_cast<float>(i)));

@@ -126,7 +126,8 @@ TEST_CASE("Numbers rise and are never given twice, whatever is removed", "[serve
   CHECK_THROWS_AS(registry.load(3, sample_schema()), ConfigError);
 }
 
-TEST_CASE("Aliases point where they were set, and their history is kept", "[serve]") {
+TEST_CASE("Complaint 10: aliases, any and as many as are wanted, point where they were set, and their history is kept",
+          "[serve][complaint]") {
   const TemporaryFolder folder;
   {
     Registry registry(folder / "models", at_test_time());

@@ -237,7 +237,7 @@ TEST_CASE("Points come back from the files as they were logged, to the bit and i
   CHECK(metric_file(run.path() + "/metrics/c").size() == 5000);
 }
 
-TEST_CASE("A block of points is in memory at most, and whole blocks are in the files", "[serve]") {
+TEST_CASE("Complaint 10: a block of points is in memory at most, and whole blocks are in the files", "[serve][complaint]") {
   const TemporaryFolder folder;
   Run run = Experiment(folder / "mlruns", "a").start({.block = 1000});
   for (int i = 0; i < 1000; ++i) run.log_metric("x", 1.0);
@@ -335,7 +335,7 @@ TEST_CASE("A run that nobody finished failed, and what it had logged is there", 
   CHECK(file_text(at + "/metrics/x") == "1000 2 3\n");
 }
 
-TEST_CASE("A flush that fails for one metric keeps its points, and writes none twice", "[serve]") {
+TEST_CASE("Complaint 10: a flush that fails for one metric keeps its points, and writes none twice", "[serve][complaint]") {
   const TemporaryFolder folder;
   Run run = Experiment(folder / "mlruns", "a").start({.block = 10});
   const auto log = [&](int i) { run.log_metric(i % 2 == 0 ? "good" : "torn", static_cast<double>(i), i); };
