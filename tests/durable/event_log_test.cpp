@@ -30,7 +30,7 @@ namespace {
 using Durability = EventLog::Durability;
 using Status = EventLog::Appended::Status;
 
-constexpr auto never = std::chrono::hours(1000);  // as an interval: its thread commits nothing during a test
+constexpr auto never_due = std::chrono::hours(1000);  // as an interval: its thread commits nothing during a test
 
 /// What a process that dies leaves of the records that `append` was given, before `then` runs.
 std::size_t left_of(const std::string& folder, const EventLog::Options& options, std::size_t records, void (*then)(EventLog&)) {
@@ -64,7 +64,7 @@ TEST_CASE("What was appended is read back at its offset, whatever is its size an
   const std::size_t longest = seed % 4 == 0 ? 100'000 : 400;
   const auto entries = random_entries(
       seed, 60 + static_cast<std::size_t>(rng.below(durability == Durability::each_batch ? 60 : 2000 / rtml::testing::thin)), longest);
-  const EventLog::Options options{.durability = durability, .interval = never, .buffer_bytes = std::size_t{1} << (16 + seed)};
+  const EventLog::Options options{.durability = durability, .interval = never_due, .buffer_bytes = std::size_t{1} << (16 + seed)};
   std::size_t done = 0;
   while (done < entries.size()) {
     Database database(folder / "db");
@@ -154,9 +154,9 @@ TEST_CASE("A dead process has lost what its durability says, and no more", "[log
   const std::string path = folder / "db";
   SECTION("none, interval, on_checkpoint: what was appended since the last commit") {
     const auto durability = GENERATE(Durability::none, Durability::interval, Durability::on_checkpoint);
-    CHECK(left_of(path, {.durability = durability, .interval = never}, 100, nothing) == 0);
-    CHECK(left_of(path, {.durability = durability, .interval = never}, 100, flush) == 100);
-    CHECK(left_of(path, {.durability = durability, .interval = never}, 300, nothing) == 100);
+    CHECK(left_of(path, {.durability = durability, .interval = never_due}, 100, nothing) == 0);
+    CHECK(left_of(path, {.durability = durability, .interval = never_due}, 100, flush) == 100);
+    CHECK(left_of(path, {.durability = durability, .interval = never_due}, 300, nothing) == 100);
   }
   SECTION("each batch: nothing") {
     CHECK(left_of(path, {.durability = Durability::each_batch}, 50, nothing) == 50);
@@ -178,7 +178,7 @@ TEST_CASE("Closing commits, but not what a checkpoint should", "[log]") {
   Database database(folder / "db");
   const auto entries = random_entries(4, 100);
   {
-    EventLog log(database, "events", {.durability = durability, .interval = never});
+    EventLog log(database, "events", {.durability = durability, .interval = never_due});
     for (const OwnedEntry& entry : entries) log.append(entry.record());
     CHECK(log.durable_end() == 0);
   }
