@@ -17,7 +17,7 @@ endfunction()
 add_test(NAME install_tree COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${prefix})
 set_tests_properties(install_tree PROPERTIES FIXTURES_SETUP installed LABELS packaging)
 
-rtml_add_consumer(consumer consumer "-DCMAKE_CXX_FLAGS=${strict} -O3 -DNDEBUG" -DRTML_DURABLE=${rtml_durable})
+rtml_add_consumer(consumer consumer "-DCMAKE_CXX_FLAGS=${strict} -O2 -DNDEBUG" -DRTML_DURABLE=${rtml_durable})
 rtml_add_consumer(consumer_fast_math consumer "-DCMAKE_CXX_FLAGS=${strict} -O1 -DNDEBUG -march=native -ffast-math" -DRTML_DURABLE=${rtml_durable})
 set_tests_properties(consumer consumer_fast_math PROPERTIES FIXTURES_REQUIRED installed)
 
