@@ -20,7 +20,7 @@ std::string experiment_id(std::string_view name) {
 
 }  // namespace
 
-Experiment::Experiment(std::string folder, std::string name, Clock clock)
+Experiment::Experiment(const std::string& folder, std::string name, const Clock& clock)
     : folder_(absolute(folder)), name_(std::move(name)), id_(experiment_id(name_)) {
   require("Experiment", "folder", folder, !folder.empty(), "the name of a folder");
   require("Experiment", "name", name_, !name_.empty() && name_.size() <= rtml::detail::most_name_bytes && rtml::detail::is_utf8(name_),

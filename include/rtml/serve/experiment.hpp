@@ -23,7 +23,7 @@ class RTML_API Experiment {
   /// The experiment of that name, made where it is missing. Its id follows from its name (MLflow draws one), so that every process that
   /// names it means the same one.
   /// @throws ConfigError unless `name` is UTF-8 of 1 to 500 bytes; IoError.
-  Experiment(std::string folder, std::string name, Clock clock = system_now);
+  Experiment(const std::string& folder, std::string name, const Clock& clock = system_now);
 
   /// @throws ConfigError, also when there is a run of that id; IoError.
   Run start() const { return start(Run::Options{}); }
