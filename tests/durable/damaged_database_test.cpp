@@ -129,7 +129,7 @@ TEST_CASE("A file with any byte flipped is refused, or reads as before and can b
       if (at == whole.end()) break;
       places.push_back(static_cast<std::size_t>(at - whole.begin()));
     }
-  for (int i = 0; i < 400; ++i) places.push_back(static_cast<std::size_t>(rng.below(whole.size())));
+  for (int i = 0; i < 1500; ++i) places.push_back(static_cast<std::size_t>(rng.below(whole.size())));
   std::size_t refused = 0;
   for (std::size_t i = 0; i < places.size(); i += thin) {
     auto damaged = whole;

@@ -527,14 +527,13 @@ TEST_CASE("Rows of one partition move to another store, history and all, and tog
   together.add(cards.view);
   constexpr std::size_t partitions = 3;
   for (std::size_t number = 0; number < partitions; ++number) {
-    std::vector<std::string> moved;
+    std::size_t moved = 0;
     cards.store.visit_changed(cards.view, 0, [&](const StoredRow& row) {
       if (EntityWindows::partition_of(EntityKey::from_bytes(row.key).hash(), partitions) != number) return;
-      moved.emplace_back(row.key);
+      ++moved;
       REQUIRE(together.restore(cards.view, row) == PutResult::stored);
     });
-    CHECK(moved.size() > 10);
-    for (const std::string& key : moved) CHECK(EntityWindows::partition_of(EntityKey::from_bytes(key).hash(), partitions) == number);
+    CHECK(moved > 10);
   }
   CHECK(rows_of(together, cards.view) == rows_of(cards.store, cards.view));
 }
