@@ -61,10 +61,11 @@ struct Strategy {
 
 /// `every` labels between two retrainings of a cadence, on the last `rows` where a start is fresh.
 std::vector<Strategy> strategies(const Options& options) {
+  const std::uint64_t least = std::min<std::uint64_t>({100, options.rows, options.every});
   const auto cadence = [&](std::uint64_t every, std::string_view rest) {
-    return fmt::format("cadence:every={},warmup={},{}", every, options.every, rest);
+    return fmt::format("cadence:every={},warmup={},min={},{}", every, options.every, least, rest);
   };
-  const auto demand = [&](std::string_view rest) { return fmt::format("drift:adwin,warmup={},{}", options.every, rest); };
+  const auto demand = [&](std::string_view rest) { return fmt::format("drift:adwin,warmup={},min={},{}", options.every, least, rest); };
   const std::string recent = fmt::format("start=fresh,data=recent,rows={}", options.rows);
   return {{"frozen", fmt::format("none:warmup={}", options.every)},
           {"continual", "continual"},
@@ -131,7 +132,8 @@ Outcome run(const Options& options, const Strategy& strategy) {
   rtml::LoopOptions loop_options;
   loop_options.retrain = rtml::make_retrain(rtml::Spec(strategy.policy), has_time);
   loop_options.baselines = false;
-  loop_options.history = std::max<std::size_t>(options.rows, options.every);
+  const bool since_last = loop_options.retrain.on.what == rtml::Data::What::since_last && !loop_options.retrain.when.never();
+  loop_options.history = since_last ? std::size_t{1} << 19U : options.rows;  // nobody says how long it waits for its alarm
   loop_options.pending = delay.time.count() > 0 ? std::size_t{1} << 20U : static_cast<std::size_t>(delay.rows + 1024);
   rtml::Loop<rtml::Row> loop(
       rtml::row_features("strategies", *source, {.has_time = has_time, .entities = options.entity, .nominal = options.nominal}),

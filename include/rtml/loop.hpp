@@ -48,7 +48,7 @@ class Loop {
         segment_(segment_of(options)),
         engine_(std::make_unique<detail::Engine>(
             detail::Engine::FeatureDefinition{features_.name(), features_.schema(), features_.sparse_capacity(), features_.make_fitted(),
-                                              features_.make_windows()},
+                                              features_.make_windows(), features_.has_time()},
             std::move(learner), std::move(options))) {}
 
   /// Reads the event's features as of its own time, scores them, keeps both under `id` until the label comes, then lets the event enter the

@@ -25,16 +25,47 @@ std::size_t gate_count(const LoopOptions& options) {
          static_cast<std::size_t>(std::count_if(options.challengers.begin(), options.challengers.end(), gated));
 }
 
+/// Of a policy within its loop: that there can be as many rows as it waits for.
+void validate(const Retrain& policy, const LoopOptions& options) {
+  policy.validate();
+  if (policy.when.never()) return;
+  const bool rehearsed = policy.on.what == Data::What::rehearsal;
+  const ReplayBuffer& buffer = options.rehearse.buffer;
+  require("Retrain", "on", "rehearsal", !rehearsed || static_cast<bool>(buffer), "used with LoopOptions::rehearse, which keeps the rows");
+  const std::size_t kept = rehearsed ? buffer.capacity() : options.history;
+  require("Retrain", "min_samples", policy.min_samples, policy.min_samples <= kept,
+          "at most " + to_text(kept) + ", as no more rows are kept (" + (rehearsed ? "LoopOptions::rehearse)" : "LoopOptions::history)"));
+}
+
+/// Of features without a time of events, which stands still: nothing may wait for it.
+void require_no_time(const LoopOptions& options) {
+  const auto require_none = [](std::string_view option, Duration time) {
+    require("LoopOptions", option, time.count(), time.count() == 0, "0, as the features have no time");
+  };
+  const auto check = [&](const Retrain& policy) {
+    require("Retrain", "when", policy.when.text(), !policy.when.asks_for_time(), "a trigger without times, as the features have none");
+    require("Retrain", "most_per_day", policy.most_per_day, policy.most_per_day == 0, "0, as the features have no time");
+    require_none("retrain.on.span", policy.on.span);
+    require_none("retrain.gate.embargo", policy.gate.embargo);
+  };
+  check(options.retrain);
+  for (const Challenger& challenger : options.challengers) check(challenger.retrain);
+  require_none("negative_after", options.negative_after);
+  require_none("label_ttl", options.label_ttl);
+}
+
 }  // namespace
 
 void LoopOptions::validate() const {
   constexpr std::string_view type = "LoopOptions";
-  retrain.validate();
+  rtml::validate(retrain, *this);
   require(type, "pending", pending, pending >= 1 && pending <= (std::size_t{1} << 31U), "in [1, 2^31]");
   require(type, "label_queue", label_queue, label_queue >= 1 && label_queue <= (std::size_t{1} << 31U), "in [1, 2^31]");
   require(type, "label_ttl", label_ttl.count(), label_ttl.count() >= 0, ">= 0");
   require(type, "negative_after", negative_after.count(), negative_after.count() >= 0 && negative_after <= days(36500),
           "in [0, 36500 days]");
+  require(type, "label_ttl", label_ttl.count(), label_ttl.count() == 0 || label_ttl >= negative_after,
+          "0 or at least negative_after: what waits for a label must not refuse it");
   require(type, "history", history, history >= 1, ">= 1");
   require(type, "publish_every", publish_every, publish_every >= 1, ">= 1");
   require(type, "evaluate_every", evaluate_every, evaluate_every >= 1, ">= 1");
@@ -51,7 +82,7 @@ void LoopOptions::validate() const {
     require(type, which + " weight", challenger.weight, challenger.weight >= 0.0 && challenger.weight <= 1.0, "in [0, 1]");
     const auto same = [&](const Challenger& other) { return other.name == challenger.name; };
     require(type, "challenger", challenger.name, std::count_if(challengers.begin(), challengers.end(), same) == 1, "named once");
-    challenger.retrain.validate();
+    rtml::validate(challenger.retrain, *this);
     share += challenger.weight;
     if (!challenger.canary) continue;
     static_cast<void>(Canary(*challenger.canary));  // throws
@@ -138,6 +169,10 @@ Engine::Engine(FeatureDefinition features, AnyLearner champion, LoopOptions opti
       worker_(std::make_unique<Worker>(*this, std::move(options), std::move(features.name), features.schema)) {
   require("LoopOptions", "negative_after", name_of(task_), worker_->options.negative_after.count() == 0 || task_ == Task::binary,
           "used with a binary task alone");
+  if (!features.has_time) require_no_time(worker_->options);
+  const std::string_view buffer = worker_->options.rehearse.buffer.kind();
+  require("LoopOptions", "rehearse", buffer, task_ != Task::regression || (buffer != "class_balanced" && buffer != "herding"),
+          "a buffer without classes, as the task is regression");
   worker_->resume();
 }
 

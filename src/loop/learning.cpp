@@ -9,6 +9,7 @@
 #include "rtml/drift/adwin.hpp"
 #include "rtml/metrics/outcome_of.hpp"
 #include "rtml/replay/prediction_loss.hpp"
+#include "rtml/train/retraining.hpp"
 #include "worker.hpp"
 
 namespace rtml::detail {
@@ -213,13 +214,13 @@ void Engine::Worker::take(const Label& label) {
       correct(row, label.weight);
     } else {
       performance.meet(row.sequence, row.at, known);
-      learn_outcome(row, label.y, label.weight, known);
+      learn_outcome(row, label.y, label.weight);
     }
   }
 }
 
 /// Of the row in the worker's buffers.
-void Engine::Worker::learn_outcome(const Row& row, float y, float weight, Time known) {
+void Engine::Worker::learn_outcome(const Row& row, float y, float weight) {
   tell_drifts(drifts.label(y, counts.events, clock.now()));
   performance.explain(outcomes(), working->models[0], {dense, sparse});
   if ((row.flags & PendingRing::cold) != 0) {
@@ -229,13 +230,11 @@ void Engine::Worker::learn_outcome(const Row& row, float y, float weight, Time k
     count_outcomes(row, y, weight);
     if (options.negative_after.count() == 0) judge_canaries(row, y);
   }
-  learn_example({dense, sparse}, y, weight, row.at, known);
+  learn_example({dense, sparse}, y, weight, row.at);
   journal.label(*working, fit_inputs, y, weight);
 }
 
-/// A positive that was learned as a negative. A model that gives it p moves, by an example of weight w / (1 - p), as by w positives and w negatives
-/// taken back: the gradient of the log loss by the margin is -w / (1 - p) (1 - p) = w (p - 1) - w p. Counts of a leaf or a class come to the same
-/// share to O(1 / n^2). Weights beyond 10 w are cut.
+/// A positive that was learned as a negative, by the models that learn as labels come (correction_weight).
 void Engine::Worker::correct(const Row& row, float weight) {
   ++counts.corrected;
   tell_drifts(drifts.label(1.0F, counts.events, clock.now()));
@@ -252,12 +251,12 @@ void Engine::Worker::correct(const Row& row, float weight) {
     const std::uint64_t model = std::uint64_t{1} << i;
     const bool baseline = i < arms.size() && arms[i].baseline;
     if ((who & model) == 0 && !baseline) continue;
-    float p = 0.0F;
-    if (!baseline) working->models[i].predict(x, {&p, 1}, {.at = row.at});
-    const auto before = journal.learn(*working, model, x, 1.0F, weight / std::max(1.0F - p, 0.1F), {.at = row.at});
+    const Context context{.at = row.at};
+    const float moves = baseline ? weight : correction_weight(working->models[i], x, weight, context);
+    const auto before = journal.learn(*working, model, x, 1.0F, moves, context);
     if (model == first) loss = loss_of(before, model, 1.0F);
   }
-  if (keeps_history && !history.relabel(row.at + options.negative_after, x, 1.0F, weight)) history.add(x, 1.0F, weight, clock.now());
+  if (keeps_history) history.correct(row.sequence, x, weight, clock.now());
   remember({x, 1.0F, weight, row.at}, loss);
   journal.label(*working, fit_inputs, 1.0F, weight);
 }
@@ -283,7 +282,8 @@ bool Engine::Worker::learn_negative() {
     ++matured;
     ++counts.negatives;
     performance.settle(row.sequence);
-    learn_outcome(row, 0.0F, 1.0F, row.at + options.negative_after);
+    learn_outcome(row, 0.0F, 1.0F);
+    if (keeps_history) history.is_negative(row.sequence);
     return true;
   }
   return false;
@@ -353,14 +353,14 @@ void Engine::Worker::tell_drifts(const std::vector<DriftWatch::Moved>& moved) {
   }
 }
 
-void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at, Time known) {
+void Engine::Worker::learn_example(const Features& x, float y, float weight, Time at) {
   std::uint64_t who = learners();
   counts.learned += static_cast<std::uint64_t>(std::popcount(who));
   for (std::size_t i = 0; i < arms.size(); ++i)
     if (arms[i].baseline) who |= std::uint64_t{1} << i;
   float loss = PrioritizedBuffer::unknown;
   if (who != 0) loss = loss_of(journal.learn(*working, who, x, y, weight, {.at = at}), who, y);
-  if (keeps_history) history.add(x, y, weight, known);  // Data::recent is about labels, not about predictions
+  if (keeps_history) history.add(x, y, weight, clock.now());  // when the label came, not when the prediction was served
   remember({x, y, weight, at}, loss);
 }
 

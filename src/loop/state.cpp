@@ -120,7 +120,9 @@ void Engine::Worker::each_part(Self& self, Part part) {
     for (auto& arm : self.arms)
       if (arm.recalls()) Shelf::archive(arm.shelf, ar, arm.given);
   });
-  part("history", "history", to_text(self.history.capacity()), [&](auto& ar) { ar(self.history); });
+  const std::string history =
+      fmt::format("{} {}", self.history.rows().capacity(), o.negative_after.count() > 0 ? self.engine.pending_.shape().capacity : 0);
+  part("history", "history", history, [&](auto& ar) { ar(self.history); });
   const auto& estimate = o.estimate;
   const auto& segments = o.segments;
   const std::string performance = fmt::format(
@@ -150,16 +152,17 @@ class Engine::Worker::AllGates {
 };
 
 std::string Engine::Worker::checkpoint() {
-  publish();
   std::vector<checkpoint::Section> sections;
   Writer windows(engine.windows_.memory_bytes());
   Writer pending(engine.pending_.memory_bytes());
   for (std::uint64_t waiting = engine.pending_.next() - observed; waiting > 0; --waiting)
     if (!observe_next()) break;  // now rather than with the gates closed
+  publish();
   {
     // Requests that are under way end, later ones wait: one moment for the windows and for what was served.
     const AllGates closed(*this);
     while (observed < engine.pending_.next()) observe_next();
+    publish();  // readers see what the file holds: a run that goes on and one that resumes are the same
     windows(engine.windows_);
     pending(engine.pending_);
   }
@@ -314,13 +317,14 @@ void Engine::Worker::resume() {
     }
   });
   history.bind(schema);
-  rehearser.bind(schema);
+  rehearser.bind(schema, engine.pending_.shape().sparse);
   if (same) {
     read(*loaded, "pending", engine.pending_);
     if (observed > engine.pending_.next()) raise(FormatError(loaded->file + ": more predictions observed than served"));
     if (matured > observed) raise(FormatError(loaded->file + ": more predictions beyond the horizon than observed"));
   } else {
     observed = matured = 0;  // the ring begins anew
+    history.renumber();
   }
   compared = observed;
   for (std::size_t i = 0; i < arms.size(); ++i) {

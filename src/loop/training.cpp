@@ -1,23 +1,23 @@
 #include <algorithm>
 #include <exception>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "rtml/metrics/loss.hpp"
 #include "rtml/metrics/outcome_of.hpp"
+#include "rtml/train/retraining.hpp"
 #include "worker.hpp"
 
 namespace rtml::detail {
 namespace {
 
 /// Carries it out, in any thread: changes nothing but `training`.
-template <class History>
-void carry_out(Training& training, const AnyLearner& model, const AnyLearner& untrained, const Retrain& policy, const History& rows) {
-  auto next = retrain(model, untrained, policy, rows, training.labels_since, training.now, training.learned);
-  training.done = next.has_value();
-  if (next) training.model = std::move(*next);
+template <class Rows>
+void carry_out(Training& training, const AnyLearner& model, const AnyLearner& untrained, const Retrain& policy, const Rows& rows) {
+  training.model = retrain(model, untrained, policy, rows, training.first, training.corrections, training.learned);
 }
 
 }  // namespace
@@ -39,47 +39,73 @@ double Engine::Worker::value_of(SignalValue& signal) {
 
 void Engine::Worker::consider_retraining(std::size_t arm) {
   Arm& of = arms[arm];
-  if (!of.signals.empty() && outcomes() % options.evaluate_every != 0) return;
+  if (!of.signals.empty() && of.scheduler.labels() % options.evaluate_every != 0) return;
   std::vector<double> values;
   for (SignalValue& signal : of.signals) values.push_back(value_of(signal));
   const auto why = of.scheduler.due(values);
   const auto tries = [&](const Candidate& candidate) { return candidate.arm == arm && candidate.present; };
   if (!why || of.in_training || std::any_of(candidates.begin(), candidates.end(), tries)) return;
   const Retrain& policy = of.scheduler.policy();
-  const AnyLearner& now = working->models[arm];
-  const AnyLearner& model = of.recalls() ? of.shelf.best_fit(now, history) : now;
   const bool rehearsed = policy.on.what == Data::What::rehearsal;
+  const std::size_t rows = rehearsed ? rehearser.buffer().size() : history.rows().size();
+  const std::size_t first = first_row(policy.on, history.rows(), of.scheduler.untrained(), clock.now());
+  if (rows - first < policy.min_samples) return;
+  const AnyLearner& now = working->models[arm];
+  const AnyLearner& model = of.recalls() ? of.shelf.best_fit(now, history.rows()) : now;
   Training training{.arm = arm,
                     .why = &model == &now ? *why : *why + ", as it was before",
                     .model = {},
                     .rows = {},
+                    .first = first,
+                    .corrections = {},
                     .labels = of.scheduler.labels(),
-                    .labels_since = of.scheduler.labels_since(),
-                    .now = clock.now()};
-  of.in_training = true;
+                    .untrained = of.scheduler.untrained()};
+  if (policy.on.what == Data::What::since_last) training.corrections = history.corrections(first);
   if (options.train_apart) {
+    of.in_training = true;
     training.model = model;
-    training.rows = rehearsed ? rehearser.buffer() : ReplayBuffer(history);
+    training.rows = rehearsed ? rehearser.buffer() : ReplayBuffer(history.rows());
     trainings.push_back(std::move(training));
     return;
   }
   if (rehearsed) {
     carry_out(training, model, of.given, policy, rehearser.buffer());
   } else {
-    carry_out(training, model, of.given, policy, history);
+    carry_out(training, model, of.given, policy, history.rows());
   }
   adopt(std::move(training));
 }
 
+/// An arm whose retraining is being carried out, until that has ended, by an exception too.
+class Engine::Worker::Underway {
+ public:
+  Underway(Worker& worker, const Training& training) : worker_(&worker), arm_(training.arm) {
+    worker.training_bytes = training.model.memory_bytes() + training.rows.memory_bytes();
+  }
+  ~Underway() {
+    const std::lock_guard guard(worker_->mutex);
+    worker_->arms[arm_].in_training = false;
+    worker_->training_bytes = 0;
+  }
+  Underway(const Underway&) = delete;
+  Underway& operator=(const Underway&) = delete;
+
+ private:
+  Worker* worker_;
+  std::size_t arm_;
+};
+
 bool Engine::Worker::train_next() {
   Training training;
   const Arm* of = nullptr;  // its policy and its untrained learner never change
+  std::optional<Underway> underway;
   {
     const std::lock_guard guard(mutex);
     if (trainings.empty()) return false;
     training = std::move(trainings.front());
     trainings.erase(trainings.begin());
     of = &arms[training.arm];
+    underway.emplace(*this, training);
   }
   carry_out(training, training.model, of->given, of->scheduler.policy(), training.rows);
   const std::lock_guard guard(mutex);
@@ -94,7 +120,6 @@ bool Engine::Worker::try_train() {
     return train_next();
   } catch (const std::exception& error) {
     const std::lock_guard guard(mutex);
-    for (Arm& arm : arms) arm.in_training = false;
     ++counts.work_failures;
     tell({.kind = LoopEvent::Kind::work_failed, .what = error.what()});
     return false;
@@ -107,17 +132,12 @@ bool Engine::Worker::try_train() {
 /// Brings what was trained up to date, and lets it serve, or before its gate.
 void Engine::Worker::adopt(Training training) {
   Arm& of = arms[training.arm];
-  of.in_training = false;
-  if (!training.done) return;
   const std::uint64_t missed = of.scheduler.labels() - training.labels;
-  if (of.scheduler.learns() && missed > 0) {
-    std::vector<float> before(training.model.outputs());
-    for_rows(Data::since_last(), history, missed, clock.now(), [&](const Example& example) {
-      training.model.learn(example.x, example.y, example.weight, before, {.at = example.at});
-      ++training.learned;
-    });
+  if (missed > 0) {
+    const std::size_t first = first_row(Data::since_last(), history.rows(), missed, clock.now());
+    training.learned += learn_rows(training.model, history.rows(), first, history.corrections(first));
   }
-  of.scheduler.done(of.scheduler.learns() ? 0 : missed);
+  of.scheduler.done();
   for (SignalValue& signal : of.signals) signal.restart();
   ++counts.retrainings;
   counts.retrained += training.learned;
@@ -131,7 +151,9 @@ void Engine::Worker::adopt(Training training) {
     if (candidates[i].arm != training.arm) continue;
     Candidate& candidate = candidates[i];
     candidate.present = candidate.waits = true;
-    candidate.after = training.now + of.scheduler.policy().gate.embargo;
+    const Duration embargo = of.scheduler.policy().gate.embargo;
+    candidate.after = embargo.count() > 0 ? clock.now() + embargo : Time::min();
+    candidate.untrained = of.scheduler.learns() ? 0 : training.untrained + missed;
     journal.replace(*working, arms.size() + i, std::move(training.model));
     return;
   }
@@ -140,6 +162,7 @@ void Engine::Worker::adopt(Training training) {
 
 void Engine::Worker::serve_from_now(std::size_t arm, AnyLearner model) {
   journal.replace(*working, arm, std::move(model));
+  for (SignalValue& signal : arms[arm].signals) signal.restart();
   if (arm != 0) return;
   drifts.relearn();
   settle_incidents(monitor::Incident::Outcome::promoted);
@@ -151,7 +174,8 @@ void Engine::Worker::judge(std::size_t index, const Row& row, float y, float wei
   if (!candidate.trial.judges(row.sequence, row.at)) return;
   const auto loss_of = [&](std::size_t model) {
     const auto said = std::span<const float>(scores).subspan(model * engine.outputs_, engine.outputs_);
-    return metrics::loss_of(engine.task_, metrics::outcome_of(engine.task_, said, y));
+    const float threshold = arms[candidate.arm].given.threshold();
+    return metrics::loss_of(engine.task_, metrics::outcome_of(engine.task_, said, y, threshold), threshold);
   };
   candidate.trial.count(loss_of(candidate.arm), loss_of(arms.size() + index), static_cast<double>(weight));
   const Gate& gate = arms[candidate.arm].scheduler.policy().gate;
@@ -183,6 +207,7 @@ void Engine::Worker::end_trial(std::size_t index, bool promoted) {
     serve_from_now(candidate.arm, std::move(model));
   } else {
     ++counts.discarded;
+    arms[candidate.arm].scheduler.discarded(candidate.untrained);
     if (candidate.arm == 0) settle_incidents(monitor::Incident::Outcome::discarded);
   }
 }
@@ -196,11 +221,13 @@ void Engine::Worker::watch_canaries(std::uint32_t served, float score) {
   }
 }
 
-/// Proper, and bounded all the same: the Brier score, halved where there are classes; of a regression the absolute error.
+/// Proper, and bounded all the same: the Brier score, halved where there are classes; of a regression the absolute error. Whether it was wrong,
+/// where any arm's scores are margins.
 double Engine::Worker::canary_loss(const Row& row, float y) const {
   const auto served = std::span<const float>(scores).subspan(row.arm * engine.outputs_, engine.outputs_);
   if (engine.task_ == Task::regression) return std::fabs(static_cast<double>(served[0]) - static_cast<double>(y));
   const auto squared = [](double difference) { return difference * difference; };
+  if (has_margins) return served_prediction(row).label == y ? 0.0 : 1.0;
   if (engine.task_ == Task::binary) return squared(static_cast<double>(served[0]) - static_cast<double>(y));
   double sum = 0.0;
   for (std::size_t k = 0; k < served.size(); ++k) sum += squared(static_cast<double>(served[k]) - (static_cast<float>(k) == y ? 1.0 : 0.0));

@@ -72,12 +72,29 @@ std::size_t SignalValue::memory_bytes() const noexcept {
          (distance_ ? distance_->memory_bytes() : 0);
 }
 
+namespace {
+
+bool needs_history(const Retrain& policy, bool train_apart) {
+  if (policy.when.never()) return false;
+  return policy.on.what != Data::What::rehearsal || train_apart || policy.start == Start::recall;
+}
+
+bool needs_history(const LoopOptions& options) {
+  const auto needs = [&](const Challenger& challenger) { return needs_history(challenger.retrain, options.train_apart); };
+  return needs_history(options.retrain, options.train_apart) || std::any_of(options.challengers.begin(), options.challengers.end(), needs);
+}
+
+}  // namespace
+
 Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature_set, Schema features)
     : engine(of),
       options(std::move(loop_options)),
       name(std::move(feature_set)),
       schema(std::move(features)),
       working(std::make_unique<Serving>(*of.published_.read())),
+      keeps_history(needs_history(options)),
+      history(keeps_history ? options.history : 1, of.pending_.shape().sparse,
+              keeps_history && options.negative_after.count() > 0 ? of.pending_.shape().capacity : 0),
       rehearser(options.rehearse),
       drifts(schema, engine.task_, options.drift),
       error_detector(drift::make_detector("adwin:direction=rise")),
@@ -89,11 +106,7 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
     for (const Signal& signal : arm.scheduler.policy().when.signals())
       arm.signals.emplace_back(signal, engine.task_, engine.outputs_, schema, options.drift);
     arm.series = monitor::Series(arm.name, "");
-    const Retrain& kept = arm.scheduler.policy();
-    keeps_history |= !kept.when.never() && (kept.on.what != Data::What::rehearsal || options.train_apart || kept.start == Start::recall);
-    const bool needs_rehearsal = !kept.when.never() && kept.on.what == Data::What::rehearsal;
-    require("Retrain", "on", "rehearsal", !needs_rehearsal || static_cast<bool>(options.rehearse.buffer),
-            "used with LoopOptions::rehearse, which keeps the rows");
+    has_margins |= is_margin(engine.task_, arm.given.threshold());
     arms.push_back(std::move(arm));
   };
   add("champion", engine.router_.arms()[0].weight, options.retrain, false);
@@ -105,9 +118,8 @@ Engine::Worker::Worker(Engine& of, LoopOptions loop_options, std::string feature
   for (std::size_t i = 0; i < arms.size(); ++i)
     if (arms[i].scheduler.policy().gate) candidates.push_back({.arm = i});
 
-  history = SlidingWindow({.capacity = keeps_history ? options.history : 1, .max_sparse = engine.pending_.shape().sparse});
   history.bind(schema);
-  rehearser.bind(schema);
+  rehearser.bind(schema, engine.pending_.shape().sparse);
 }
 
 void Engine::Worker::join() {
@@ -123,7 +135,7 @@ void Engine::Worker::bootstrap(const Features& x, std::span<const float> fit, fl
   const bool labelled = is_usable(x, y, weight) && engine.belongs_to_task(y);
   if (!labelled && !is_nan(y)) ++counts.labels_refused;
   if (labelled) {
-    learn_example(x, y, weight, Watermark::limited(at), clock.now());
+    learn_example(x, y, weight, Watermark::limited(at));
     journal.label(*working, fit, y, weight);
   }
   if (unpublished >= options.publish_every || journal.full()) publish();
@@ -137,6 +149,7 @@ std::size_t Engine::Worker::memory_bytes() const {
   const std::size_t copies = 2 + engine.published_.retired();  // served, worked on, and what readers still hold
   bytes += copies * working->fitted.memory_bytes();
   for (const AnyLearner& model : working->models) bytes += copies * model.memory_bytes();
+  bytes += training_bytes;
   for (const Training& training : trainings) bytes += training.model.memory_bytes() + training.rows.memory_bytes();
   for (const Arm& arm : arms) {
     bytes += arm.given.memory_bytes() + arm.series.memory_bytes() + arm.shelf.memory_bytes();

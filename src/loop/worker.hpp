@@ -13,13 +13,13 @@
 #include "arm.hpp"
 #include "candidate.hpp"
 #include "drift_watch.hpp"
+#include "history.hpp"
 #include "journal.hpp"
 #include "performance_watch.hpp"
 #include "rtml/checkpoint/state_directory.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/loop/engine.hpp"
 #include "rtml/replay/rehearsal.hpp"
-#include "rtml/replay/sliding_window.hpp"
 
 namespace rtml::detail {
 
@@ -48,12 +48,12 @@ struct Engine::Worker {
   void set_time(std::uint64_t sequence, Time at);
   bool copy_row(std::uint64_t sequence, std::uint32_t mark, Row& row);
   void take(const Label& label);
-  void learn_outcome(const Row& row, float y, float weight, Time known);
+  void learn_outcome(const Row& row, float y, float weight);
   void correct(const Row& row, float weight);
   bool learn_negative();
   std::uint64_t outcomes() const { return counts.labels + counts.negatives; }
   Prediction served_prediction(const Row& row) const;
-  void learn_example(const Features& x, float y, float weight, Time at, Time known);
+  void learn_example(const Features& x, float y, float weight, Time at);
   void remember(const Example& example, float loss);
   void count_outcomes(const Row& row, float y, float weight);
   float loss_of(std::span<const float> before, std::uint64_t who, float y) const;
@@ -66,6 +66,7 @@ struct Engine::Worker {
   void scale_errors(const Outcome& outcome);
 
   // training.cpp
+  class Underway;
   double value_of(SignalValue& signal);
   void consider_retraining(std::size_t arm);
   bool train_next();
@@ -122,13 +123,15 @@ struct Engine::Worker {
   std::vector<Arm> arms;  // the champion, challengers, baselines
   std::vector<Candidate> candidates;
   std::vector<Training> trainings;  // with train_apart, one an arm at most
+  std::size_t training_bytes = 0;   // of the one that is being carried out
+  bool has_margins = false;         // an arm's scores are no probabilities
   std::unique_ptr<Serving> working;
   std::uint64_t generation = 0;
   Journal journal;
   std::uint64_t unpublished = 0;
 
-  bool keeps_history = false;
-  SlidingWindow history;
+  bool keeps_history;
+  History history;
   Rehearser rehearser;
 
   DriftWatch drifts;

@@ -63,7 +63,7 @@ void require_names(std::string_view type, std::string_view option, const std::ve
 }
 
 double usual_loss(const AnyLearner& model, std::span<const float> scores, const Example& row) {
-  return metrics::loss_of(model.task(), metrics::outcome_of(model.task(), scores, row.y, model.threshold()));
+  return metrics::loss_of(model.task(), metrics::outcome_of(model.task(), scores, row.y, model.threshold()), model.threshold());
 }
 
 double loss_on(const AnyLearner& model, std::span<const Example> rows, const Registry::Loss& loss) {

@@ -33,7 +33,7 @@ rtml::LinearRegression small_learner() { return rtml::LinearRegression{{.bits = 
 
 LoopOptions small_options(const TemporaryFolder& folder) {
   LoopOptions options;
-  options.retrain = {.when = rtml::every(10), .start = rtml::Start::warm, .on = rtml::Data::recent(std::size_t{1})};
+  options.retrain = {.when = rtml::every(10), .start = rtml::Start::warm, .on = rtml::Data::recent(std::size_t{1}), .min_samples = 1};
   options.state = folder.path();
   options.pending = 4;
   options.label_queue = 4;

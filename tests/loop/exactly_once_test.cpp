@@ -39,6 +39,10 @@ class Service {
     rtml::Rng rng(11);
     for (std::size_t i = 0; i < n; ++i)
       if (rows_[i].good == 1.0F || rng.below(4) == 0) feed_.push_back({i + rng.below(150), i});
+    for (std::size_t i = 0; i < n; ++i) {  // clocks that are wrong
+      if (i % 97 == 0) rows_[i].at -= rtml::hours(1);
+      if (i % 211 == 5) rows_[i].at += rtml::days(3000);
+    }
     std::stable_sort(feed_.begin(), feed_.end(), [](const Known& a, const Known& b) { return a.at < b.at; });
   }
 
@@ -50,12 +54,15 @@ class Service {
     options.retrain.gate = {.labels = 60, .margin = 0.0};
     options.rehearse = rtml::reservoir(100);
     options.state = folder;
-    options.challengers = {{.name = "bayes",
-                            .learner = rtml::make_learner("naive_bayes", rtml::Task::binary),
-                            .weight = 0.3,
-                            .canary = rtml::Canary::Options{.margin = 0.0001, .least_labels = 10, .most_labels = 200}}};
+    options.challengers = {
+        {.name = "bayes",
+         .learner = rtml::make_learner("naive_bayes", rtml::Task::binary),
+         .weight = 0.3,
+         .retrain = {.when = rtml::every(250), .start = rtml::Start::recall, .on = rtml::Data::since_last(), .shelf = {.every = 100}},
+         .canary = rtml::Canary::Options{.margin = 0.0001, .least_labels = 10, .most_labels = 200}}};
     options.negative_after = std::chrono::seconds(100);
     options.checkpoint_every = 90;
+    options.deltas = 3;
     options.pending = 1024;
     options.label_queue = 256;
     options.clock = [jumps =
@@ -77,10 +84,8 @@ class Service {
     std::size_t label = static_cast<std::size_t>(loop.resume_offset(label_partition));
     const std::string file = folder + "/offset";
     if (apart) std::ifstream(file) >> row >> label;
-    for (; row < end; ++row) {
-      if (killed_after-- == 0) ::raise(SIGKILL);
-      loop.predict(EventId(static_cast<std::uint32_t>(row % 2), row / 2), rows_[row], rows_[row].trader);
-      for (; label < feed_.size() && feed_[label].at <= row; ++label) {
+    for (;; ++row) {
+      for (; label < feed_.size() && feed_[label].at < row; ++label) {
         const std::size_t of = feed_[label].row;
         loop.label({.id = EventId(static_cast<std::uint32_t>(of % 2), of / 2),
                     .y = rows_[of].good,
@@ -88,6 +93,10 @@ class Service {
                     .has_source = true});
       }
       loop.work();
+      if (row == end) break;
+      if (killed_after-- == 0) ::raise(SIGKILL);
+      loop.predict(EventId(static_cast<std::uint32_t>(row % 2), row / 2), rows_[row], rows_[row].trader);
+      if (row % 170 == 60) loop.checkpoint();  // while a request waits to be looked at
       if (apart && row % 10 == 0) {
         std::ofstream(file + ".new") << row + 1 << ' ' << label;
         std::filesystem::rename(file + ".new", file);

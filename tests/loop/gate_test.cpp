@@ -1,11 +1,18 @@
 // Retrained models before their gate, and retrainings apart from learning.
 
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "rtml/learn/make_learner.hpp"
 #include "rtml/loop.hpp"
+#include "rtml/metrics/signals.hpp"
 #include "support.hpp"
 #include "support/catch.hpp"
 
@@ -210,19 +217,171 @@ TEST_CASE("A retraining apart waits for train(), and what came meanwhile is lear
   CHECK(run(apart, rows, 1501, 1900) == run(within, rows, 1501, 1900));  // to the bit: both learned the same, in the same order
 }
 
-TEST_CASE("A retraining apart whose policy does not learn as it goes leaves the labels meanwhile for the next", "[loop][train]") {
-  const auto rows = trades(2200, 11);
+TEST_CASE("A retraining apart catches up whether its policy learns as it goes or not", "[loop][train]") {
+  const auto rows = trades(2300, 11);
   LoopOptions options = options_of({.when = every(1000), .start = Start::warm, .on = Data::since_last(), .online = false});
   options.train_apart = true;
   Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
   run(loop, rows, 0, 1200);
   CHECK(loop.train());
-  CHECK(loop.counters().retrained == 1000);
-  run(loop, rows, 1200, 1999);
+  CHECK(loop.counters().retrained == 1200);
+  run(loop, rows, 1200, 2199);
   CHECK_FALSE(loop.train());
-  run(loop, rows, 1999, 2000);  // a thousand since the first began
+  run(loop, rows, 2199, 2200);
   CHECK(loop.train());
-  CHECK(loop.counters().retrained == 2000);
+  CHECK(loop.counters().retrained == 2200);
+}
+
+TEST_CASE("The embargo of a retraining apart is counted from the last label that it learned", "[loop][gate][train]") {
+  const auto rows = trades(2000, 5);
+  std::vector<std::uint64_t> judged_at;
+  std::uint64_t at = 0;
+  Retrain policy = gated_cadence(0);
+  policy.gate.embargo = 200s;
+  policy.gate.rule = [&](const Gate::Evidence&) {
+    judged_at.push_back(at);
+    return Gate::Decision::wait;
+  };
+  LoopOptions options = options_of(policy);
+  options.train_apart = true;
+  Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+  run(loop, rows, 0, 1250);
+  REQUIRE(loop.train());
+  for (at = 1250; at < 1500; ++at) run(loop, rows, at, at + 1);
+  REQUIRE(!judged_at.empty());
+  CHECK(judged_at.front() == 1450);
+}
+
+TEST_CASE("Without a time of events, or with a coarse one, a gate decides by what was served later", "[loop][gate]") {
+  auto rows = trades(2000, 13);
+  for (Trade& row : rows) row.at = rtml::from_unix_seconds(1'700'000'000);
+  const auto decided = [&](rtml::FeatureSet<Trade> features) {
+    Loop<Trade> loop(std::move(features), LogisticRegression{}, options_of(gated_cadence(200)));
+    run(loop, rows, 0, 2000);
+    return loop.counters().promotions + loop.counters().discarded;
+  };
+  CHECK(decided(trade_features()) == 1);
+  CHECK(decided(rtml::feature_set<Trade>("no-time", rtml::numeric("spread", &Trade::spread))) == 1);
+}
+
+TEST_CASE("Candidates of margins are judged by the hinge loss", "[loop][gate]") {
+  auto rows = trades(2400, 14);
+  rtml::Rng rng(3);
+  for (Trade& row : rows)
+    if (rng.uniform() < 0.15) row.good = 1.0F - row.good;
+  std::vector<Gate::Evidence> seen;
+  Retrain policy = gated_cadence(0);
+  policy.online = true;
+  policy.gate.rule = [&](const Gate::Evidence& evidence) {
+    seen.push_back(evidence);
+    return evidence.labels == 400 ? Gate::Decision::keep : Gate::Decision::wait;
+  };
+  const auto hinge = rtml::make_learner("logistic:loss=hinge", rtml::Task::binary);
+  Loop<Trade> loop(trade_features(), hinge, options_of(policy));
+  double loss = 0.0;
+  std::size_t judged = 0;
+  for (std::size_t i = 0; i < 1400; ++i) {
+    const float margin = loop.predict(i, rows[i]).score;
+    if (i >= 1000) {
+      loss += static_cast<double>(std::max(0.0F, 1.0F - (2.0F * rows[i].good - 1.0F) * margin));
+      ++judged;
+    }
+    loop.label(i, rows[i].good);
+    loop.work();
+  }
+  REQUIRE(seen.size() == judged);
+  CHECK(seen.back().serving == Approx(loss / static_cast<double>(judged)));
+}
+
+TEST_CASE("What a discarded candidate had learned, the next retraining learns", "[loop][gate]") {
+  const auto rows = trades(2400, 15);
+  Retrain policy{.when = every(500), .start = Start::warm, .on = Data::since_last(), .online = false, .gate = {.labels = 1}};
+  policy.gate.rule = [](const Gate::Evidence&) { return Gate::Decision::keep; };
+  Loop<Trade> loop(trade_features(), LogisticRegression{}, options_of(policy));
+  run(loop, rows, 0, 1600);
+  CHECK(loop.counters().retrainings == 3);
+  CHECK(loop.counters().retrained == 500 + 1000 + 1500);
+}
+
+TEST_CASE("A trigger measures a promoted model by its own errors alone", "[loop][gate]") {
+  const auto rows = trades(6000, 16, 2500);
+  Retrain policy = gated_cadence(100);
+  policy.when = rtml::metrics::accuracy(500) < 0.7;
+  Loop<Trade> loop(trade_features(), LogisticRegression{}, options_of(policy));
+  run(loop, rows, 0, 2500);
+  const auto before = loop.counters().retrainings;
+  run(loop, rows, 2500, 6000);
+  std::uint64_t promoted = 0;
+  std::vector<std::uint64_t> retrained_after;
+  for (const LoopEvent& event : loop.events()) {
+    if (event.kind == Kind::promoted) promoted = event.event;
+    if (event.kind == Kind::retrain && promoted > 2500) retrained_after.push_back(event.event - promoted);
+  }
+  REQUIRE(loop.counters().retrainings > before);
+  REQUIRE(promoted > 2500);
+  for (const std::uint64_t later : retrained_after) CHECK(later >= 500);  // a window of its own
+}
+
+namespace {
+
+/// Learns nothing, and stops in its first learning of a second thread until it may go on.
+struct Gated {
+  struct Door {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool inside = false;
+    bool open = false;
+    std::thread::id owner = std::this_thread::get_id();
+  };
+
+  std::shared_ptr<Door> door = std::make_shared<Door>();
+
+  rtml::Task task() const noexcept { return rtml::Task::binary; }
+  std::uint64_t refused() const noexcept { return 0; }
+  void bind(const rtml::Schema& /*schema*/) {}
+  float predict(const rtml::Features& /*x*/) const noexcept { return 0.5F; }
+  float learn(const rtml::Features& /*x*/, float /*y*/, float /*weight*/ = 1.0F) noexcept {
+    if (std::this_thread::get_id() != door->owner) {
+      std::unique_lock lock(door->mutex);
+      door->inside = true;
+      door->changed.notify_all();
+      door->changed.wait(lock, [&] { return door->open; });
+    }
+    return 0.5F;
+  }
+  std::size_t memory_bytes() const noexcept { return sizeof(*this); }
+  template <class Self, class Ar>
+  static void archive(Self& /*self*/, Ar& ar) {
+    ar.header("Gated", 1);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("While a retraining is carried out apart, requests are answered and labels are learned", "[loop][train][threads]") {
+  const auto rows = trades(1000, 17);
+  const Gated learner;
+  LoopOptions options = options_of({.when = every(100), .start = Start::warm, .on = Data::recent(std::size_t{100})});
+  options.train_apart = true;
+  Loop<Trade> loop(trade_features(), rtml::AnyLearner(learner), options);
+  run(loop, rows, 0, 100);
+  std::thread trainer([&] { loop.train(); });
+  {
+    std::unique_lock lock(learner.door->mutex);
+    learner.door->changed.wait(lock, [&] { return learner.door->inside; });
+  }
+  const std::size_t bytes = loop.memory_bytes();
+  run(loop, rows, 100, 1000);  // would wait for ever, if either did
+  CHECK(loop.counters().labels == 1000);
+  CHECK(loop.counters().retrainings == 0);
+  {
+    const std::lock_guard lock(learner.door->mutex);
+    learner.door->open = true;
+  }
+  learner.door->changed.notify_all();
+  trainer.join();
+  CHECK(loop.counters().retrainings == 1);
+  CHECK(loop.memory_bytes() < bytes);  // its rows are gone
 }
 
 TEST_CASE("With start(), retrainings apart are carried out beside requests, labels and one another's rounds", "[loop][train][threads]") {

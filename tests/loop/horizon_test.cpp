@@ -147,6 +147,68 @@ TEST_CASE("A model that is retrained from history finds the corrections there", 
   CHECK(sum / 3000.0 == Approx(0.4).margin(0.04));  // beside a negative each, positives would come to 0.29
 }
 
+TEST_CASE("Late positives are learned where models learn by retraining alone, by margins, and while one is trained apart",
+          "[loop][horizon]") {
+  // 40 % positives, all of them late.
+  const auto rows = trades(6000);
+  std::vector<std::size_t> delays(rows.size());
+  rtml::Rng rng(7);
+  for (std::size_t& delay : delays)
+    if (rng.uniform() < 0.4) delay = horizon + 1 + rng.below(200);
+  LoopOptions options = after_horizon();
+  options.retrain = {.when = rtml::every(500), .start = rtml::Start::warm, .on = rtml::Data::since_last(), .online = false};
+  const auto mean_score = [&](Loop<Trade>& loop) {
+    double sum = 0.0;
+    for (const Trade& row : rows) sum += static_cast<double>(loop.score(row).score);
+    return sum / static_cast<double>(rows.size());
+  };
+  SECTION("a stateful cadence") {
+    Loop<Trade> loop(one_feature(), LogisticRegression{}, options);
+    run_positives(loop, rows, delays, 0, rows.size());
+    CHECK(mean_score(loop) == Approx(0.4).margin(0.05));  // beside a negative each, positives would come to 0.29
+  }
+  SECTION("a stateful cadence apart, that falls behind") {
+    options.train_apart = true;
+    Loop<Trade> loop(one_feature(), LogisticRegression{}, options);
+    for (std::size_t i = 0; i < rows.size(); i += 300) {
+      run_positives(loop, rows, delays, i, i + 300);
+      loop.train();
+    }
+    CHECK(mean_score(loop) == Approx(0.4).margin(0.05));
+  }
+  SECTION("margins") {
+    for (std::size_t i = 0; i < rows.size(); ++i) delays[i] = rows[i].good == 1.0F ? horizon + 1 + rng.below(200) : 0;
+    options.retrain = {};
+    Loop<Trade> loop(one_feature(), rtml::make_learner("logistic:loss=hinge", rtml::Task::binary), options);
+    run_positives(loop, rows, delays, 0, rows.size());
+    std::size_t right = 0;
+    for (const Trade& row : rows) right += loop.score(row).label == row.good ? 1U : 0U;
+    CHECK(static_cast<double>(right) / static_cast<double>(rows.size()) > 0.7);  // never a positive: 0.5
+  }
+}
+
+TEST_CASE("A correction that comes while a model is trained apart moves it as one that is trained within", "[loop][horizon]") {
+  const auto rows = trades(1400, 4);
+  const auto run_it = [&](bool apart) {
+    LoopOptions options = after_horizon();
+    options.publish_every = 1;
+    options.train_apart = apart;
+    options.retrain = {.when = rtml::every(1000), .start = rtml::Start::warm, .on = rtml::Data::since_last(), .min_samples = 1};
+    Loop<Trade> loop(one_feature(), LogisticRegression{}, options);
+    for (std::size_t i = 0; i < 1300; ++i) {
+      loop.predict(i, rows[i]);
+      if (i == 1200) loop.label(500, 1.0F);  // a thousand negatives were learned at row 1099
+      loop.work();
+    }
+    while (loop.train()) {
+    }
+    REQUIRE(loop.counters().corrected == 1);
+    REQUIRE(loop.counters().retrainings == 1);
+    return loop.score(rows[0]).score;
+  };
+  CHECK(run_it(true) == run_it(false));
+}
+
 TEST_CASE("Past windows of performance say what was true after all", "[loop][horizon]") {
   auto rows = trades(3000);
   LoopOptions options = after_horizon();

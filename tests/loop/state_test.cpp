@@ -91,6 +91,29 @@ TEST_CASE("A loop that saves what changed goes on from it, bit for bit", "[loop]
   CHECK(rtml::save(loop.model(0)) == rtml::save(whole.model(0)));
 }
 
+TEST_CASE("A checkpoint while predictions wait to be looked at leaves readers with what it holds", "[loop][state]") {
+  const auto rows = trades(400, 6);
+  const TemporaryFolder folder;
+  LoopOptions options;
+  options.state = folder.path();
+  const auto serve = [&](Loop<Trade>& loop, std::size_t from, std::size_t to) {
+    std::vector<float> scores;
+    for (std::size_t i = from; i < to; ++i) scores.push_back(loop.predict(i, rows[i]).score);
+    return scores;
+  };
+  Loop<Trade> went_on(trade_features(), LogisticRegression{}, options);
+  run(went_on, rows, 0, 100);
+  serve(went_on, 100, 120);
+  went_on.checkpoint();
+  const TemporaryFolder copied;
+  std::filesystem::copy(folder.path(), copied.path(),
+                        std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+  options.state = copied.path();
+  Loop<Trade> resumed(trade_features(), LogisticRegression{}, options);
+  REQUIRE(resumed.resume_offset() == 120);
+  CHECK(serve(resumed, 120, 400) == serve(went_on, 120, 400));
+}
+
 TEST_CASE("Labels that come after a restart find the features that were served before it", "[loop][state]") {
   const auto rows = trades(1000);
   const TemporaryFolder folder;

@@ -1,4 +1,10 @@
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+
 #include "rtml/drift/signals.hpp"
+#include "rtml/learn/make_learner.hpp"
 #include "rtml/loop.hpp"
 #include "rtml/metrics/signals.hpp"
 #include "support.hpp"
@@ -154,4 +160,86 @@ TEST_CASE("A retraining from the rehearsal buffer needs one", "[loop][strategy]"
   CHECK(loop.counters().retrainings == 4);
   CHECK(loop.counters().retrained == 4 * 300);
   CHECK(loop.counters().replayed > 1500);
+}
+
+TEST_CASE("Which rows a retraining learns from goes by when their labels came, not by the times that those say", "[loop][strategy]") {
+  const auto rows = trades(60);
+  const auto features = [] { return rtml::feature_set<Trade>("one-v1", &Trade::at, rtml::numeric("spread", &Trade::spread)); };
+  rtml::LoopOptions options;
+  options.history = 20;
+  options.retrain = {.when = every(20), .start = Start::fresh, .on = Data::recent(std::size_t{20}), .online = false, .min_samples = 20};
+  const auto last_mean = [&](auto when_known) {
+    Loop<Trade> loop(features(), rtml::make_learner("mean", rtml::Task::regression), options);
+    for (std::size_t i = 0; i < 60; ++i) {
+      loop.predict(i, rows[i]);
+      loop.label({.id = i, .y = static_cast<float>(i), .at = when_known(i)});
+      loop.work();
+    }
+    REQUIRE(loop.counters().retrainings == 3);
+    return loop.score(rows[0]).score;
+  };
+  CHECK(last_mean([&](std::size_t i) { return rows[i].at; }) == Approx(49.5));
+  CHECK(last_mean([&](std::size_t i) { return i < 20 ? rows[i].at + rtml::days(9000) : rows[i].at; }) == Approx(49.5));  // of a wrong clock
+  CHECK(last_mean([&](std::size_t i) { return rows[i].at - (i % 2) * 1h; }) == Approx(49.5));                            // one feed lags
+}
+
+TEST_CASE("Texts of more words than a rehearsal buffer expects are rehearsed all the same", "[loop][strategy]") {
+  struct Page {
+    std::string text;
+  };
+  std::string text;
+  for (int word = 0; word < 100; ++word) text += "w" + std::to_string(word) + " ";
+  rtml::LoopOptions options;
+  options.rehearse = rtml::reservoir(100);
+  Loop<Page> loop(rtml::feature_set<Page>("pages", rtml::words("a", &Page::text), rtml::words("b", &Page::text)), LogisticRegression{},
+                  options);
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    loop.predict(i, {text});
+    loop.label(i, 1.0F);
+    loop.work();
+  }
+  CHECK(loop.counters().replayed == 49);
+}
+
+TEST_CASE("A policy that can never come to its turn is refused by name", "[loop][strategy][config]") {
+  const auto refused = [](rtml::LoopOptions options, const std::string& message) {
+    CHECK_THROWS_WITH(Loop<Trade>(trade_features(), LogisticRegression{}, options), message);
+  };
+  const auto with = [](Retrain policy) {
+    rtml::LoopOptions options;
+    options.retrain = std::move(policy);
+    return options;
+  };
+  refused(with({.when = every(10), .on = Data::recent(std::size_t{20})}),
+          "Retrain: min_samples is 30, must be at most on.rows, which is 20");
+  auto options = with({.when = every(10)});
+  options.history = 29;
+  refused(options, "Retrain: min_samples is 30, must be at most 29, as no more rows are kept (LoopOptions::history)");
+  options = with({.when = every(10), .on = Data::rehearsal()});
+  options.rehearse = rtml::reservoir(29);
+  refused(options, "Retrain: min_samples is 30, must be at most 29, as no more rows are kept (LoopOptions::rehearse)");
+  refused(with({.when = every(10), .gate = {.margin = 0.1}}), "Gate: margin is 0.1, must be used with `labels` or a rule");
+  refused(with({.when = every(10), .gate = {.embargo = 1h}}), "Gate: embargo is 3600000000, must be used with `labels` or a rule");
+  refused(with({.when = every(10), .gate = {.labels = 1, .embargo = rtml::Duration::max()}}),
+          "Gate: embargo is 9223372036854775807, must be in [0, 3650 days]");
+  options = {};
+  options.negative_after = 2h;
+  options.label_ttl = 1h;
+  refused(options, "LoopOptions: label_ttl is 3600000000, must be 0 or at least negative_after: what waits for a label must not refuse it");
+  CHECK_THROWS_WITH(rtml::metrics::accuracy() < std::numeric_limits<double>::quiet_NaN(), "Trigger: level is nan, must be a number");
+
+  rtml::LoopOptions classes;
+  classes.rehearse = rtml::class_balanced(100);
+  CHECK_THROWS_WITH(Loop<Trade>(trade_features(), rtml::make_learner("linear", rtml::Task::regression), classes),
+                    "LoopOptions: rehearse is \"class_balanced\", must be a buffer without classes, as the task is regression");
+
+  const auto without_time = [&](const rtml::LoopOptions& timed, const std::string& message) {
+    CHECK_THROWS_WITH(
+        Loop<Trade>(rtml::feature_set<Trade>("no-time", rtml::numeric("spread", &Trade::spread)), LogisticRegression{}, timed), message);
+  };
+  options = {};
+  options.negative_after = 1h;
+  without_time(options, "LoopOptions: negative_after is 3600000000, must be 0, as the features have no time");
+  without_time(with({.when = every(1h)}), "Retrain: when is \"every 1h\", must be a trigger without times, as the features have none");
+  without_time(with({.when = every(10), .most_per_day = 1}), "Retrain: most_per_day is 1, must be 0, as the features have no time");
 }

@@ -134,27 +134,13 @@ TEST_CASE("Times at both ends of the clock do not overflow a window's span", "[r
   CHECK(window.at(1).at == Time::max());
 }
 
-TEST_CASE("A sliding window gives another label to the example of that time and those features alone", "[replay]") {
+TEST_CASE("A sliding window gives one example another weight, and leaves the others", "[replay]") {
   SlidingWindow window = window_of(10);
-  for (std::uint64_t i = 0; i < 14; ++i) {  // four go; pairs share a time
-    const float dense[] = {static_cast<float>(i), std::numeric_limits<float>::quiet_NaN()};
-    const rtml::SparseFeature sparse[] = {{static_cast<std::uint32_t>(i), 1.0F}};
-    window.add({dense, sparse}, 0.0F, 1.0F, rtml::from_unix_seconds(static_cast<std::int64_t>(i / 2)));
-  }
-  const auto relabel = [&](float number, std::uint32_t word, std::int64_t second) {
-    const float dense[] = {number, std::numeric_limits<float>::quiet_NaN()};
-    const rtml::SparseFeature sparse[] = {{word, 1.0F}};
-    return window.relabel(rtml::from_unix_seconds(second), {dense, sparse}, 1.0F, 5.0F);
-  };
-  CHECK(relabel(7.0F, 7, 3));
-  CHECK_FALSE(relabel(7.0F, 7, 3));  // has it
-  CHECK_FALSE(relabel(8.0F, 8, 3));  // of another time
-  CHECK_FALSE(relabel(8.0F, 9, 4));  // of another word
-  CHECK_FALSE(relabel(9.0F, 8, 4));  // of another number
-  CHECK_FALSE(relabel(1.0F, 1, 0));  // gone
+  for (std::uint64_t i = 0; i < 14; ++i) add_numbered(window, i);  // four go
+  window.reweigh(3, 0.0F);
   for (std::size_t i = 0; i < window.size(); ++i) {
-    CHECK(window.at(i).y == (number_of(window.at(i)) == 7 ? 1.0F : 0.0F));
-    CHECK(window.at(i).weight == (number_of(window.at(i)) == 7 ? 5.0F : 1.0F));
+    CHECK(number_of(window.at(i)) == i + 4);
+    CHECK(window.at(i).weight == (i == 3 ? 0.0F : 1.0F));
   }
 }
 

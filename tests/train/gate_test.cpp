@@ -66,13 +66,16 @@ TEST_CASE("The evidence is the mean loss of both, by weight", "[train][gate]") {
   CHECK(trial.evidence().labels == 0);
 }
 
-TEST_CASE("Losses are log loss, and the absolute error of a regression", "[train][gate]") {
+TEST_CASE("Losses are log loss, hinge loss of margins, and the absolute error of a regression", "[train][gate]") {
   using rtml::Outcome;
   using rtml::Task;
   CHECK(rtml::metrics::loss_of(Task::binary, Outcome::binary(0.8F, 1.0F)) == Approx(-std::log(0.8)));
   CHECK(rtml::metrics::loss_of(Task::binary, Outcome::binary(0.8F, 0.0F)) == Approx(-std::log(0.2)));
   CHECK(rtml::metrics::loss_of(Task::classes, Outcome::classes(0.25F, 1, 0)) == Approx(-std::log(0.25)));
   CHECK(rtml::metrics::loss_of(Task::regression, Outcome::regression(3.0F, 5.5F)) == Approx(2.5));
+  CHECK(rtml::metrics::loss_of(Task::binary, Outcome::binary(0.25F, 1.0F, 0.0F), 0.0F) == Approx(0.75));
+  CHECK(rtml::metrics::loss_of(Task::binary, Outcome::binary(0.25F, 0.0F, 0.0F), 0.0F) == Approx(1.25));
+  CHECK(rtml::metrics::loss_of(Task::binary, Outcome::binary(1.5F, 1.0F, 0.0F), 0.0F) == 0.0);
 }
 
 TEST_CASE("A trial lasts, and a hostile one is refused", "[train][gate][archive]") {
@@ -91,5 +94,5 @@ TEST_CASE("A trial lasts, and a hostile one is refused", "[train][gate][archive]
 
 TEST_CASE("A gate's options are refused by name", "[train][gate][bad_input]") {
   CHECK_THROWS_WITH((Gate{.labels = 1, .margin = 1.0}.validate()), "Gate: margin is 1, must be in [0, 1)");
-  CHECK_THROWS_WITH((Gate{.labels = 1, .embargo = -1s}.validate()), "Gate: embargo is -1000000, must be >= 0");
+  CHECK_THROWS_WITH((Gate{.labels = 1, .embargo = -1s}.validate()), "Gate: embargo is -1000000, must be in [0, 3650 days]");
 }

@@ -36,14 +36,31 @@ TEST_CASE("No more retrainings start in a day of event time than the policy allo
   CHECK(retrained(hour(25)));
 }
 
-TEST_CASE("What a retraining has not seen counts as labels since", "[train]") {
+TEST_CASE("Labels of a model that was discarded are those of the next training, and no reason for one", "[train]") {
   RetrainScheduler scheduler({.when = rtml::every(10)});
   for (int i = 0; i < 13; ++i) scheduler.count(hour(i));
   CHECK(scheduler.due({}) == "13 labels");
-  scheduler.done(3);
-  CHECK(scheduler.labels_since() == 3);
-  CHECK(scheduler.labels() == 13);
+  scheduler.done();
+  CHECK(scheduler.untrained() == 0);
+  for (int i = 0; i < 4; ++i) scheduler.count(hour(20));
+  scheduler.discarded(13);
+  CHECK(scheduler.untrained() == 17);
+  CHECK(scheduler.labels_since() == 4);
+  CHECK_FALSE(scheduler.due({}));
+  CHECK(scheduler.labels() == 17);
   CHECK(scheduler.retrainings() == 1);
+}
+
+TEST_CASE("Time passes before 1970 too", "[train]") {
+  RetrainScheduler scheduler({.when = rtml::every(2h), .most_per_day = 3});
+  int retrainings = 0;
+  for (int i = 0; i < 10; ++i) {
+    scheduler.count(hour(i - 100'000));
+    if (!scheduler.due({})) continue;
+    ++retrainings;
+    scheduler.done();
+  }
+  CHECK(retrainings == 3);  // at 2, 4 and 6 hours
 }
 
 TEST_CASE("Looks during a cooldown count for what must hold for a while", "[train]") {

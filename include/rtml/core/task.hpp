@@ -17,4 +17,7 @@ constexpr std::string_view name_of(Task task) noexcept {
   return "?";
 }
 
+/// Whether scores are margins, of a binary learner that decides at 0 (hinge loss): no probabilities. `threshold` as AnyLearner::threshold().
+constexpr bool is_margin(Task task, float threshold) noexcept { return task == Task::binary && threshold <= 0.0F; }
+
 }  // namespace rtml

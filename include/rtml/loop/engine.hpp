@@ -91,6 +91,7 @@ class RTML_API Engine {
     std::size_t sparse_capacity = 0;
     Fitted fitted;
     EntityWindows windows;
+    bool has_time = false;
   };
 
   Engine(FeatureDefinition features, AnyLearner champion, LoopOptions options);

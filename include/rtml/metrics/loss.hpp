@@ -159,8 +159,13 @@ class R2 {
   double spread_ = 0.0;  // weighted sum of squared distances from the mean
 };
 
-/// What one outcome costs: log loss, or the absolute error of a regression.
-inline double loss_of(Task task, const Outcome& outcome) noexcept {
+/// What one outcome costs: log loss, the absolute error of a regression, the hinge loss of a binary learner that decides at a margin, which is
+/// no probability (`threshold` as AnyLearner::threshold()).
+inline double loss_of(Task task, const Outcome& outcome, float threshold = 0.5F) noexcept {
+  if (is_margin(task, threshold)) {
+    const double side = outcome.actual == 0.0F ? -1.0 : 1.0;
+    return std::max(0.0, 1.0 - side * static_cast<double>(outcome.score));
+  }
   if (task != Task::regression) return LogLoss::of(outcome, task == Task::binary);
   return std::fabs(static_cast<double>(outcome.predicted) - static_cast<double>(outcome.actual));
 }

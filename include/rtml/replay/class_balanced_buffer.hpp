@@ -26,7 +26,7 @@ class ClassBalancedBuffer {
   struct Options {
     std::size_t capacity = 10'000;  ///< examples of all classes together, in [1, 2^32)
     std::size_t max_classes = 32;   ///< in [1, 65536]; labels from here on are refused
-    std::size_t max_sparse = 64;    ///< hashed features an example; one with more is refused
+    std::size_t max_sparse = 64;    ///< hashed features an example, unless bind() asks for more; one with more is refused
     std::uint64_t seed = 0;
   };
 
@@ -44,7 +44,7 @@ class ClassBalancedBuffer {
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) { arena_.bind("ClassBalancedBuffer", schema); }
+  void bind(const Schema& schema, std::size_t sparse = 0) { arena_.bind("ClassBalancedBuffer", schema, sparse); }
 
   /// Weight 0 does nothing; what is not usable, does not fit, has no class for a label, or comes before bind() is refused and counted.
   void add(const Features& x, float y, float weight = 1.0F, Time at = {}) noexcept {

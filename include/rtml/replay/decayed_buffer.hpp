@@ -33,7 +33,7 @@ class DecayedBuffer {
   struct Options {
     std::size_t capacity = 10'000;  ///< examples, in [1, 2^32)
     Duration half_life = days(30);  ///< of event time, >= 1 ms
-    std::size_t max_sparse = 64;    ///< hashed features an example; one with more is refused
+    std::size_t max_sparse = 64;    ///< hashed features an example, unless bind() asks for more; one with more is refused
     std::uint64_t seed = 0;
   };
 
@@ -49,7 +49,7 @@ class DecayedBuffer {
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) { arena_.bind("DecayedBuffer", schema); }
+  void bind(const Schema& schema, std::size_t sparse = 0) { arena_.bind("DecayedBuffer", schema, sparse); }
 
   /// Weight 0 does nothing; what is not usable, does not fit, or comes before bind() is refused and counted.
   void add(const Features& x, float y, float weight, Time at) noexcept {

@@ -30,13 +30,13 @@ class ExampleArena {
   const Schema& schema() const noexcept { return schema_; }
   bool is_bound() const noexcept { return !labels_.empty(); }
 
-  /// Again with a schema that gained columns: what is stored gets NaN (missing) there.
+  /// With room for at least `sparse` hashed features an example. Again with a schema that gained columns: what is stored gets NaN (missing) there.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(std::string_view owner, const Schema& schema) {
-    if (is_bound() && schema == schema_) return;
+  void bind(std::string_view owner, const Schema& schema, std::size_t sparse) {
+    if (is_bound() && schema == schema_ && sparse <= max_sparse_) return;
     if (auto missing = schema.missing_from(schema_))
       raise(SchemaError(std::string(owner) + " holds examples of other features: " + *missing));
-    ExampleArena wider(owner, capacity_, max_sparse_);
+    ExampleArena wider(owner, capacity_, std::max(max_sparse_, sparse));
     wider.allocate(schema);
     if (is_bound()) wider.take_rows_of(*this);
     *this = std::move(wider);
@@ -66,19 +66,8 @@ class ExampleArena {
             times_[place]};
   }
 
-  /// When the features there are these, bit for bit, and the label is another. @pre something was put at `place`
-  bool relabel(std::size_t place, const Features& x, float y, float weight) noexcept {
-    const auto same = [](auto one, auto other) {
-      const auto a = std::as_bytes(one);
-      const auto b = std::as_bytes(other);
-      return std::equal(a.begin(), a.end(), b.begin(), b.end());
-    };
-    const Example kept = at(place);
-    if (kept.y == y || !same(kept.x.dense, x.dense) || !same(kept.x.sparse, x.sparse)) return false;
-    labels_[place] = y;
-    weights_[place] = weight;
-    return true;
-  }
+  /// @pre something was put at `place`
+  void reweigh(std::size_t place, float weight) noexcept { weights_[place] = weight; }
 
   Time time(std::size_t place) const noexcept { return times_[place]; }
   float label(std::size_t place) const noexcept { return labels_[place]; }
@@ -98,7 +87,6 @@ class ExampleArena {
     std::uint64_t max_sparse = self.max_sparse_;
     ar(capacity, max_sparse);
     ar.check(capacity == self.capacity_, "capacity (saved: another one)");
-    ar.check(max_sparse <= self.max_sparse_, "max_sparse (saved: a larger one)");
     bool bound = self.is_bound();
     std::uint64_t rows = count;
     ar(bound, rows);
@@ -141,7 +129,8 @@ class ExampleArena {
         dense_[row * d + *to] = narrow.dense_[row * narrow.schema_.dense_size() + from];
     }
     if (narrow.sparse_width() != 0) {
-      sparse_ = narrow.sparse_;
+      for (std::size_t row = 0; row < capacity_; ++row)
+        std::copy_n(narrow.sparse_.data() + row * narrow.sparse_width(), narrow.sparse_sizes_[row], sparse_.data() + row * sparse_width());
       sparse_sizes_ = narrow.sparse_sizes_;
     }
     labels_ = narrow.labels_;

@@ -36,7 +36,7 @@ class HerdingBuffer {
     std::size_t capacity = 10'000;  ///< examples of all classes together, in [1, 2^32)
     std::size_t max_classes = 32;   ///< in [1, 65536]; labels from here on are refused
     std::size_t candidates = 16;    ///< of the class, drawn by chance, among which the one that goes is looked for; in [1, 65536]
-    std::size_t max_sparse = 64;    ///< hashed features an example; one with more is refused
+    std::size_t max_sparse = 64;    ///< hashed features an example, unless bind() asks for more; one with more is refused
     std::uint64_t seed = 0;
   };
 
@@ -53,9 +53,9 @@ class HerdingBuffer {
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones; means begin anew with them.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) {
-    if (arena_.is_bound() && schema == arena_.schema()) return;
-    arena_.bind("HerdingBuffer", schema);
+  void bind(const Schema& schema, std::size_t sparse = 0) {
+    if (arena_.is_bound() && schema == arena_.schema() && sparse <= arena_.max_sparse()) return;
+    arena_.bind("HerdingBuffer", schema, sparse);
     size_scratch();
     for (auto* counts : {&of_seen_, &of_kept_}) counts->resize(max_classes() * width());
     for (auto* values : {&mean_, &sum_}) values->resize(max_classes() * width());

@@ -20,7 +20,7 @@ inline float prediction_loss(Task task, std::span<const float> scores, float y, 
     if (!(y >= 0.0F && y < static_cast<float>(scores.size()))) return std::numeric_limits<float>::quiet_NaN();
     return std::max(0.0F, 1.0F - scores[static_cast<std::size_t>(y)]);
   }
-  if (task == Task::binary && threshold <= 0.0F) return std::max(0.0F, 1.0F - (2.0F * y - 1.0F) * scores[0]);
+  if (is_margin(task, threshold)) return std::max(0.0F, 1.0F - (2.0F * y - 1.0F) * scores[0]);
   return std::fabs(y - scores[0]);
 }
 

@@ -33,7 +33,7 @@ class PrioritizedBuffer {
     double alpha = 0.6;             ///< in [0, 1]: 0 draws all equally often
     double beta = 0.4;              ///< in [0, 1]: 1 makes up for the draws entirely
     double epsilon = 0.01;          ///< added to each loss, in its unit, in [1e-6, 1e6]: what has none is drawn too
-    std::size_t max_sparse = 64;    ///< hashed features an example; one with more is refused
+    std::size_t max_sparse = 64;    ///< hashed features an example, unless bind() asks for more; one with more is refused
     std::uint64_t seed = 0;
   };
 
@@ -57,7 +57,7 @@ class PrioritizedBuffer {
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) { arena_.bind("PrioritizedBuffer", schema); }
+  void bind(const Schema& schema, std::size_t sparse = 0) { arena_.bind("PrioritizedBuffer", schema, sparse); }
 
   /// `loss` is what the learner's prediction cost; one that is not known counts as the mean of those here. Weight 0 does nothing; what is
   /// not usable, does not fit, or comes before bind() is refused and counted.

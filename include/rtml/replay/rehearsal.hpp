@@ -54,7 +54,7 @@ class Rehearser {
     require("Rehearsal", "drift_ratio", schedule_.drift_ratio, is_ratio(schedule_.drift_ratio), "in [0, 1000]");
   }
 
-  void bind(const Schema& schema) { buffer_.bind(schema); }
+  void bind(const Schema& schema, std::size_t sparse = 0) { buffer_.bind(schema, sparse); }
 
   /// Call it after `fresh` was learned; `loss` is that of the prediction before (prediction_loss), NaN when it is not known. Passes what is
   /// due from the buffer to `learn(const Example&)`, which answers the loss before it learned, then stores `fresh`. Without a whole number

@@ -56,8 +56,9 @@ class ReplayBuffer {
   /// Whether it draws by the losses that it is told: nobody else needs them.
   bool by_loss() const noexcept { return as<PrioritizedBuffer>() != nullptr; }
 
-  void bind(const Schema& schema) {
-    visit([&](auto& buffer) { buffer.bind(schema); });
+  /// With room for `sparse` hashed features an example, or as many as its own option says.
+  void bind(const Schema& schema, std::size_t sparse = 0) {
+    visit([&](auto& buffer) { buffer.bind(schema, sparse); });
   }
   /// `loss` is that of the prediction before it was learned, where it is known.
   void add(const Features& x, float y, float weight, Time at, float loss = PrioritizedBuffer::unknown) noexcept {

@@ -23,7 +23,7 @@ class ReservoirBuffer {
  public:
   struct Options {
     std::size_t capacity = 10'000;  ///< examples, in [1, 2^32)
-    std::size_t max_sparse = 64;    ///< hashed features an example; one with more is refused
+    std::size_t max_sparse = 64;    ///< hashed features an example, unless bind() asks for more; one with more is refused
     std::uint64_t seed = 0;
   };
 
@@ -34,7 +34,7 @@ class ReservoirBuffer {
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) { arena_.bind("ReservoirBuffer", schema); }
+  void bind(const Schema& schema, std::size_t sparse = 0) { arena_.bind("ReservoirBuffer", schema, sparse); }
 
   /// Weight 0 does nothing; what is not usable, does not fit, or comes before bind() is refused and counted.
   void add(const Features& x, float y, float weight = 1.0F, Time at = {}) noexcept {
@@ -83,7 +83,7 @@ class ReservoirBuffer {
     std::uint64_t left_here = seen_;
     std::uint64_t left_there = other.seen_;
     detail::ExampleArena merged("ReservoirBuffer", capacity(), arena_.max_sparse());
-    merged.bind("ReservoirBuffer", schema());
+    merged.bind("ReservoirBuffer", schema(), arena_.max_sparse());
     std::size_t count = 0;
     while (count < capacity() && left_here + left_there > 0) {
       const bool from_here = rng_.below(left_here + left_there) < left_here;

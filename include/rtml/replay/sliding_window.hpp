@@ -27,7 +27,7 @@ class SlidingWindow {
   struct Options {
     std::size_t capacity = 10'000;      ///< examples, in [1, 2^32)
     std::optional<Duration> span = {};  ///< event time from the newest example back, both ends included; > 0
-    std::size_t max_sparse = 64;        ///< hashed features an example; one with more is refused
+    std::size_t max_sparse = 64;        ///< hashed features an example, unless bind() asks for more; one with more is refused
   };
 
   /// Consecutive examples of a window, oldest first: valid until the window changes.
@@ -83,7 +83,7 @@ class SlidingWindow {
 
   /// Sizes the rows. Again with a schema that gained columns: keeps the examples, which miss the new ones.
   /// @throws SchemaError when `schema` lost or changed a column.
-  void bind(const Schema& schema) { arena_.bind("SlidingWindow", schema); }
+  void bind(const Schema& schema, std::size_t sparse = 0) { arena_.bind("SlidingWindow", schema, sparse); }
 
   /// Weight 0 does nothing; what is not usable, does not fit, or comes before bind() is refused and counted; what is older than the window
   /// reaches back is left out.
@@ -102,14 +102,8 @@ class SlidingWindow {
     while (is_before_span(time(0), time(size_ - 1))) drop_oldest();
   }
 
-  /// Another label and weight for the example of that time, features and any other label; false when it is not here. O(log n + d) and one
-  /// comparison for each other example of that time.
-  bool relabel(Time at, const Features& x, float y, float weight) noexcept {
-    const Rows rows = since(at);
-    for (std::size_t i = size_ - rows.size(); i < size_ && time(i) == at; ++i)
-      if (arena_.relabel(slot(i), x, y, weight)) return true;
-    return false;
-  }
+  /// Gives an example another weight; 0 = whoever learns from here passes it over. @pre i < size()
+  void reweigh(std::size_t i, float weight) noexcept { arena_.reweigh(slot(i), weight); }
 
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return arena_.capacity(); }

@@ -15,7 +15,7 @@ namespace rtml {
 
 /// What a retrained model, the candidate, must prove before it serves. It answers the same requests as the model in whose place it would
 /// come, beside it and unseen, each with what it knew when they were served; their losses are compared on those that were served after
-/// its training ended and `embargo` more. The losses are log loss, or the absolute error of a regression.
+/// its training ended and `embargo` more. The losses are those of metrics::loss_of: log loss, or absolute error.
 struct Gate {
   enum class Decision : std::uint8_t { wait, promote, keep };
 
@@ -35,7 +35,8 @@ struct Gate {
 
   std::uint64_t labels = 0;  ///< that decide; 0 = no gate: what was retrained serves at once
   double margin = 0.0;       ///< promoted when its mean loss is smaller by more than this share of the other's, in [0, 1)
-  Duration embargo{0};       ///< event time; what is served within it of the end of training shares labels and windows with it: not judged
+  Duration embargo{
+      0};  ///< event time, in [0, 3650 days]; what is served within it of the end of training shares labels and windows with it: not judged
 
   /// Asked after each label in place of `labels` and `margin`, from the thread that works. Empty: those decide. What it throws keeps the
   /// model that serves.
@@ -52,7 +53,9 @@ struct Gate {
   /// @throws ConfigError
   void validate() const {
     require("Gate", "margin", margin, margin >= 0.0 && margin < 1.0, "in [0, 1)");
-    require("Gate", "embargo", embargo.count(), embargo.count() >= 0, ">= 0");
+    require("Gate", "embargo", embargo.count(), embargo.count() >= 0 && embargo <= days(3650), "in [0, 3650 days]");
+    require("Gate", "margin", margin, margin == 0.0 || *this, "used with `labels` or a rule");
+    require("Gate", "embargo", embargo.count(), embargo.count() == 0 || *this, "used with `labels` or a rule");
   }
 };
 

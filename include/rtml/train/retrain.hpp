@@ -18,7 +18,8 @@ enum class Start : std::uint8_t {
   recall,  ///< the model as it is or as it once was, whichever fits the newest rows best: for concepts that come back (`Retrain::shelf`)
 };
 
-/// What a retraining learns from.
+/// What a retraining learns from: `recent` rows by when their labels came, `since_last` those that the model has not been trained on, or what
+/// LoopOptions::rehearse keeps.
 struct Data {
   enum class What : std::uint8_t { recent, since_last, rehearsal };
 
@@ -48,7 +49,7 @@ struct Retrain {
   Data on = Data::since_last();
   bool online = true;              ///< learn each label as it comes, between retrainings too
   std::uint64_t warmup = 0;        ///< labels learned as they come before `online = false` takes hold
-  std::uint64_t min_samples = 30;  ///< a retraining with fewer rows waits for more
+  std::uint64_t min_samples = 30;  ///< a retraining with fewer rows waits for more; at most `on.rows`, where that is set
   std::uint64_t cooldown = 0;      ///< labels after a retraining in which no other starts
   std::uint64_t most_per_day = 0;  ///< retrainings within any 24 h of event time, 0 = no limit
   std::size_t passes = 1;          ///< over the rows, in time order
@@ -60,6 +61,8 @@ struct Retrain {
     require("Retrain", "passes", passes, passes >= 1 && passes <= 1000, "in [1, 1000]");
     require("Retrain", "on.span", on.span.count(), on.span.count() >= 0, ">= 0");
     require("Retrain", "min_samples", min_samples, min_samples >= 1, ">= 1");
+    const bool there_may_be_enough = when.never() || on.what != Data::What::recent || on.rows == 0 || min_samples <= on.rows;
+    require("Retrain", "min_samples", min_samples, there_may_be_enough, "at most on.rows, which is " + to_text(on.rows));
     require("Retrain", "most_per_day", most_per_day, most_per_day <= 100'000, "at most 100000");
     shelf.validate();
     gate.validate();

@@ -7,8 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "rtml/core/any_learner.hpp"
-#include "rtml/core/example.hpp"
 #include "rtml/core/watermark.hpp"
 #include "rtml/train/retrain.hpp"
 
@@ -28,9 +26,10 @@ class RetrainScheduler {
 
   /// Counts a label that happened at `at`.
   void count(Time at) noexcept {
-    if (labels_ == 0) since_ = at;
+    if (labels_ == 0) since_ = now_ = at;
     ++labels_;
     ++labels_since_;
+    ++untrained_;
     now_ = std::max(now_, at);
   }
 
@@ -38,6 +37,9 @@ class RetrainScheduler {
 
   /// Labels since the last retraining, or since the start.
   std::uint64_t labels_since() const noexcept { return labels_since_; }
+
+  /// Labels that no retraining of the model that serves has seen: those of a candidate that its gate discarded among them.
+  std::uint64_t untrained() const noexcept { return untrained_; }
   Time since() const noexcept { return since_; }
   std::uint64_t retrainings() const noexcept { return retrainings_; }
 
@@ -51,10 +53,10 @@ class RetrainScheduler {
     return why;
   }
 
-  /// Notes that a retraining took place, which has not seen the last `missed` labels.
-  void done(std::uint64_t missed = 0) {
+  /// Notes that a retraining took place.
+  void done() {
     ++retrainings_;
-    labels_since_ = missed;
+    labels_since_ = untrained_ = 0;
     since_ = now_;
     memory_.clear();
     if (policy_.most_per_day == 0) return;
@@ -62,15 +64,24 @@ class RetrainScheduler {
     today_.push_back(now_);
   }
 
+  /// Notes that the model which had learned the last retraining's `labels` does not serve after all.
+  void discarded(std::uint64_t labels) noexcept { untrained_ = std::min(untrained_ + labels, labels_); }
+
   std::size_t memory_bytes() const noexcept { return sizeof(*this) + today_.capacity() * sizeof(Time); }
 
   /// How far it has come. What shapes the rest is the trigger: archive_trigger.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    const std::uint32_t version = ar.header("RetrainScheduler", 2);
+    const std::uint32_t version = ar.header("RetrainScheduler", 3);
     ar(self.labels_, self.labels_since_, self.retrainings_, self.since_, self.now_);
     ar.check(self.labels_since_ <= self.labels_, "labels since the last retraining");
     ar.check(Watermark::limited(self.since_) == self.since_ && Watermark::limited(self.now_) == self.now_, "time");
+    if (version >= 3) {
+      ar(self.untrained_);
+    } else if constexpr (Ar::reading) {
+      self.untrained_ = self.labels_since_;
+    }
+    ar.check(self.untrained_ <= self.labels_, "labels that no retraining has seen");
     if (version < 2) return;
     ar(self.today_);
     for (const Time at : self.today_) ar.check(Watermark::limited(at) == at, "time of a retraining");
@@ -91,45 +102,11 @@ class RetrainScheduler {
   Trigger::Memory memory_;
   std::uint64_t labels_ = 0;
   std::uint64_t labels_since_ = 0;
+  std::uint64_t untrained_ = 0;
   std::uint64_t retrainings_ = 0;
   Time since_{};
   Time now_{};
   std::vector<Time> today_;  // when the last day's retrainings began, where their number is limited
 };
-
-/// The rows that `data` picks of `history`, calling `visit(example)` for each, oldest first. `History` has size() and at(i) -> Example, in
-/// the order in which the labels came; `labels_since` are the labels since the last retraining. O(rows).
-template <class History, class Visit>
-void for_rows(const Data& data, const History& history, std::uint64_t labels_since, Time now, Visit&& visit) {
-  std::size_t first = 0;
-  const auto newest = [&](std::uint64_t rows) {
-    return history.size() - static_cast<std::size_t>(std::min<std::uint64_t>(rows, history.size()));
-  };
-  if (data.what == Data::What::since_last) first = newest(labels_since);
-  if (data.what == Data::What::recent && data.rows != 0) first = newest(data.rows);
-  const bool by_time = data.what == Data::What::recent && data.span.count() != 0;
-  for (std::size_t i = first; i < history.size(); ++i) {
-    const Example example = history.at(i);
-    if (!by_time || example.at >= now - data.span) visit(example);
-  }
-}
-
-/// A retrained copy of `model` (or of `untrained`, for a fresh start), or nullopt when fewer than `policy.min_samples` rows are there.
-/// `learned` is how many examples it learned. @pre model is bound
-template <class History>
-std::optional<AnyLearner> retrain(const AnyLearner& model, const AnyLearner& untrained, const Retrain& policy, const History& history,
-                                  std::uint64_t labels_since, Time now, std::uint64_t& learned) {
-  std::uint64_t rows = 0;
-  for_rows(policy.on, history, labels_since, now, [&](const Example&) { ++rows; });
-  if (rows < policy.min_samples) return std::nullopt;
-  AnyLearner next = policy.start == Start::fresh ? untrained : model;
-  if (policy.start == Start::fresh) next.bind(model.schema());
-  std::vector<float> before(next.outputs());
-  learned = rows * policy.passes;
-  for (std::size_t pass = 0; pass < policy.passes; ++pass)
-    for_rows(policy.on, history, labels_since, now,
-             [&](const Example& example) { next.learn(example.x, example.y, example.weight, before, {.at = example.at}); });
-  return next;
-}
 
 }  // namespace rtml

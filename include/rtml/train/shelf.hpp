@@ -47,7 +47,7 @@ class Shelf {
     copies_.push_back(model);
   }
 
-  /// Which of `now` and the copies errs least on the newest rows of `history` (size() and at(i) -> Example), by mean log loss or absolute error;
+  /// Which of `now` and the copies errs least on the newest rows of `history` (size() and at(i) -> Example), by mean metrics::loss_of;
   /// nothing is learned. `now` when no copy is better, or there are no rows. O(keep * rows) predictions.
   template <class History>
   const AnyLearner& best_fit(const AnyLearner& now, const History& history) const {
@@ -93,7 +93,7 @@ class Shelf {
       const Example example = history.at(i);
       model.predict(example.x, scores, {.at = example.at});
       const Outcome outcome = metrics::outcome_of(model.task(), scores, example.y, model.threshold());
-      loss += static_cast<double>(example.weight) * metrics::loss_of(model.task(), outcome);
+      loss += static_cast<double>(example.weight) * metrics::loss_of(model.task(), outcome, model.threshold());
       weight += static_cast<double>(example.weight);
     }
     return weight > 0.0 ? loss / weight : std::numeric_limits<double>::infinity();

@@ -69,6 +69,9 @@ class Trigger {
   /// In the order in which `evaluate` expects their values.
   std::span<const Signal> signals() const noexcept { return signals_; }
   bool never() const noexcept { return nodes_.empty(); }
+  bool asks_for_time() const noexcept {
+    return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) { return node.op == Op::time || node.op == Op::held_time; });
+  }
 
   /// The same, once it was true at each of the last `evaluations`, this one included: one bad window is not a trend.
   /// @throws ConfigError for 0
@@ -133,6 +136,7 @@ class Trigger {
   }
 
   static Trigger compare(Op op, Signal signal, double level) {
+    require("Trigger", "level", level, !is_nan(level), "a number");
     Trigger trigger = leaf({.op = op, .level = level});
     trigger.signals_.push_back(std::move(signal));
     return trigger;

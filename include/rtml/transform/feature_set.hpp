@@ -75,6 +75,7 @@ class FeatureSet {
 
   /// The epoch in a set without a time accessor.
   Time time(const Event& event) const noexcept { return program_->time(event); }
+  bool has_time() const noexcept { return program_->has_time(); }
 
   /// What transforms with statistics need, before anything was seen.
   Fitted make_fitted() const { return program_->make_fitted(); }

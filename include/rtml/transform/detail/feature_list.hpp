@@ -2,12 +2,14 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -50,6 +52,7 @@ class FeatureProgram {
   virtual ~FeatureProgram() = default;
 
   virtual Time time(const Event& event) const noexcept = 0;
+  virtual bool has_time() const noexcept = 0;
   virtual void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept = 0;
   virtual void transform(const typename BatchRows<Event>::Input& rows, const Fitted& fitted, const EntityWindows* windows,
                          FeatureBatch& out) const = 0;
@@ -180,6 +183,7 @@ class FeatureList final : public FeatureProgram<Event> {
       : FeatureProgram<Event>(std::move(set_name), options, std::move(binding)), time_(std::move(field)), features_(std::move(features)) {}
 
   Time time(const Event& event) const noexcept override { return read_time(time_, event); }
+  bool has_time() const noexcept override { return !std::same_as<std::remove_cvref_t<decltype(time_)>, NoTime>; }
 
   void compute(const Event& event, const Fitted& fitted, const EntityWindows& windows, FeatureOutput& out) const noexcept override {
     compute_each(event, fitted, windows, out, [&](const auto& feature, Cursor& cursor) noexcept { feature.compute(event, cursor); });
