@@ -64,14 +64,6 @@ template <class... Args>
 
 // --- writing ---------------------------------------------------------------------------------------------------------------------------
 
-void check_names(std::span<const Section> sections) {
-  std::unordered_set<std::string_view> names;
-  for (const Section& section : sections) {
-    require("Section", "name", section.name, !section.name.empty() && section.name.size() <= 255, "1 to 255 bytes long");
-    require("Section", "name", section.name, names.insert(section.name).second, "given once");
-  }
-}
-
 /// Empty when packing does not make it smaller.
 std::vector<std::byte> packed(const Section& section) {
   constexpr int level = 3;
@@ -230,6 +222,14 @@ std::string layout::shown(std::string_view name) {
   return text;
 }
 
+void layout::check_names(std::span<const Section> sections) {
+  std::unordered_set<std::string_view> names;
+  for (const Section& section : sections) {
+    require("Section", "name", section.name, is_name(section.name), "1 to 255 bytes long");
+    require("Section", "name", section.name, names.insert(section.name).second, "given once");
+  }
+}
+
 std::uint64_t layout::checksum_of(const Section& section) {
   Checksum checksum;
   section.each_piece([&](Bytes piece) { checksum.add(piece); });
@@ -250,7 +250,7 @@ bool operator==(const Section& a, const Section& b) {
 }
 
 std::uint64_t encode_to(std::span<const Section> sections, Compression compression, const Sink& sink) {
-  check_names(sections);
+  layout::check_names(sections);
 
   std::vector<Section> smaller(sections.size());  // what is packed; without a name = stored as it is
   const auto stored = [&](std::size_t i) -> const Section& { return smaller[i].name.empty() ? sections[i] : smaller[i]; };

@@ -26,6 +26,11 @@ inline constexpr int largest_zstd_window_log = 23;  // 8 MiB: what unpacking may
 /// Only what can be printed, so that damaged bytes cannot play with a terminal.
 std::string shown(std::string_view name);
 
+constexpr bool is_name(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
+
+/// @throws ConfigError for a name that is none, or is given twice
+void check_names(std::span<const Section> sections);
+
 /// XXH3-64 of all its bytes.
 std::uint64_t checksum_of(const Section& section);
 

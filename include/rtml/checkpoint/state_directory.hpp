@@ -61,7 +61,8 @@ class RTML_API StateDirectory {
   /// renamed, the folder synced. Then older ones beyond `retain` go; one that cannot be removed is tried again by the next save.
   /// The first one of an object is full, and so is one after a failure, or when more than half would have changed.
   /// Needs no memory beyond the sections, but for what is compressed or a delta; with deltas, 1/16 of their size stays in use.
-  /// @throws IoError (disk full, ...): the checkpoints that were there still are, and no half-written one is among them.
+  /// @throws IoError (disk full, ...): the checkpoints that were there still are, and no half-written one is among them; ConfigError for a
+  /// section's name, as encode().
   std::string save(std::span<const Section> sections);
 
   /// Checkpoints in the folder, those found damaged included.
