@@ -41,6 +41,6 @@ namespace rtml::checkpoint {
 using Sink = std::function<void(std::span<const std::byte>)>;
 
 /// encode(), piece by piece: raw sections are passed on without a copy. Returns the checksum that ends the file.
-std::uint64_t encode_to(std::span<const Section> sections, Compression compression, const Sink& sink);
+std::uint64_t encode_to(std::span<const Section> sections, Compression compression, std::uint64_t unpacked_limit, const Sink& sink);
 
 }  // namespace rtml::checkpoint
