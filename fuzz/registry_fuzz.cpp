@@ -1,20 +1,18 @@
 // Any bytes for the index of a registry, for the model of a version or for its rows: refused with an rtml::Error, or a registry that
 // works, and whose model predicts. The files around them are whole, so that what lies behind the checksums is reached.
-// Input: what to replace (byte 0), which learner (byte 1), the bytes.
+// Input: what to replace (byte 0), which learner (byte 1; its high bit: made as the folder says), the bytes.
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "rtml/checkpoint/file_system.hpp"
+#include "memory_files.hpp"
 #include "rtml/checkpoint/format.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/learn/make_learner.hpp"
@@ -23,57 +21,10 @@
 
 namespace {
 
-using Bytes = std::vector<std::byte>;
 using rtml::Registry;
 using rtml::Schema;
-
-/// A disk of one folder.
-class MemoryFiles final : public rtml::checkpoint::FileSystem {
- public:
-  std::map<std::string, Bytes> files;
-
-  void make_directory(const std::string&) override {}
-  std::vector<std::string> list(const std::string& directory) override {
-    std::vector<std::string> names;
-    for (const auto& file : files)
-      if (file.first.starts_with(directory + "/")) names.push_back(file.first.substr(directory.size() + 1));
-    return names;
-  }
-  rtml::checkpoint::FileBytes read(const std::string& path) override { return at(path)->second; }
-  std::unique_ptr<File> create(const std::string& path) override {
-    files[path].clear();
-    return std::make_unique<MemoryFile>(files[path]);
-  }
-  void rename(const std::string& from, const std::string& to) override {
-    files[to] = std::move(at(from)->second);
-    files.erase(from);
-  }
-  void remove(const std::string& path) override { files.erase(at(path)); }
-  void sync_directory(const std::string&) override {}
-  std::unique_ptr<File> lock(const std::string&) override { return std::make_unique<MemoryFile>(lock_); }
-
- private:
-  class MemoryFile final : public File {
-   public:
-    explicit MemoryFile(Bytes& bytes) : bytes_(bytes) {}
-    std::size_t write(std::span<const std::byte> bytes) override {
-      bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-      return bytes.size();
-    }
-    void sync() override {}
-
-   private:
-    Bytes& bytes_;
-  };
-
-  std::map<std::string, Bytes>::iterator at(const std::string& path) {
-    const auto found = files.find(path);
-    if (found == files.end()) throw rtml::IoError("no " + path, ENOENT);
-    return found;
-  }
-
-  Bytes lock_;
-};
+using rtml::fuzz::Bytes;
+using rtml::fuzz::MemoryFiles;
 
 constexpr std::array<std::string_view, 5> learners = {"logistic:bits=4", "softmax:classes=3,bits=4", "naive_bayes:classes=3",
                                                       "fm:factors=2,bits=4", "majority:classes=3"};
@@ -85,8 +36,9 @@ const Schema& schema() {
   return made;
 }
 
-/// As a host with its own list of learners: a folder that others write to does not choose their size.
-Registry::Options options() {
+/// As a host with its own list of learners: a folder that others write to does not choose their size. Or as one that trusts the folder.
+Registry::Options options(bool trusting) {
+  if (trusting) return {};
   return {.make = [](const rtml::ModelVersion& version) {
     for (const std::string_view name : learners)
       if (name == version.learner) return rtml::make_learner(name);
@@ -105,7 +57,7 @@ std::uint64_t checksum_of(const Bytes& file) {
 /// A registry of two versions of a learner, the first the champion.
 MemoryFiles whole(std::string_view learner) {
   MemoryFiles files;
-  Registry registry("r", options(), files);
+  Registry registry("r", {}, files);
   rtml::AnyLearner model = rtml::make_learner(learner);
   model.bind(schema());
   std::vector<float> before(model.outputs());
@@ -150,10 +102,10 @@ void use_models(const Registry& registry, std::size_t most) {
   }
 }
 
-void use_index(MemoryFiles& files) {
+void use_index(MemoryFiles& files, bool trusting) {
   std::vector<rtml::ModelVersion> versions;
   {
-    Registry registry("r", options(), files);
+    Registry registry("r", options(trusting), files);
     use_models(registry, 2);
     versions = registry.versions();
     if (versions.empty()) return;
@@ -161,7 +113,7 @@ void use_index(MemoryFiles& files) {
     registry.set_alias("challenger", versions.front().number);
   }
   // What it wrote it reads.
-  const Registry registry("r", options(), files);
+  const Registry registry("r", options(trusting), files);
   if (registry.versions() != versions || registry.find(Registry::champion)->number != versions.back().number) std::abort();
 }
 
@@ -177,14 +129,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto input = std::as_bytes(std::span(data + 2, size - 2));
   const Bytes bytes(input.begin(), input.end());
   MemoryFiles files;
-  files.files = prepared[data[1] % learners.size()];
+  const bool trusting = data[1] >= 128;
+  files.files = prepared[data[1] % 128 % learners.size()];
   try {
     if (data[0] % 3 == 0) {
       replace_index(files, bytes);
-      use_index(files);
+      use_index(files, trusting);
     } else {
       replace_model(files, data[0] % 3 - 1U, bytes);
-      use_models(Registry("r", options(), files), 1);
+      use_models(Registry("r", options(trusting), files), 1);
     }
   } catch (const rtml::Error&) {
     return 0;

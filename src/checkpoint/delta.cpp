@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string_view>
+#include <unordered_set>
 
 #include "layout.hpp"
 #include "rtml/core/archive.hpp"
@@ -44,12 +46,21 @@ struct Changes {
   }
 };
 
+[[noreturn]] void refuse_section(const std::string& name, std::string_view why) {
+  raise(FormatError(fmt::format("delta: section \"{}\" {}", layout::shown(name), why)));
+}
+
 Changes changes_of(const Checkpoint& delta) {
   Changes changes;
   const FileBytes& bytes = delta.at("delta").bytes;
   Reader reader(bytes.span());
   reader(changes);
   reader.finish();
+  std::unordered_set<std::string_view> names;
+  for (const Change& change : changes.sections) {
+    if (!layout::is_name(change.name)) refuse_section(change.name, "has a name that is not 1 to 255 bytes long");
+    if (!names.insert(change.name).second) refuse_section(change.name, "is there twice");
+  }
   return changes;
 }
 
@@ -77,10 +88,6 @@ void each_block(const Section& section, Use use) {
   if (filled > 0) use(std::span<const std::byte>(begun).first(filled));
 }
 
-[[noreturn]] void refuse_section(const std::string& name, std::string_view why) {
-  raise(FormatError(fmt::format("delta: section \"{}\" {}", layout::shown(name), why)));
-}
-
 }  // namespace
 
 const BlockHashes::Hashed* BlockHashes::find(const std::string& name) const noexcept {
@@ -91,6 +98,7 @@ const BlockHashes::Hashed* BlockHashes::find(const std::string& name) const noex
 
 std::optional<std::vector<Section>> BlockHashes::advance(std::span<const Section> sections, const std::string& base,
                                                          std::uint64_t base_id) {
+  layout::check_names(sections);
   const bool first = sections_.empty();
   std::size_t total = 0;
   for (const Section& section : sections) total += section.size();

@@ -22,6 +22,7 @@ class BlockHashes {
 
   /// Takes note of `sections`. What changed since the sections before, as sections of a delta on `base`; nullopt when there were none, or
   /// when it is more than half of the whole.
+  /// @throws ConfigError as encode()
   std::optional<std::vector<Section>> advance(std::span<const Section> sections, const std::string& base, std::uint64_t base_id);
 
   std::size_t memory_bytes() const noexcept;

@@ -64,14 +64,6 @@ template <class... Args>
 
 // --- writing ---------------------------------------------------------------------------------------------------------------------------
 
-void check_names(std::span<const Section> sections) {
-  std::unordered_set<std::string_view> names;
-  for (const Section& section : sections) {
-    require("Section", "name", section.name, !section.name.empty() && section.name.size() <= 255, "1 to 255 bytes long");
-    require("Section", "name", section.name, names.insert(section.name).second, "given once");
-  }
-}
-
 /// Empty when packing does not make it smaller.
 std::vector<std::byte> packed(const Section& section) {
   constexpr int level = 3;
@@ -230,6 +222,14 @@ std::string layout::shown(std::string_view name) {
   return text;
 }
 
+void layout::check_names(std::span<const Section> sections) {
+  std::unordered_set<std::string_view> names;
+  for (const Section& section : sections) {
+    require("Section", "name", section.name, is_name(section.name), "1 to 255 bytes long");
+    require("Section", "name", section.name, names.insert(section.name).second, "given once");
+  }
+}
+
 std::uint64_t layout::checksum_of(const Section& section) {
   Checksum checksum;
   section.each_piece([&](Bytes piece) { checksum.add(piece); });
@@ -249,8 +249,8 @@ bool operator==(const Section& a, const Section& b) {
   return equal;
 }
 
-std::uint64_t encode_to(std::span<const Section> sections, Compression compression, const Sink& sink) {
-  check_names(sections);
+std::uint64_t encode_to(std::span<const Section> sections, Compression compression, std::uint64_t unpacked_limit, const Sink& sink) {
+  layout::check_names(sections);
 
   std::vector<Section> smaller(sections.size());  // what is packed; without a name = stored as it is
   const auto stored = [&](std::size_t i) -> const Section& { return smaller[i].name.empty() ? sections[i] : smaller[i]; };
@@ -263,8 +263,12 @@ std::uint64_t encode_to(std::span<const Section> sections, Compression compressi
   put(head, static_cast<std::uint32_t>(sections.size()));
   for (std::size_t i = 0; i < sections.size(); ++i) {
     const Section& section = sections[i];
-    if (compression == Compression::zstd)
-      if (auto bytes = packed(section); !bytes.empty()) smaller[i] = {section.name, std::move(bytes)};
+    if (compression == Compression::zstd && section.size() <= unpacked_limit) {
+      if (auto bytes = packed(section); !bytes.empty()) {
+        smaller[i] = {section.name, std::move(bytes)};
+        unpacked_limit -= section.size();
+      }
+    }
     offset += detail::padding(static_cast<std::size_t>(offset));
     put(head, offset);
     put(head, static_cast<std::uint64_t>(stored(i).size()));
@@ -296,9 +300,9 @@ std::uint64_t encode_to(std::span<const Section> sections, Compression compressi
   return outside.value();
 }
 
-std::vector<std::byte> encode(std::span<const Section> sections, Compression compression) {
+std::vector<std::byte> encode(std::span<const Section> sections, Compression compression, std::uint64_t unpacked_limit) {
   std::vector<std::byte> file;
-  encode_to(sections, compression, [&](Bytes bytes) { file.insert(file.end(), bytes.begin(), bytes.end()); });
+  encode_to(sections, compression, unpacked_limit, [&](Bytes bytes) { file.insert(file.end(), bytes.begin(), bytes.end()); });
   return file;
 }
 
@@ -355,7 +359,9 @@ std::vector<Section> Checkpoint::borrowed() const {
   return sections;
 }
 
-Checkpoint Checkpoint::open(const std::string& path, FileSystem& files) { return Checkpoint(files.read(path)); }
+Checkpoint Checkpoint::open(const std::string& path, std::uint64_t unpacked_limit, FileSystem& files) {
+  return Checkpoint(files.read(path), unpacked_limit);
+}
 
 std::vector<Section> decode(std::span<const std::byte> file, std::uint64_t unpacked_limit) {
   const Checkpoint checkpoint(FileBytes(file, nullptr), unpacked_limit);

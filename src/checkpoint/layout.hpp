@@ -26,6 +26,11 @@ inline constexpr int largest_zstd_window_log = 23;  // 8 MiB: what unpacking may
 /// Only what can be printed, so that damaged bytes cannot play with a terminal.
 std::string shown(std::string_view name);
 
+constexpr bool is_name(std::string_view name) noexcept { return !name.empty() && name.size() <= 255; }
+
+/// @throws ConfigError for a name that is none, or is given twice
+void check_names(std::span<const Section> sections);
+
 /// XXH3-64 of all its bytes.
 std::uint64_t checksum_of(const Section& section);
 
@@ -36,6 +41,6 @@ namespace rtml::checkpoint {
 using Sink = std::function<void(std::span<const std::byte>)>;
 
 /// encode(), piece by piece: raw sections are passed on without a copy. Returns the checksum that ends the file.
-std::uint64_t encode_to(std::span<const Section> sections, Compression compression, const Sink& sink);
+std::uint64_t encode_to(std::span<const Section> sections, Compression compression, std::uint64_t unpacked_limit, const Sink& sink);
 
 }  // namespace rtml::checkpoint

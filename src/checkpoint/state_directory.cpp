@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <numeric>
+#include <random>
 #include <string_view>
 #include <utility>
 
@@ -24,9 +24,10 @@ constexpr std::string_view suffix = ".rtml";
 constexpr std::string_view unfinished = ".tmp";
 constexpr std::size_t digits = 20;
 
+constexpr std::uint64_t largest = std::uint64_t{1} << 62U;  // a made-up name must not make the numbers wrap
+
 /// nullopt when the name is not one of ours.
 std::optional<std::uint64_t> number_of(std::string_view name, std::string_view prefix) {
-  constexpr std::uint64_t largest = std::uint64_t{1} << 62U;  // a made-up name must not make the numbers wrap
   if (name.size() != prefix.size() + digits + suffix.size() || !name.starts_with(prefix) || !name.ends_with(suffix)) return std::nullopt;
   const std::string_view text = name.substr(prefix.size(), digits);
   std::uint64_t number = 0;
@@ -35,13 +36,13 @@ std::optional<std::uint64_t> number_of(std::string_view name, std::string_view p
   return number;
 }
 
-/// Written beside, synced, renamed: `in_place` is called when that is done. What is left of a failure is for the caller to remove.
-std::uint64_t write_beside(FileSystem& files, const std::string& path, std::span<const Section> sections, Compression compression) {
-  const std::string temporary = path + std::string(unfinished);
+/// Written at `temporary`, synced, renamed. What is left of a failure is for the caller to remove.
+std::uint64_t write_beside(FileSystem& files, const std::string& path, const std::string& temporary, std::span<const Section> sections,
+                           Compression compression, std::uint64_t unpacked_limit) {
   std::uint64_t id = 0;
   {
     const auto file = files.create(temporary);
-    id = encode_to(sections, compression, [&](std::span<const std::byte> bytes) {
+    id = encode_to(sections, compression, unpacked_limit, [&](std::span<const std::byte> bytes) {
       while (!bytes.empty()) bytes = bytes.subspan(file->write(bytes));
     });
     file->sync();
@@ -114,6 +115,8 @@ std::optional<StateDirectory::Loaded> StateDirectory::load_newest() {
       loaded.checkpoint = load(*saved);
       return loaded;
     } catch (const Error& error) {
+      const auto* const unread = dynamic_cast<const IoError*>(&error);
+      if (unread != nullptr && loaded.unread == 0) loaded.unread = unread->code();
       loaded.refused.push_back(fmt::format("{}: {}", loaded.file, error.what()));
       damaged_.push_back(saved->number);
     }
@@ -124,9 +127,14 @@ std::optional<StateDirectory::Loaded> StateDirectory::load_newest() {
   raise(FormatError(fmt::format("{}: none of {} checkpoints is whole{}", path_, saved_.size(), reasons)));
 }
 
-std::string StateDirectory::save(std::span<const Section> sections) {
+void StateDirectory::require_owner() const {
   if (::getpid() != owner_)
     raise(IoError(fmt::format("cannot write {}: it was taken by process {}, this one was forked from it", path_, owner_), EPERM));
+}
+
+std::string StateDirectory::save(std::span<const Section> sections) {
+  require_owner();
+  if (next_ > largest) raise(IoError(fmt::format("cannot write {}: there is no number after {}", path_, saved_.back().name()), EOVERFLOW));
 
   saved_.reserve(saved_.size() + 1);
   std::unique_ptr<BlockHashes> hashes = std::move(last_);  // whatever fails, a full one follows
@@ -134,18 +142,16 @@ std::string StateDirectory::save(std::span<const Section> sections) {
   if (options_.deltas > 0) {
     if (!hashes || chain_ >= options_.deltas) hashes = std::make_unique<BlockHashes>();
     delta = hashes->advance(sections, last_file_, last_id_);
-    const auto more = [](std::uint64_t sum, const Section& section) { return sum + section.size(); };
-    if (delta && std::accumulate(delta->begin(), delta->end(), std::uint64_t{0}, more) > options_.unpacked_limit)
-      delta.reset();  // packed, it could not be read
   }
   const Saved saved{next_++, delta.has_value()};
   std::string name = saved.name();
+  const std::string temporary = name + std::string(unfinished);
   std::uint64_t id = 0;
   try {
-    id = delta ? write_beside(*files_, in_folder(name), *delta, Compression::zstd)
-               : write_beside(*files_, in_folder(name), sections, options_.compression);
+    id = write_beside(*files_, in_folder(name), in_folder(temporary), delta ? std::span<const Section>(*delta) : sections,
+                      delta ? Compression::zstd : options_.compression, options_.unpacked_limit);
   } catch (...) {
-    remove_quietly(name + std::string(unfinished));
+    remove_quietly(temporary);
     throw;
   }
   saved_.push_back(saved);
@@ -186,12 +192,14 @@ void StateDirectory::prune() noexcept {
 
 std::uint64_t write_file(const std::string& path, std::span<const Section> sections, Compression compression, FileSystem& files) {
   const std::size_t slash = path.rfind('/');
+  std::random_device random;  // several may write the same path at a time
+  const std::string temporary = fmt::format("{}.{:08x}{:08x}{}", path, random(), random(), unfinished);
   std::uint64_t id = 0;
   try {
-    id = write_beside(files, path, sections, compression);
+    id = write_beside(files, path, temporary, sections, compression, default_unpacked_limit);
   } catch (...) {
     try {
-      files.remove(path + std::string(unfinished));
+      files.remove(temporary);
     } catch (...) {  // NOLINT(bugprone-empty-catch): what failed first is what the caller should hear of
     }
     throw;

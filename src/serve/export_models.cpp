@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <initializer_list>
+#include <set>
 #include <utility>
 
+#include "rtml/checkpoint/file_system.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/serve/detail/names.hpp"
 #include "rtml/serve/experiment.hpp"
@@ -26,9 +29,15 @@ class ModelFolder {
   void write(const std::string& file, std::string_view text) const {
     replace_file(path_ + "/" + file, bytes_of(text), path_ + "/unfinished");
   }
+  /// In place of those of an earlier export.
   void write_tags(const std::string& folder, const std::vector<std::pair<std::string, std::string>>& tags) const {
-    for (const auto& [key, value] : tags)
-      if (!value.empty()) write(folder + "tags/" + key, value);
+    std::vector<std::string> written;
+    for (const auto& [key, value] : tags) {
+      if (value.empty()) continue;
+      write(folder + "tags/" + key, value);
+      written.push_back(key);
+    }
+    keep_only("/" + folder + "tags", "rtml.", written);
   }
 
   /// Removes what is in `folder` and begins with `prefix`, but what is in `kept`.
@@ -56,11 +65,29 @@ std::string flat(std::string_view prefix, std::string key) {
   return std::string(prefix) + key;
 }
 
-/// What MLflow has no field for. A key that is too long with its prefix is left out.
+/// At most `most` bytes of a text, whole code points.
+std::string beginning(const std::string& text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0U) == 0x80U) --most;
+  return text.substr(0, most);
+}
+
+/// Ours, not there, or what an export began that failed before it could say so.
+bool is_ours(const std::string& path) {
+  if (!exists(path) || exists(path + "/tags/" + std::string(owner_tag))) return true;
+  const auto holds_only = [](const std::string& folder, std::initializer_list<std::string_view> allowed) {
+    const std::vector<std::string> names = checkpoint::system_files().list(folder);
+    return std::all_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return std::find(allowed.begin(), allowed.end(), name) != allowed.end(); });
+  };
+  return holds_only(path, {"tags", "unfinished"}) && (!exists(path + "/tags") || holds_only(path + "/tags", {}));
+}
+
+/// What MLflow has no field for. A key that is too long with its prefix is left out; of two that would be one the later gets a number.
 std::vector<std::pair<std::string, std::string>> tags_of(const ModelVersion& version) {
   const Lineage& lineage = version.lineage;
   std::vector<std::pair<std::string, std::string>> tags = {
-      {"rtml.learner", version.learner.substr(0, detail::most_tag_bytes)},
+      {"rtml.learner", beginning(version.learner, detail::most_tag_bytes)},
       {"rtml.feature_set", lineage.feature_set},
       {"rtml.schema", fmt::format("{:016x}", lineage.schema)},
       {"rtml.parent", lineage.parent != 0 ? to_text(lineage.parent) : std::string()},
@@ -71,8 +98,13 @@ std::vector<std::pair<std::string, std::string>> tags_of(const ModelVersion& ver
   for (const Lineage::Offsets& range : lineage.offsets)
     tags.emplace_back(fmt::format("rtml.offsets.{}", range.partition), fmt::format("{}-{}", range.begin, range.end));
   for (const Lineage::Parameter& param : lineage.params)
-    tags.emplace_back(flat("rtml.param.", param.name), param.value.substr(0, detail::most_tag_bytes));
+    tags.emplace_back(flat("rtml.param.", param.name), beginning(param.value, detail::most_tag_bytes));
   for (const Figure& metric : lineage.metrics) tags.emplace_back(flat("rtml.metric.", metric.name), to_text(metric.value));
+  std::set<std::string> known;
+  for (auto& tag : tags) {
+    const std::string key = tag.first;
+    for (int n = 2; !known.insert(tag.first).second; ++n) tag.first = fmt::format("{}-{}", key, n);
+  }
   std::erase_if(tags, [](const auto& tag) { return tag.first.size() > detail::most_key_bytes; });
   return tags;
 }
@@ -80,10 +112,10 @@ std::vector<std::pair<std::string, std::string>> tags_of(const ModelVersion& ver
 }  // namespace
 
 void export_models(const Registry& registry, const std::string& folder, std::string_view name) {
+  require("export_models", "folder", folder, !folder.empty(), "the name of a folder");
   require("export_models", "name", name, detail::is_key(name) && name.find('/') == std::string_view::npos, "a key without /");
   const std::string path = absolute(folder) + "/models/" + std::string(name);
-  const bool is_ours = !fs::exists(path) || fs::exists(path + "/tags/" + std::string(owner_tag));
-  require("export_models", "name", name, is_ours, "a model that was exported before, or none: " + path + " is another's");
+  require("export_models", "name", name, is_ours(path), "a model that was exported before, or none: " + path + " is another's");
 
   const std::vector<ModelVersion> versions = registry.versions();
   const std::vector<Registry::Alias> aliases = registry.aliases();

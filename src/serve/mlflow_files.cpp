@@ -72,6 +72,13 @@ std::string absolute(const std::string& path) {
   return text;
 }
 
+bool exists(const std::string& path) {
+  std::error_code error;
+  const bool found = std::filesystem::exists(path, error);
+  if (error) raise(IoError(fmt::format("cannot find {}: {}", path, error.message()), error.value()));
+  return found;
+}
+
 std::int64_t milliseconds(Time at) noexcept { return std::chrono::floor<std::chrono::milliseconds>(at).time_since_epoch().count(); }
 
 std::span<const std::byte> bytes_of(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }

@@ -31,6 +31,9 @@ std::string file_uri(std::string_view path);
 /// An absolute path without . and .. in it.
 std::string absolute(const std::string& path);
 
+/// @throws IoError where that cannot be told
+bool exists(const std::string& path);
+
 std::int64_t milliseconds(Time at) noexcept;
 
 std::span<const std::byte> bytes_of(std::string_view text) noexcept;

@@ -94,8 +94,7 @@ std::uint64_t ModelSlot::rollback() {
 
 void ModelSlot::reclaim() {
   const std::lock_guard lock(writing_);
-  while (published_.reclaim()) {
-  }
+  published_.reclaim().reset();
 }
 
 std::size_t ModelSlot::memory_bytes() const {

@@ -24,6 +24,7 @@ namespace {
 constexpr std::size_t most_rows = 4096;
 constexpr std::string_view file_prefix = "version-";
 constexpr std::string_view file_suffix = ".rtml";
+constexpr std::string_view lost = ".lost";
 constexpr std::size_t file_digits = 20;
 
 std::string file_name(std::uint64_t number) { return fmt::format("{}{:020}{}", file_prefix, number, file_suffix); }
@@ -110,6 +111,8 @@ Registry::Registry(std::string path, Options options, checkpoint::FileSystem& fi
   files_->make_directory(path_ + "/versions");
   const auto newest = state_.load_newest();
   if (newest) {
+    // An older index in the place of one that may be whole would forget what that one knows.
+    if (newest->unread != 0) raise(IoError(fmt::format("cannot open {}/index: {}", path_, newest->refused.front()), newest->unread));
     refused_ = newest->refused;
     const checkpoint::StoredSection* const section = newest->checkpoint.find("registry");
     if (section == nullptr) raise(FormatError(fmt::format("{}/index/{}: has no section \"registry\"", path_, newest->file)));
@@ -124,15 +127,16 @@ Registry::Registry(std::string path, Options options, checkpoint::FileSystem& fi
 /// Removes model files that the index does not know; sets them aside when a newer index is damaged.
 void Registry::clean_up() {
   for (const std::string& name : files_->list(path_ + "/versions")) {
-    const auto number = number_in(name);
+    const bool is_lost = name.ends_with(lost);
+    const auto number = number_in(std::string_view(name).substr(0, name.size() - (is_lost ? lost.size() : 0)));
     if (!number) continue;
-    if (*number < std::uint64_t{1} << 62U) next_ = std::max(next_, *number + 1);
-    if (index_.find(*number) != nullptr) continue;
+    if (*number < Index::last) next_ = std::max(next_, *number + 1);
+    if (is_lost || index_.find(*number) != nullptr) continue;
     if (state_.files() == 0) raise(FormatError(fmt::format("{}: there are models ({}) and no index", path_, name)));
     if (refused_.empty()) {
       remove_file(*number);
     } else {  // the index that knew it may be the one that was refused: out of the way of later starts
-      files_->rename(path_ + "/versions/" + name, path_ + "/versions/" + name + ".lost");
+      files_->rename(path_ + "/versions/" + name, path_ + "/versions/" + name + std::string(lost));
     }
   }
 }
@@ -216,11 +220,13 @@ std::uint64_t Registry::add(const AnyLearner& model, Lineage lineage, std::strin
     require("Registry", "columns of a row", row.dense().size(), row.dense().size() == model.schema().dense_size(), "those of the schema");
 
   const std::lock_guard lock(writing_);
+  state_.require_owner();  // in a forked process the file of the number may be the parent's
+  require("Registry", "versions", next_, next_ < Index::last, "numbered below 2^62");
   require("Lineage", "parent", lineage.parent, lineage.parent < index_.next, "0 or the number of an earlier version");
   lineage.schema = model.schema().fingerprint();
 
   const checkpoint::Section sections[] = {{"learner", save(model)}, {"rows", save(std::vector<FeatureVector>(rows.begin(), rows.end()))}};
-  const std::vector<std::byte> bytes = checkpoint::encode(sections, options_.compression);
+  const std::vector<std::byte> bytes = checkpoint::encode(sections, options_.compression, options_.unpacked_limit);
   const std::uint64_t number = next_++;
   write(number, bytes);
 
@@ -277,7 +283,10 @@ std::uint64_t point(detail::RegistryIndex& index, std::string_view alias, std::u
     at->version = number;
     at->since = now;
   } else if (number != 0) {
-    require("Registry", "aliases", index.aliases.size() + 1, index.aliases.size() < detail::RegistryIndex::most_aliases, "at most 1000");
+    // The champion's place is kept.
+    const bool is_champions = alias == Registry::champion || index.find(Registry::champion) != nullptr;
+    const std::size_t most = detail::RegistryIndex::most_aliases - (is_champions ? 0 : 1);
+    require("Registry", "aliases", index.aliases.size() + 1, index.aliases.size() < most, "at most 999 and the champion");
     index.aliases.insert(at, {std::string(alias), number, now});
   }
   return before;
@@ -397,6 +406,8 @@ std::vector<Registry::Fit> Registry::best_fit(std::span<const Example> rows, con
                                               const Loss& loss) const {
   require("Registry", "rows to fit", rows.size(), !rows.empty(), ">= 1");
   require("Registry", "versions to compare", most, most >= 1, ">= 1");
+  for (const Example& row : rows)
+    require("Registry", "columns of a row", row.x.dense.size(), row.x.dense.size() == schema.dense_size(), "those of the schema");
   std::vector<std::uint64_t> numbers;
   {
     const std::lock_guard lock(index_mutex_);

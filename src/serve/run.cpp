@@ -111,6 +111,8 @@ void Run::Options::validate() const {
   bool is_id = id.size() <= 32;
   for (const char c : id) is_id = is_id && rtml::detail::is_alphanumeric(c);
   require("Run", "id", id, is_id, "letters and digits, at most 32");
+  for (const std::string_view reserved : {"tags", "datasets", "traces", "models"})  // folders of MLflow's in that of an experiment
+    require("Run", "id", id, id != reserved, "no folder of MLflow's");
   require("Run", "block", block, block >= 1 && block <= 10'000'000, "in [1, 10000000]");
   require("Run", "most_keys", most_keys, most_keys >= 1 && most_keys <= 100'000, "in [1, 100000]");
   require("Run", "clock", "empty", static_cast<bool>(clock), "a function");
@@ -184,7 +186,7 @@ Run Run::begin(const std::string& experiment_folder, const std::string& experime
   state->start = options.clock();
   require("Run", "start", to_unix_micros(state->start), state->start >= Time{}, "not before 1970");
   checkpoint::FileSystem& files = checkpoint::system_files();
-  require("Run", "id", state->options.id, !std::filesystem::exists(state->path), "that of no other run of the experiment");
+  require("Run", "id", state->options.id, !exists(state->path), "that of no other run of the experiment");
   for (const char* folder : {"/metrics", "/params", "/artifacts", "/tags"}) files.make_directory(state->path + folder);
   state->points.reserve(options.block);
   state->replace("tags/mlflow.runName", bytes_of(state->options.name));

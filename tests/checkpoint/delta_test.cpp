@@ -1,14 +1,20 @@
 // Deltas by content: random histories of sections come back to the byte, whatever is damaged or fails.
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "checkpoint/checkpoint_samples.hpp"
+#include "rtml/checkpoint/checkpoint.hpp"
+#include "rtml/checkpoint/format.hpp"
 #include "rtml/checkpoint/state_directory.hpp"
+#include "rtml/core/archive.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/core/rng.hpp"
 #include "support/catch.hpp"
@@ -61,6 +67,34 @@ struct History {
   std::vector<std::vector<Section>> states;
   std::vector<std::string> files;
 };
+
+/// A delta's own words, as somebody writes them who means harm: docs/format.md.
+struct ForgedChange {
+  std::string name;
+  Bytes now;                        // all of the section
+  std::vector<std::uint32_t> gaps;  // and of which blocks it says that they changed
+
+  template <class Self, class Ar>
+  static void archive(Self& self, Ar& ar) {
+    ar(self.name, static_cast<std::uint64_t>(self.now.size()), std::uint64_t{XXH3_64bits(self.now.data(), self.now.size())}, self.gaps);
+  }
+};
+
+/// What is loaded when a delta with those words lies behind a checkpoint.
+StateDirectory::Loaded load_behind(const std::vector<Section>& base, const std::vector<ForgedChange>& changes, Bytes blocks) {
+  const TemporaryFolder folder;
+  std::string file;
+  {
+    StateDirectory state(folder / "state");
+    file = state.save(base);
+  }
+  rtml::Writer delta;
+  delta.header("Delta", 1);
+  delta(std::uint32_t{128}, file, Checkpoint::open(folder / ("state/" + file)).id(), changes);
+  rtml::checkpoint::write_file(folder / "state/delta-00000000000000000002.rtml",
+                               std::vector<Section>{Section::of("delta", std::move(delta)), {"blocks", std::move(blocks)}});
+  return *StateDirectory(folder / "state").load_newest();
+}
 
 }  // namespace
 
@@ -196,4 +230,46 @@ TEST_CASE("A delta whose file is whole, but gives other bytes than were saved, i
   sections[1].bytes.push_back(std::byte{0});
   rtml::checkpoint::write_file(newest, sections);
   CHECK(state.load_newest()->refused == std::vector<std::string>{history.files[3] + ": delta: 1 bytes belong to no section"});
+}
+
+TEST_CASE("A delta that names a section twice, or not as a section may be named, is refused", "[checkpoint][delta][hostile]") {
+  const std::vector<Section> base{{"model", mixed_bytes(1, 100000)}, {"offset", mixed_bytes(2, 100)}};
+  const Bytes& model = base[0].bytes;
+  Bytes changed = model;
+  changed[0] ^= std::byte{1};
+  const Bytes block(changed.begin(), changed.begin() + 128);
+  const std::string newest = "delta-00000000000000000002.rtml: delta: section ";
+
+  REQUIRE(load_behind(base, {{"model", changed, {0}}, {"offset", base[1].bytes, {}}}, block).refused.empty());
+  SECTION("a name that nothing has, once a section has moved") {
+    const auto loaded = load_behind(base, {{"model", changed, {0}}, {"", model, {}}}, block);
+    CHECK(loaded.refused == std::vector<std::string>{newest + "\"\" has a name that is not 1 to 255 bytes long"});
+  }
+  SECTION("twice, of other contents") {
+    Bytes twice = block;
+    twice.insert(twice.end(), block.begin(), block.end());
+    const auto loaded = load_behind(base, {{"model", changed, {0}}, {"model", block, {0}}}, twice);
+    CHECK(loaded.refused == std::vector<std::string>{newest + "\"model\" is there twice"});
+  }
+  SECTION("twice, and neither was there before") {
+    const auto loaded = load_behind(base, {{"new", {}, {}}, {"new", {}, {}}}, {});
+    CHECK(loaded.refused == std::vector<std::string>{newest + "\"new\" is there twice"});
+  }
+  SECTION("a long one") {
+    const auto loaded = load_behind(base, {{std::string(256, 'x'), {}, {}}}, {});
+    CHECK(loaded.refused ==
+          std::vector<std::string>{newest + '"' + std::string(256, 'x') + "\" has a name that is not 1 to 255 bytes long"});
+  }
+}
+
+TEST_CASE("Sections that no checkpoint may have are refused where a delta would hold them, too", "[checkpoint][delta][config]") {
+  const TemporaryFolder folder;
+  StateDirectory state(folder / "state", {.deltas = 3});
+  std::vector<Section> sections{{"model", mixed_bytes(1, 10000)}};
+  state.save(sections);
+  CHECK_THROWS_WITH(state.save(std::vector<Section>{sections[0], sections[0]}), "Section: name is \"model\", must be given once");
+  CHECK_THROWS_AS(state.save(std::vector<Section>{sections[0], {"", {}}}), rtml::ConfigError);
+  CHECK(state.files() == 1);
+  state.save(sections);
+  CHECK(state.load_newest()->checkpoint.borrowed() == sections);
 }

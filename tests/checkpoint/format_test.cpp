@@ -263,19 +263,6 @@ TEST_CASE("A section that is not compressed lies at a multiple of 64 bytes in th
   CHECK_THROWS_WITH(checkpoint.at("nothing"), "checkpoint: has no section \"nothing\"");
 }
 
-TEST_CASE("A file that is exported is whole or the one before it", "[checkpoint][io]") {
-  const rtml::checkpoint::testing::TemporaryFolder folder;
-  const std::string path = folder / "export.rtml";
-  rtml::checkpoint::write_file(path, sample_sections(1));
-  std::filesystem::create_directory(path + ".tmp");
-  CHECK_THROWS_AS(rtml::checkpoint::write_file(path, sample_sections(2)), rtml::IoError);
-  CHECK(rtml::checkpoint::Checkpoint::open(path).borrowed() == sample_sections(1));
-  std::filesystem::remove(path + ".tmp");
-  rtml::checkpoint::write_file(path, sample_sections(2));
-  CHECK(rtml::checkpoint::Checkpoint::open(path).borrowed() == sample_sections(2));
-  CHECK(!std::filesystem::exists(path + ".tmp"));
-}
-
 TEST_CASE("The fuzzer's seeds are read and written again, or refused, without taking memory for promises", "[checkpoint][hostile]") {
   std::size_t seeds = 0;
   for (const auto& entry : std::filesystem::directory_iterator(RTML_SOURCE_DIR "/fuzz/corpus/checkpoint_fuzz")) {

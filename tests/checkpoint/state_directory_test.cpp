@@ -2,14 +2,17 @@
 
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): POSIX
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -343,6 +346,97 @@ TEST_CASE("A folder that is held is refused with its path and the holder's proce
     { const StateDirectory state(folder / "state"); }
     CHECK(StateDirectory(folder / "state").files() == 0);
   }
+}
+
+TEST_CASE("A file of the last number is not followed by one that no start would find", "[checkpoint][hostile]") {
+  const TemporaryFolder folder;
+  { StateDirectory(folder / "state").save(sample_sections(1)); }
+  const std::string last = "checkpoint-04611686018427387904.rtml";
+  write_file(folder / ("state/" + last), {});
+  StateDirectory state(folder / "state");
+  CHECK_THROWS_WITH(state.save(sample_sections(2)), "cannot write " + (folder / "state") + ": there is no number after " + last);
+  CHECK(state.load_newest()->checkpoint.borrowed() == sample_sections(1));
+}
+
+TEST_CASE("A pipe in place of a checkpoint is refused, and nobody waits for what comes out of it", "[checkpoint][hostile]") {
+  const TemporaryFolder folder;
+  { StateDirectory(folder / "state").save(sample_sections(1)); }
+  REQUIRE(::mkfifo((folder / ("state/" + second)).c_str(), 0600) == 0);
+  StateDirectory state(folder / "state");
+  const auto loaded = state.load_newest();
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->file == first);
+  CHECK(loaded->unread == EINVAL);
+}
+
+TEST_CASE("Loading tells a file that could not be read from one that is damaged", "[checkpoint][io]") {
+  const TemporaryFolder folder;
+  { StateDirectory(folder / "state").save(sample_sections(1)); }
+  write_file(folder / ("state/" + second), Bytes(10));
+  FailingFiles files({.failing = 3, .code = EMFILE});  // after make, lock and list: the first read
+  StateDirectory state(folder / "state", {}, files);
+  CHECK(state.load_newest()->unread == EMFILE);
+  CHECK(state.load_newest()->unread == 0);
+}
+
+TEST_CASE("Whatever a limit allows, what was saved compressed is loaded", "[checkpoint]") {
+  const TemporaryFolder folder;
+  const std::vector<Section> sections{{"a", Bytes(3000)}, {"b", Bytes(3000)}, {"c", Bytes(2000)}};
+  for (const std::uint64_t limit : {0U, 2999U, 5000U, 8000U}) {
+    StateDirectory state(folder / ("state" + std::to_string(limit)), {.compression = Compression::zstd, .unpacked_limit = limit});
+    state.save(sections);
+    CHECK(state.load_newest()->checkpoint.borrowed() == sections);
+  }
+  const auto size = [&](std::uint64_t limit) { return rtml::checkpoint::encode(sections, Compression::zstd, limit).size(); };
+  CHECK(size(0) == rtml::checkpoint::encode(sections).size());
+  CHECK(size(5000) < size(2999));  // "a" and "c"
+  CHECK(size(8000) < size(5000));
+}
+
+TEST_CASE("A file that is exported is whole or the one before it, whatever fails", "[checkpoint][io]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "export.rtml";
+  bool failed = true;
+  for (std::size_t failing = 0; failed; ++failing) {
+    CAPTURE(failing);
+    rtml::checkpoint::write_file(path, sample_sections(1));
+    FailingFiles files({.failing = failing});
+    try {
+      rtml::checkpoint::write_file(path, sample_sections(2), Compression::zstd, files);
+    } catch (const IoError&) {
+      CHECK(files.done().back() != "write");  // removed
+    }
+    failed = files.failed();
+    const bool in_place = std::count(files.done().begin(), files.done().end(), "sync directory") == 1;
+    CHECK(rtml::checkpoint::Checkpoint::open(path).borrowed() == sample_sections(in_place ? 2 : 1));
+    CHECK(names_in(folder / "") == std::vector<std::string>{"export.rtml"});
+  }
+}
+
+TEST_CASE("Several write one path, and what is there is always whole", "[checkpoint][threads]") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "export.rtml";
+  rtml::checkpoint::write_file(path, sample_sections(0));
+  std::atomic<int> faults{0};
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < 2; ++writer)
+    writers.emplace_back([&] {
+      try {
+        for (std::uint64_t i = 0; i < 50; ++i) rtml::checkpoint::write_file(path, sample_sections(i, 20000));
+      } catch (const rtml::Error&) {
+        ++faults;
+      }
+    });
+  for (int i = 0; i < 50; ++i) {
+    try {
+      rtml::checkpoint::Checkpoint::open(path);
+    } catch (const rtml::Error&) {
+      ++faults;
+    }
+  }
+  for (std::thread& writer : writers) writer.join();
+  CHECK(faults == 0);
+  CHECK(names_in(folder / "") == std::vector<std::string>{"export.rtml"});
 }
 
 TEST_CASE("A forked child may not save into its parent's folder", "[checkpoint][io]") {

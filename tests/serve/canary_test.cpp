@@ -149,6 +149,27 @@ TEST_CASE("Losses of any size count within their bound, whichever side comes fir
   CHECK(canary.verdict() == Verdict::roll_back);
 }
 
+TEST_CASE("Losses that are not finite are told, not left out of what a verdict follows from", "[serve]") {
+  Canary canary;
+  for (int i = 0; i < 200 && canary.verdict() == Verdict::watching; ++i) {
+    canary.labelled(Side::canary, i % 2 == 0 ? 0.5 : std::numeric_limits<double>::infinity());
+    canary.labelled(Side::stable, 0.5);
+  }
+  REQUIRE(canary.verdict() == Verdict::roll_back);
+  const std::uint64_t finite = canary.counts(Side::canary).losses.count();
+  CHECK(said(canary).starts_with("rolled back: loss 0.5 of " + std::to_string(finite) + " labels and not finite of " +
+                                 std::to_string(finite) + " beside 0.5 of "));
+}
+
+TEST_CASE("However small a share is allowed, more than it is seen", "[serve]") {
+  for (const double allowed : {1e-3, 1e-170, std::numeric_limits<double>::min()}) {
+    CAPTURE(allowed);
+    Canary canary({.most_refused = allowed});
+    for (int i = 0; i < 100; ++i) canary.predicted(Side::canary, std::numeric_limits<float>::quiet_NaN());
+    CHECK(canary.verdict() == Verdict::roll_back);
+  }
+}
+
 TEST_CASE("A canary goes on after a restart as if there had been none", "[serve][archive]") {
   Canary canary({.slow = 0.005});
   run(canary, {.share = 0.3, .broken = 0.003}, 200, 7);

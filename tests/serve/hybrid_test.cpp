@@ -148,6 +148,26 @@ TEST_CASE("Scores are swapped whole beside requests, which neither allocate nor 
   CHECK(faults == 0);
 }
 
+TEST_CASE("A score is stale or fresh whatever its time, and the time that is asked for", "[serve]") {
+  Ranker model(ranker_of(1));
+  model.load(std::vector<PrecomputedScore>{{1, 0.5F, Time::min()}, {2, 0.5F, Time::max()}});
+  std::array<float, 1> x{};
+  CHECK(model.predict(1, hour(1), x).base == Ranker::Base::stale);
+  CHECK(model.predict(1, Time::max(), x).base == Ranker::Base::stale);
+  CHECK(model.predict(1, Time::min(), x).base == Ranker::Base::fresh);
+  CHECK(model.predict(2, Time::min(), x).base == Ranker::Base::fresh);
+}
+
+TEST_CASE("Loaded scores take no more memory for those that were there before", "[serve]") {
+  Ranker model(ranker_of(1));
+  std::vector<PrecomputedScore> scores(1000);
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i].key = i;
+  model.load(scores);
+  const std::size_t once = model.memory_bytes();
+  model.load(scores);
+  CHECK(model.memory_bytes() == once);
+}
+
 TEST_CASE("Hybrid refuses options that make no sense", "[serve][config]") {
   CHECK_THROWS_WITH(Ranker(ranker_of(1), {.missing = Ranker::Fallback::as_it_is}),
                     "Hybrid: missing is \"as_it_is\", must be reranker or prior");

@@ -147,7 +147,8 @@ TEST_CASE("A writer that never recycles still frees what nobody sees", "[serve]"
   CHECK(model.retired() == 1);
 }
 
-TEST_CASE("What is recycled is the newest version that nobody sees", "[serve]") {
+TEST_CASE("What is recycled is the newest version that nobody sees, and the others go", "[serve]") {
+  const int before = alive;
   Published<Halves> model(halves(1));
   auto first = std::make_optional(model.read());
   REQUIRE(model.publish(halves(2)));
@@ -157,8 +158,23 @@ TEST_CASE("What is recycled is the newest version that nobody sees", "[serve]") 
   first.reset();
   second.reset();
   CHECK(model.reclaim()->value() == 2);
-  CHECK(model.reclaim()->value() == 1);
+  CHECK(alive - before == 1);
+  CHECK(model.retired() == 0);
   CHECK(model.reclaim() == nullptr);
+}
+
+TEST_CASE("A writer that lets old versions go has none in memory that nobody holds", "[serve]") {
+  const int before = alive;
+  Published<Halves> model(halves(0));
+  std::vector<Published<Halves>::Guard> guards;
+  for (std::uint64_t value = 1; value <= 20; ++value) {
+    guards.push_back(model.read());
+    REQUIRE(model.publish(halves(value)));
+  }
+  CHECK(alive - before == 21);
+  guards.clear();
+  model.reclaim().reset();
+  CHECK(alive - before == 1);
 }
 
 TEST_CASE("Guards nest, move, and count once", "[serve]") {

@@ -1,15 +1,20 @@
 #include "rtml/serve/registry.hpp"
 
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "rtml/checkpoint/checkpoint.hpp"
+#include "rtml/checkpoint/format.hpp"
 #include "rtml/core/error.hpp"
 #include "rtml/learn/linear.hpp"
 #include "serve/serve_samples.hpp"
@@ -439,6 +444,113 @@ TEST_CASE("What a damaged index may have known stays through later starts, when 
   }
 }
 
+TEST_CASE("An index that cannot be read is no damaged one: opening is refused, and nothing is lost", "[serve][io]") {
+  const TemporaryFolder folder;
+  {
+    Registry registry(folder / "models");
+    registry.add(trained("logistic", 10));
+    registry.add(trained("logistic", 20));
+    registry.promote(2, "better");
+  }
+  const auto before = names_below(folder / "models/versions");
+  DyingFiles files;
+  files.fail_at("read");
+  CHECK_THROWS_AS(Registry(folder / "models", {}, files), FormatError);  // none can be
+  files.fail_at("");
+  files.die_after(3, true);  // make, lock and list: the newest
+  CHECK_THROWS_AS(Registry(folder / "models", {}, files), IoError);
+  CHECK(names_below(folder / "models/versions") == before);
+  const Registry registry(folder / "models", {}, files);
+  CHECK(champion_of(registry) == 2);
+  CHECK_NOTHROW(registry.load(2, sample_schema()));
+}
+
+TEST_CASE("A number that a damaged index gave is given to no other, however often the registry is opened", "[serve]") {
+  const TemporaryFolder folder;
+  {
+    Registry registry(folder / "models");
+    registry.add(trained("logistic", 10));
+    registry.add(trained("logistic", 20));
+  }
+  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
+  std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 1);
+  { const Registry registry(folder / "models"); }
+  CHECK(Registry(folder / "models").add(trained("logistic", 10)) == 3);
+}
+
+TEST_CASE("A file of the last number ends the numbers, and not the registry", "[serve][hostile]") {
+  const TemporaryFolder folder;
+  const AnyLearner model = trained("logistic", 10);
+  { Registry(folder / "models").add(model); }
+  write_file(folder / "models/versions/version-04611686018427387902.rtml", {});
+  {
+    Registry registry(folder / "models");
+    CHECK(registry.add(model) == (std::uint64_t{1} << 62U) - 1);
+    CHECK_THROWS_AS(registry.add(model), ConfigError);
+    for (int i = 0; i < 4; ++i) registry.set_alias("a", 1);
+  }
+  CHECK(numbers_of(Registry(folder / "models")).size() == 2);
+}
+
+TEST_CASE("A forked child adds nothing, and takes nothing from its parent", "[serve][io]") {
+  const TemporaryFolder folder;
+  const AnyLearner model = trained("logistic", 10);
+  Registry registry(folder / "models");
+  // The child has the object as it was before its parent added a version.
+  int ready[2];
+  REQUIRE(::pipe(ready) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    char byte = 0;
+    int code = 1;
+    try {
+      if (::read(ready[0], &byte, 1) == 1) registry.add(model);
+    } catch (const IoError& error) {
+      code = error.code() == EPERM ? 0 : 2;
+    } catch (...) {
+      code = 3;
+    }
+    ::_exit(code);
+  }
+  registry.add(model);
+  REQUIRE(::write(ready[1], "x", 1) == 1);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  ::close(ready[0]);
+  ::close(ready[1]);
+  CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+  CHECK_NOTHROW(registry.load(1, sample_schema()));
+}
+
+TEST_CASE("A model that would unpack to more than the limit is kept as it is, and loads", "[serve]") {
+  const TemporaryFolder folder;
+  Registry registry(folder / "models", {.compression = rtml::checkpoint::Compression::zstd, .unpacked_limit = 100});
+  const AnyLearner model = trained("logistic:bits=8", 10);
+  registry.add(model);
+  CHECK(rtml::save(registry.load(1, sample_schema()).model) == rtml::save(model));
+}
+
+TEST_CASE("The champion has a place among as many aliases as there may be", "[serve]") {
+  const TemporaryFolder folder;
+  { Registry(folder / "models").add(trained("logistic", 10)); }
+  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
+  rtml::detail::RegistryIndex index;
+  rtml::load(index, rtml::checkpoint::decode(read_file(newest))[0].bytes);
+  for (int i = 1000; i < 1998; ++i) index.aliases.push_back({"a" + std::to_string(i), 1, {}});
+  const rtml::checkpoint::Section section{"registry", rtml::save(index)};
+  rtml::checkpoint::write_file(newest, {&section, 1});
+  {
+    Registry registry(folder / "models");
+    registry.set_alias("b", 1);
+    CHECK_THROWS_WITH(registry.set_alias("c", 1), "Registry: aliases is 1000, must be at most 999 and the champion");
+    registry.promote(1, "the first");
+    CHECK_THROWS_AS(registry.set_alias("c", 1), ConfigError);
+    registry.set_alias("b", 1);
+  }
+  CHECK(Registry(folder / "models").aliases().size() == 1000);
+}
+
 TEST_CASE("Models without any index are an error and stay where they are", "[serve]") {
   const TemporaryFolder folder;
   { Registry(folder / "models").add(trained("logistic", 10)); }
@@ -522,6 +634,10 @@ TEST_CASE("The version that fits recent rows best is found by its loss", "[serve
   CHECK(fits[2].loss == std::numeric_limits<double>::infinity());
   CHECK(!fits[2].refused.empty());
   CHECK_THROWS_AS(registry.best_fit({}, sample_schema()), ConfigError);
+  rtml::FeatureVector narrow;
+  narrow.dense() = {1.0F};
+  CHECK_THROWS_WITH(registry.best_fit(std::vector<Example>{{.x = narrow}}, sample_schema()),
+                    "Registry: columns of a row is 1, must be those of the schema");
 }
 
 TEST_CASE("The host can say what a version's learner is", "[serve]") {

@@ -132,5 +132,7 @@ TEST_CASE("Shadow refuses options that make no sense", "[serve][config]") {
   CHECK_THROWS_WITH(Rows(shadow_model(1), {.queue = 0}), "Shadow: queue is 0, must be in [1, 2^31]");
   CHECK_THROWS_AS(Rows(shadow_model(1), {.waiting = 0}), ConfigError);
   CHECK_THROWS_AS(Rows(shadow_model(1), {.loss = nullptr}), ConfigError);
+  CHECK_THROWS_WITH(Rows(shadow_model(1), {.dense = std::size_t{1} << 62U}), "Shadow: dense is 4611686018427387904, must be at most 2^31");
+  CHECK_THROWS_AS(Rows(shadow_model(1), {.sparse = std::size_t{1} << 62U}), ConfigError);
   CHECK_THROWS_WITH(Shadow<AnyLearner>(AnyLearner(Softmax({.classes = 3})), {}), "Shadow: outputs of the model is 3, must be 1");
 }

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -20,6 +22,7 @@
 #include "rtml/core/rng.hpp"
 #include "rtml/learn/linear.hpp"
 #include "rtml/learn/softmax.hpp"
+#include "support/allocation.hpp"
 #include "support/catch.hpp"
 #include "support/streams.hpp"
 
@@ -131,7 +134,7 @@ TEST_CASE("A snapshot of a learner of classes is served too", "[serve]") {
   CHECK(save(*model.read()) == save(plain));
 }
 
-TEST_CASE("A reader that holds the old snapshot costs one copy more, two put a publish off; nothing is lost", "[serve]") {
+TEST_CASE("A reader that holds an old snapshot costs one copy more, two put a publish off; nothing is lost", "[serve]") {
   LogisticRegression learner({.bits = 8});
   learner.bind(mixed_schema(4, false));
   LogisticRegression plain = learner;
@@ -151,15 +154,20 @@ TEST_CASE("A reader that holds the old snapshot costs one copy more, two put a p
   learn(10);
   CHECK(model.copies() == 3);
   CHECK(model.published() == 11);
-  std::optional second(model.read());
-  learn(100);  // one more may not go out: both older copies are held
+  learn(100);  // which others see
   CHECK(model.copies() == 3);
-  CHECK(model.published() == 11);
-  CHECK(model.coalesced() == 10);
-  CHECK(model.updates_behind() == 100);
+  CHECK(model.published() == 21);
+  CHECK(model.coalesced() == 0);
+  CHECK(save(*model.read()) == save(plain));
+  std::optional second(model.read());
+  learn(100);  // one more goes out, then both older copies are held
+  CHECK(model.copies() == 4);
+  CHECK(model.published() == 22);
+  CHECK(model.coalesced() == 9);
+  CHECK(model.updates_behind() == 90);
   first.reset();
   learn(10);
-  CHECK(model.published() == 12);
+  CHECK(model.published() == 23);
   CHECK(model.updates_behind() == 0);
   CHECK(save(*model.read()) == save(plain));
   second.reset();
@@ -167,6 +175,41 @@ TEST_CASE("A reader that holds the old snapshot costs one copy more, two put a p
   CHECK(model.copies() == 2);
   CHECK(model.updates_behind() == 0);
   CHECK(save(*model.read()) == save(plain));
+}
+
+TEST_CASE("A publish that finds no memory, or whose clock throws, loses nothing: learning goes on", "[serve]") {
+  LogisticRegression learner({.bits = 12});
+  learner.bind(mixed_schema(4, false));
+  LogisticRegression plain = learner;
+  bool broken = false;
+  const auto clock = [&] { return broken ? throw std::runtime_error("no time") : Time{}; };
+  Snapshots<LogisticRegression> model(learner, {.every = 1'000'000, .interval = Duration::zero(), .clock = clock});
+  const auto stream = rows(300, 0);
+  std::size_t next = 0;
+  const auto learn = [&](std::size_t count) {
+    for (const std::size_t end = next + count; next < end; ++next) {
+      model.learn(stream[next].x, stream[next].y);
+      plain.learn(stream[next].x, stream[next].y);
+    }
+  };
+  learn(100);
+  broken = true;
+  CHECK_THROWS_AS(model.publish(), std::runtime_error);
+  broken = false;
+  learn(50);
+  CHECK(model.published() == 0);
+  {
+    const auto held = model.read();  // so that a third copy is needed
+    const rtml::testing::AllocationLimit limit(10'000);
+    CHECK_THROWS_AS(model.publish(), std::bad_alloc);
+  }
+  CHECK(model.updates_behind() == 0);
+  CHECK(save(*model.read()) == save(plain));
+  CHECK(save(model.learner()) == save(plain));
+  learn(50);
+  REQUIRE(model.publish());
+  CHECK(save(*model.read()) == save(plain));
+  CHECK(model.copies() == 2);
 }
 
 TEST_CASE("Snapshots go out by time too, and tell their age", "[serve]") {

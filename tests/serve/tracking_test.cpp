@@ -21,6 +21,7 @@
 #include "support/catch.hpp"
 #include "support/in_child.hpp"
 
+using rtml::AnyLearner;
 using rtml::ConfigError;
 using rtml::IoError;
 using rtml::Registry;
@@ -185,6 +186,36 @@ TEST_CASE("The same name is the same experiment, another one is not, and Default
   CHECK_THROWS_AS(Experiment(folder / "mlruns", "\xc0\x80"), ConfigError);
 }
 
+TEST_CASE("An experiment that MLflow made is found by its name", "[serve]") {
+  const TemporaryFolder folder;
+  const std::string root = folder / "mlruns";
+  const auto made_by_mlflow = [&](const std::string& id, const std::string& name) {
+    fs::create_directories(root + "/" + id);
+    const std::string meta = "artifact_location: file:///x\ncreation_time: 1\nexperiment_id: '" + id +
+                             "'\nlast_update_time: 1\nlifecycle_stage: active\nname: " + name + "\n";
+    write_file(root + "/" + id + "/meta.yaml", rtml::checkpoint::testing::bytes_of(meta));
+  };
+  made_by_mlflow("123456789012345678", "payments");
+  made_by_mlflow("223456789012345678", "'it''s: a'");
+  CHECK(Experiment(root, "payments").id() == "123456789012345678");
+  CHECK(Experiment(root, "it's: a").id() == "223456789012345678");
+  CHECK(Experiment(root, "payment").id() != "123456789012345678");
+  CHECK(Experiment(root, "payments").start().path().find("/123456789012345678/") != std::string::npos);
+}
+
+TEST_CASE("A path that cannot be looked at is an IoError, and one that is not given a ConfigError", "[serve][io]") {
+  const TemporaryFolder folder;
+  const Registry registry(folder / "models");
+  fs::create_symlink("circle", folder / "circle");
+  for (const std::string& path : {folder / "circle", folder / std::string(300, 'a')}) {
+    CAPTURE(path);
+    CHECK_THROWS_AS(Experiment(path, "a"), IoError);
+    CHECK_THROWS_AS(export_models(registry, path, "a"), IoError);
+  }
+  CHECK_THROWS_WITH(Experiment("", "a"), "Experiment: folder is \"\", must be the name of a folder");
+  CHECK_THROWS_AS(export_models(registry, "", "a"), ConfigError);
+}
+
 TEST_CASE("Whatever a user calls an experiment or a run stays that text", "[serve]") {
   const TemporaryFolder folder;
   for (const std::string& name :
@@ -317,6 +348,7 @@ TEST_CASE("Parameters do not change, values and counts are bounded, ended runs a
   CHECK_THROWS_AS(run.finish(), ConfigError);
   const Experiment experiment(folder / "mlruns", "a");
   CHECK_THROWS_AS(experiment.start({.id = "../x"}), ConfigError);
+  for (const char* id : {"tags", "datasets", "traces", "models"}) CHECK_THROWS_AS(experiment.start({.id = id}), ConfigError);
   CHECK_THROWS_AS(experiment.start({.block = 0}), ConfigError);
   CHECK_THROWS_AS(experiment.start({.most_keys = 0}), ConfigError);
 }
@@ -451,4 +483,52 @@ TEST_CASE("A registry is exported as MLflow's registered model, field by field",
   fs::create_directories(root + "/models/theirs/version-1");
   CHECK_THROWS_AS(export_models(registry, root, "theirs"), ConfigError);
   CHECK(fs::exists(root + "/models/theirs/version-1"));
+}
+
+TEST_CASE("Whatever lineage a version has, all of it is exported, as text, and none of another registry's stays", "[serve]") {
+  const TemporaryFolder folder;
+  const AnyLearner model = trained("logistic:bits=6", 10);
+  std::string accents = "a";
+  for (int i = 0; i < 2600; ++i) accents += "\xc3\xa9";
+  Registry first(folder / "first");
+  first.add(model,
+            {.offsets = {{1, 0, 5}, {1, 7, 9}}, .params = {{"alpha", "1"}, {"p/q", "first"}, {"p.q", "second"}, {"accents", accents}}});
+  const std::string root = folder / "mlruns";
+  export_models(first, root, "pay");
+  const std::string tags = root + "/models/pay/version-1/tags/";
+  CHECK(file_text(tags + "rtml.param.p.q") == "first");
+  CHECK(file_text(tags + "rtml.param.p.q-2") == "second");
+  CHECK(file_text(tags + "rtml.offsets.1") == "0-5");
+  CHECK(file_text(tags + "rtml.offsets.1-2") == "7-9");
+  CHECK(file_text(tags + "rtml.param.accents") == accents.substr(0, 4999));
+
+  write_file(tags + "theirs", Bytes(1));
+  Registry second(folder / "second");
+  second.add(model, {.params = {{"beta", "2"}}});
+  export_models(second, root, "pay");
+  CHECK(file_text(tags + "rtml.param.beta") == "2");
+  CHECK(!fs::exists(tags + "rtml.param.alpha"));
+  CHECK(fs::exists(tags + "theirs"));
+}
+
+TEST_CASE("An export that a full disk ended can be made again", "[serve][io]") {
+  const TemporaryFolder folder;
+  Registry registry(folder / "models");
+  registry.add(trained("logistic:bits=6", 10));
+  const std::string root = folder / "mlruns";
+  const int code = rtml::testing::in_child([&] {
+    ::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{0, 0};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 10;
+    try {
+      export_models(registry, root, "pay");
+      return 11;
+    } catch (const IoError&) {
+      return 0;
+    }
+  });
+  REQUIRE(code == 0);
+  REQUIRE(fs::exists(root + "/models/pay"));
+  export_models(registry, root, "pay");
+  CHECK(fs::exists(root + "/models/pay/meta.yaml"));
 }

@@ -1,11 +1,13 @@
 #include "rtml/transform/fitted.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <vector>
 
 #include "rtml/core/archive.hpp"
 #include "rtml/core/concepts.hpp"
+#include "rtml/core/error.hpp"
 #include "rtml/core/rng.hpp"
 #include "support/catch.hpp"
 
@@ -246,5 +248,17 @@ TEST_CASE("Fitted reads no truncated bytes, and none of nonsense", "[transform][
       CHECK(rtml::is_usable(restored.mean()[slot]));
       CHECK(rtml::is_usable(restored.scale()[slot]));
     }
+  }
+}
+
+TEST_CASE("Fitted refuses a version that it would misread", "[transform][fitted][archive]") {
+  Fitted fitted({1});
+  auto bytes = rtml::save(fitted);
+  constexpr std::size_t version = 8 + 6;  // after the length and the letters of "Fitted"
+  REQUIRE(bytes[version] == std::byte{3});
+  CHECK_NOTHROW(rtml::load(fitted, bytes));
+  for (const auto other : {std::byte{1}, std::byte{2}, std::byte{4}}) {
+    bytes[version] = other;
+    CHECK_THROWS_AS(rtml::load(fitted, bytes), rtml::FormatError);
   }
 }

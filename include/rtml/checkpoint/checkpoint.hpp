@@ -43,7 +43,8 @@ class RTML_API Checkpoint {
 
   /// One file: a checkpoint of a state directory that is no delta (the directory need not be taken for that), or an exported one.
   /// @throws IoError, FormatError
-  static Checkpoint open(const std::string& path, FileSystem& files = system_files());
+  static Checkpoint open(const std::string& path, std::uint64_t unpacked_limit = default_unpacked_limit,
+                         FileSystem& files = system_files());
 
   const std::vector<StoredSection>& sections() const& noexcept { return sections_; }
 
@@ -73,6 +74,7 @@ class RTML_API Checkpoint {
 };
 
 /// Writes one file that is whole or not there: written beside, synced, renamed, its folder synced. For export: `Checkpoint::open` reads it.
+/// Several threads and processes may write one path: the last one's stays. One that dies meanwhile leaves `PATH.*.tmp`.
 /// Needs no memory beyond the sections, but for what is compressed. Returns the file's id.
 /// @throws IoError (disk full, ...): what was at `path` before still is.
 RTML_API std::uint64_t write_file(const std::string& path, std::span<const Section> sections, Compression compression = Compression::zstd,

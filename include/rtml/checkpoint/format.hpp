@@ -49,15 +49,16 @@ struct Section {
 
 enum class Compression : std::uint8_t {
   none,
-  zstd,  ///< each section for itself, and only where that makes it smaller
+  zstd,  ///< each section for itself, where that makes it smaller and all so packed unpack to no more than a limit
 };
 
-/// What compressed sections may unpack to, together, unless the reader says otherwise: 8 GiB.
+/// What compressed sections may unpack to, together, unless writer and reader say otherwise: 8 GiB.
 inline constexpr std::uint64_t default_unpacked_limit = std::uint64_t{1} << 33U;
 
 /// One file's bytes, as docs/format.md describes them: magic, version, table of sections with a checksum each, checksum of all else.
 /// @throws ConfigError for a name that is empty, longer than 255 bytes or given twice.
-RTML_API std::vector<std::byte> encode(std::span<const Section> sections, Compression compression = Compression::none);
+RTML_API std::vector<std::byte> encode(std::span<const Section> sections, Compression compression = Compression::none,
+                                       std::uint64_t unpacked_limit = default_unpacked_limit);
 
 /// The sections, in the order in which they were written, copied: Checkpoint reads them where they lie.
 /// @throws FormatError that names the section and the place.

@@ -29,10 +29,11 @@ class BlockHashes;
 class RTML_API StateDirectory {
  public:
   struct Options {
-    std::size_t retain = 3;                                 ///< whole checkpoints to keep, >= 1, and what they need to be loaded
-    std::size_t deltas = 0;                                 ///< at most so many between two full ones, in [0, 1000]
-    Compression compression = Compression::none;            ///< of full ones; both kinds are read
-    std::uint64_t unpacked_limit = default_unpacked_limit;  ///< bytes that the compressed sections of one file may unpack to
+    std::size_t retain = 3;                       ///< whole checkpoints to keep, >= 1, and what they need to be loaded
+    std::size_t deltas = 0;                       ///< at most so many between two full ones, in [0, 1000]
+    Compression compression = Compression::none;  ///< of full ones; both kinds are read
+    std::uint64_t unpacked_limit =
+        default_unpacked_limit;  ///< bytes that the compressed sections of one file may unpack to, read or written
   };
 
   /// What was restored, and what stood in the way.
@@ -40,6 +41,7 @@ class RTML_API StateDirectory {
     Checkpoint checkpoint;             ///< stays valid when its file is removed, and when the folder is given free
     std::string file;                  ///< name in the folder
     std::vector<std::string> refused;  ///< "file: why" of each newer file that was not whole, newest first
+    int unread = 0;                    ///< errno of the newest of those that could not be read, and may be whole; 0 = none
   };
 
   /// Creates the folder where it is missing, takes it, and removes what an interrupted save left behind.
@@ -61,8 +63,13 @@ class RTML_API StateDirectory {
   /// renamed, the folder synced. Then older ones beyond `retain` go; one that cannot be removed is tried again by the next save.
   /// The first one of an object is full, and so is one after a failure, or when more than half would have changed.
   /// Needs no memory beyond the sections, but for what is compressed or a delta; with deltas, 1/16 of their size stays in use.
-  /// @throws IoError (disk full, ...): the checkpoints that were there still are, and no half-written one is among them.
+  /// @throws IoError (disk full, ...): the checkpoints that were there still are, and no half-written one is among them; also when
+  /// the folder has a file of the last number, 2^62; ConfigError for a section's name, as encode().
   std::string save(std::span<const Section> sections);
+
+  /// For whoever keeps other files with the folder, before it writes them.
+  /// @throws IoError in a process that was forked from the one that took the folder
+  void require_owner() const;
 
   /// Checkpoints in the folder, those found damaged included.
   std::size_t files() const noexcept { return saved_.size(); }

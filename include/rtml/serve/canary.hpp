@@ -120,7 +120,9 @@ class Canary {
   std::string why() const {
     const Counts& stable = counts(Side::stable);
     const Counts& canary = counts(Side::canary);
-    const std::string losses = "loss " + to_text(canary.losses.mean()) + " of " + to_text(labels_) + " labels beside " +
+    const std::uint64_t beyond = labels_ - canary.losses.count();  // of no mean, and counted as the largest
+    const std::string losses = "loss " + to_text(canary.losses.mean()) + " of " + to_text(canary.losses.count()) + " labels" +
+                               (beyond > 0 ? " and not finite of " + to_text(beyond) : std::string()) + " beside " +
                                to_text(stable.losses.mean()) + " of " + to_text(stable.losses.count());
     switch (verdict_) {
       case Verdict::promote:
@@ -158,6 +160,7 @@ class Canary {
     }
     ar(self.worse_, self.as_good_, self.refusals_, self.delays_, self.labels_, self.verdict_, self.reason_);
     ar.check(self.verdict_ <= Verdict::undecided && self.reason_ <= Reason::slow, "verdict");
+    ar.check(self.counts(Side::canary).losses.count() <= self.labels_, "labels of a canary");
   }
 
  private:

@@ -20,9 +20,9 @@ namespace rtml::tracking {
 ///     run.finish();
 class RTML_API Experiment {
  public:
-  /// The experiment of that name, made where it is missing. Its id follows from its name (MLflow draws one), so that every process that
-  /// names it means the same one.
-  /// @throws ConfigError unless `name` is UTF-8 of 1 to 500 bytes; IoError.
+  /// The experiment of that name, made where it is missing. Its id follows from its name, so that every process that names it means the
+  /// same one; one that MLflow made, whose id it drew, is found by its name, unless YAML folds or escapes that: then there are two.
+  /// @throws ConfigError unless `folder` is given and `name` is UTF-8 of 1 to 500 bytes; IoError.
   Experiment(const std::string& folder, std::string name, const Clock& clock = system_now);
 
   /// @throws ConfigError, also when there is a run of that id; IoError.
@@ -39,8 +39,8 @@ class RTML_API Experiment {
 };
 
 /// Shows a registry in the same folder as the registered model `name`: versions with their lineage as tags, and aliases. What the folder
-/// said of that model before is replaced. Models stay where the registry has them. O(versions) files.
-/// @throws ConfigError unless `name` is a key without `/`; IoError.
+/// said of that model before is replaced, whichever registry it was of; tags that others added stay. Models stay where the registry has them. O(versions) files.
+/// @throws ConfigError unless `folder` is given and `name` is a key without `/`, of no model that others made; IoError.
 RTML_API void export_models(const Registry& registry, const std::string& folder, std::string_view name);
 
 }  // namespace rtml::tracking

@@ -73,14 +73,14 @@ class Hybrid {
   }
   explicit Hybrid(Reranker reranker) : Hybrid(std::move(reranker), Options{}) {}
 
-  /// Replaces all scores at once; requests see the old ones or the new ones. Returns how many there are. O(n), beside serving.
+  /// Replaces all scores at once; requests see the old ones or the new ones. Returns how many there are, when no request reads the old ones
+  /// any more and their memory is free. O(n), beside serving.
   std::size_t load(std::span<const PrecomputedScore> scores) {
-    table_.reclaim().reset();
     auto next = std::make_unique<ScoreTable>(scores);
     const std::size_t size = next->size();
     refused_.fetch_add(next->refused(), std::memory_order_relaxed);
-    // While readers hold every older table this waits for one: the tables that they hold are bounded.
-    while (!table_.publish(std::move(next))) std::this_thread::yield();
+    table_.publish(std::move(next));
+    for (table_.reclaim().reset(); table_.retired() > 0; table_.reclaim().reset()) std::this_thread::yield();  // a lookup takes no longer
     return size;
   }
 
@@ -88,7 +88,7 @@ class Hybrid {
   /// @pre dense has the re-ranker's columns, one at least
   Answer predict(std::uint64_t key, Time now, std::span<float> dense, std::span<const SparseFeature> sparse = {}) const noexcept {
     const ScoreTable::Found found = table_.read()->find(key);
-    const Base base = !found.present ? Base::missing : (now - found.at > options_.max_age ? Base::stale : Base::fresh);
+    const Base base = !found.present ? Base::missing : (is_older(found.at, now) ? Base::stale : Base::fresh);
     counts_[static_cast<std::size_t>(base)].count.fetch_add(1, std::memory_order_relaxed);
     const Fallback fallback = base == Base::fresh ? Fallback::as_it_is : (base == Base::stale ? options_.stale : options_.missing);
     dense[0] = fallback == Fallback::as_it_is ? found.score
@@ -125,6 +125,12 @@ class Hybrid {
   struct alignas(64) Count {
     std::atomic<std::uint64_t> count{0};
   };
+
+  /// By more than `max_age`, whatever the times: their difference need not be a Duration.
+  bool is_older(Time at, Time now) const noexcept {
+    const auto ticks = [](Time time) { return static_cast<std::uint64_t>(to_unix_micros(time)); };
+    return at < now && ticks(now) - ticks(at) > static_cast<std::uint64_t>(options_.max_age.count());
+  }
 
   float base_of(float stored) const noexcept { return is_nan(stored) ? options_.prior : stored; }
   std::uint64_t count_of(Base base) const noexcept { return counts_[static_cast<std::size_t>(base)].count.load(std::memory_order_relaxed); }

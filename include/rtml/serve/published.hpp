@@ -31,8 +31,9 @@ inline std::size_t reader_stripe() noexcept {
 /// time, who never waits for readers; `retired` and `version` may be asked from anywhere. No guard may outlive the object.
 ///
 /// A guard pins the one version that it shows, however long it is held, and no other. So a writer that takes the version to make next from
-/// `reclaim`, or calls `reclaim().reset()` before it builds another, never has more than guards held + 2 versions in memory, and there are
-/// never more than `capacity`. Old versions are destroyed by the writer, never by a reader.
+/// `reclaim`, or calls `reclaim().reset()` before it builds another, never has more than guards held then + 2 versions in memory, and there
+/// are never more than `capacity`. Old versions are destroyed by the writer, never by a reader: what readers leave stays until `publish` or
+/// `reclaim`.
 ///
 /// A thread never sees an older version after a newer one, and what it reads after `publish` has returned is the new one. While
 /// `publish` runs, one thread may already see the new version when another still takes the old one.
@@ -125,16 +126,14 @@ class Published {
     version_.fetch_add(1, std::memory_order_relaxed);
     retired_.fetch_add(1, std::memory_order_relaxed);
 
-    const std::size_t kept = newest_unseen();
-    for (std::size_t i = 0; i < capacity; ++i)
-      if (i != kept && is_unseen(i)) take(i).reset();
+    keep_one_unseen();
     return true;
   }
 
   /// The newest old version that no reader can see any more, for the writer to bring up to date and publish again instead of allocating;
-  /// nullptr when there is none.
+  /// nullptr when there is none. Destroys the others.
   std::unique_ptr<M> reclaim() noexcept {
-    const std::size_t index = newest_unseen();
+    const std::size_t index = keep_one_unseen();
     return index == capacity ? nullptr : take(index);
   }
 
@@ -184,6 +183,14 @@ class Published {
     for (std::size_t i = 0; i < capacity; ++i)
       if (is_unseen(i) && (newest == capacity || slots_[i].version > slots_[newest].version)) newest = i;
     return newest;
+  }
+
+  /// The newest, whose place is returned, or capacity.
+  std::size_t keep_one_unseen() noexcept {
+    const std::size_t kept = newest_unseen();
+    for (std::size_t i = 0; i < capacity; ++i)
+      if (i != kept && is_unseen(i)) take(i).reset();
+    return kept;
   }
 
   std::unique_ptr<M> take(std::size_t index) noexcept {

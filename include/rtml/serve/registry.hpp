@@ -40,7 +40,7 @@ class RTML_API Registry {
     std::size_t rollbacks = 8;       ///< earlier champions to go back to, in [0, 1000]
     std::size_t decisions = 10'000;  ///< of the history, in [1, 1,000,000]; the oldest makes room
     checkpoint::Compression compression = checkpoint::Compression::none;  ///< of models that are added
-    std::uint64_t unpacked_limit = checkpoint::default_unpacked_limit;    ///< bytes that one model file may unpack to
+    std::uint64_t unpacked_limit = checkpoint::default_unpacked_limit;    ///< bytes that one model file may unpack to, read or written
     Clock clock = system_now;
     /// The learner that a version's state is read into, built as the saved one was. Empty: make_learner of its name, which takes what the
     /// folder says; where others can write to the folder, give one that allows what you serve.
@@ -69,7 +69,7 @@ class RTML_API Registry {
 
   /// Takes the folder (made where it is missing), reads the newest whole index, and removes model files that no index knows: what a crash
   /// while adding or removing left behind.
-  /// @throws IoError when another object holds the folder (names the process); FormatError when there are models and no index that is
+  /// @throws IoError when another object holds the folder (names the process), or when a newer index cannot be read: it may be whole; FormatError when there are models and no index that is
   /// whole; ConfigError.
   explicit Registry(std::string path) : Registry(std::move(path), Options{}) {}
   Registry(std::string path, Options options, checkpoint::FileSystem& files = checkpoint::system_files());
@@ -80,7 +80,7 @@ class RTML_API Registry {
 
   /// Writes the model as it is now and returns its number. `rows` are kept to warm up on when it is loaded, at most 4096.
   /// Versions beyond `keep` go.
-  /// @throws ConfigError; IoError (disk full, ...): then nothing has changed.
+  /// @throws ConfigError; IoError (disk full, a process that was forked from the registry's, ...): then nothing has changed.
   std::uint64_t add(const AnyLearner& model, Lineage lineage = {}, std::string name = {}, std::span<const FeatureVector> rows = {});
 
   /// Oldest first.
@@ -93,7 +93,7 @@ class RTML_API Registry {
   /// Oldest first.
   std::vector<Decision> decisions() const;
 
-  /// Points an alias, new or not, to a version. Names: letters, digits, `_`, `-`, at most 255; not "latest", not like "v7".
+  /// Points an alias, new or not, to a version; at most 999 and the champion. Names: letters, digits, `_`, `-`, at most 255; not "latest", not like "v7".
   /// @throws ConfigError for a bad name, for "champion", for a version that is not there; IoError.
   void set_alias(std::string_view alias, std::uint64_t number, std::string reason = {});
 
@@ -121,6 +121,7 @@ class RTML_API Registry {
 
   /// Which version fits these rows best: the newest `most` versions, best first, by their weighted mean loss (log loss or absolute error
   /// unless `loss` says otherwise). One model is in memory at a time; what cannot be loaded is last, and says why. O(most * rows).
+  /// @throws ConfigError when there are no rows, or one has not the columns of `schema`
   std::vector<Fit> best_fit(std::span<const Example> rows, const Schema& schema, std::size_t most = 16, const Loss& loss = {}) const;
 
   /// Where the file of a version is.

@@ -26,7 +26,7 @@ class RTML_API Run {
   struct Options {
     std::string name = {};         ///< UTF-8, at most 500 bytes; empty: the id
     std::string user = {};         ///< who runs it, UTF-8, at most 250 bytes
-    std::string id = {};           ///< letters and digits, at most 32; empty: 32 random hexadecimal digits
+    std::string id = {};           ///< letters and digits, at most 32, no folder of MLflow's ("tags"); empty: 32 random hexadecimal digits
     std::size_t block = 65'536;    ///< points in memory before they are written, in [1, 10,000,000]; 32 bytes each
     std::size_t most_keys = 1000;  ///< of metrics, of parameters and of tags, each, in [1, 100,000]
     Clock clock = system_now;

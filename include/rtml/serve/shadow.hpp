@@ -140,6 +140,8 @@ class Shadow {
   static const Options& checked(const Options& options, const Learner& model) {
     constexpr std::size_t most = std::size_t{1} << 31U;
     require("Shadow", "queue", options.queue, options.queue >= 1 && options.queue <= most, "in [1, 2^31]");
+    require("Shadow", "dense", options.dense, options.dense <= most, "at most 2^31");
+    require("Shadow", "sparse", options.sparse, options.sparse <= most, "at most 2^31");
     require("Shadow", "waiting", options.waiting, options.waiting >= 1 && options.waiting <= most, "in [1, 2^31]");
     require("Shadow", "threshold", options.threshold, is_usable(options.threshold), "finite");
     require("Shadow", "loss", "null", options.loss != nullptr, "a function");

@@ -25,8 +25,8 @@ namespace rtml {
 ///
 /// To publish, the private copy becomes the served one, and the one that readers leave is brought up to date from it: linear learners
 /// by copying the cells of the hashed table that were touched since (16 bytes each; pages or whole tables would be a hundred times as
-/// many bytes), others by learning once more what the newer one learned. Predicting goes through no indirection. There are two copies;
-/// a third is made when a reader holds the old one for long, and while even that does not help, a publish is put off and counted.
+/// many bytes), others by learning once more what the newer one learned. Predicting goes through no indirection. There are two copies,
+/// and one more for each of at most two older ones that readers hold for long; while they hold two, a publish is put off and counted.
 /// With `Shared` (shared.hpp) readers see the newest weights instead, of linear learners, in the middle of an update perhaps.
 ///
 /// Cost: learn as the learner's, and noting what it touches; a publish O(what was learned since). Learning allocates only where the notes
@@ -92,6 +92,7 @@ class Snapshots {
 
   /// As the learner's: returns what the newest weights would have said just before. Publishes when it is time.
   auto learn(const Features& x, Label y, float weight = 1.0F, const Context& context = {}) {
+    if (!working_) follow();  // there was no memory for it when the last one was published
     journal_.note(working_->learner, x, y, weight, context);
     const auto before = detail::teach(working_->learner, x, y, weight, context);
     const std::uint64_t updates = updates_.load(std::memory_order_relaxed) + 1;
@@ -105,42 +106,29 @@ class Snapshots {
     if (is_late()) publish();
   }
 
-  /// Now. False when readers hold both older copies: what was learned goes out with the next one.
+  /// Now. False when readers hold two older copies: what was learned goes out with the next one. When there is no memory for a third or
+  /// fourth copy it throws std::bad_alloc, and what was learned is served; learning tries again.
   bool publish() {
     next_try_ = updates() + std::min(options_.every, ~updates());  // which may be as far as there are numbers
     if (updates_behind() == 0) return true;
-    std::unique_ptr<Version> next;
-    if (served_.retired() > 0) {
-      next = served_.reclaim();
-      if (!next) {
-        coalesced_.fetch_add(1, std::memory_order_relaxed);
-        return false;
-      }
+    if (served_.retired() == most_held) served_.reclaim().reset();
+    if (served_.retired() == most_held) {
+      coalesced_.fetch_add(1, std::memory_order_relaxed);
+      return false;
     }
-    const Version& newest = *working_;
+    const std::int64_t now = to_unix_micros(options_.clock());
     working_->place = journal_.end();
     working_->updates = updates();
+    newest_ = working_.get();
     served_.publish(std::move(working_));
-    published_updates_.store(newest.updates, std::memory_order_relaxed);
-    published_at_.store(to_unix_micros(options_.clock()), std::memory_order_relaxed);
-
-    if (!next) next = left_by_readers();
-    if (!next) {
-      next = std::make_unique<Version>(newest);
-    } else if (next->place < journal_.begin()) {
-      *next = newest;
-    } else {
-      journal_.follow(next->learner, newest.learner, next->place);
-    }
-    if (served_.retired() > 0) served_.reclaim().reset();  // the third copy, once nobody reads it
-    journal_.trim(served_.retired() > 0 ? place_ : newest.place);
-    place_ = newest.place;
-    working_ = std::move(next);
+    published_updates_.store(newest_->updates, std::memory_order_relaxed);
+    published_at_.store(now, std::memory_order_relaxed);
+    follow();
     return true;
   }
 
   /// What was learned; for the thread that learns, to save.
-  const Learner& learner() const noexcept { return working_->learner; }
+  const Learner& learner() const noexcept { return working_ ? working_->learner : newest_->learner; }
 
   std::uint64_t updates() const noexcept { return updates_.load(std::memory_order_relaxed); }
 
@@ -156,15 +144,33 @@ class Snapshots {
   std::uint64_t published() const noexcept { return served_.version() - 1; }
   std::uint64_t coalesced() const noexcept { return coalesced_.load(std::memory_order_relaxed); }  ///< publishes that were put off
 
-  /// Copies of the model that there are: 2, or 3.
+  /// Copies of the model that there are: 2 to 4.
   std::size_t copies() const noexcept { return 2 + served_.retired(); }
 
   std::size_t memory_bytes() const noexcept {
-    return sizeof(*this) - sizeof(served_) + served_.memory_bytes() + working_->memory_bytes() + journal_.memory_bytes();
+    return sizeof(*this) - sizeof(served_) + served_.memory_bytes() + (working_ ? working_->memory_bytes() : 0) + journal_.memory_bytes();
   }
 
  private:
+  static constexpr std::size_t most_held = 2;  // older copies
+
   bool is_late() const { return options_.interval > Duration::zero() && age() >= options_.interval; }
+
+  /// Makes the copy that learns on, from one that readers left or a new one, equal to what is served.
+  void follow() {
+    std::unique_ptr<Version> next = left_by_readers();
+    if (!next) {
+      next = std::make_unique<Version>(*newest_);
+    } else if (next->place < journal_.begin()) {
+      *next = *newest_;
+    } else {
+      journal_.follow(next->learner, newest_->learner, next->place);
+    }
+    served_.reclaim().reset();  // a copy more than needed, once nobody reads it
+    journal_.trim(served_.retired() > 0 ? place_ : newest_->place);
+    place_ = newest_->place;
+    working_ = std::move(next);
+  }
 
   /// The version that was just replaced: a request that is still in it leaves within microseconds, unless its thread lost the processor.
   std::unique_ptr<Version> left_by_readers() {
@@ -179,7 +185,8 @@ class Snapshots {
   Journal journal_;
   std::unique_ptr<Version> working_;
   Published<Version> served_;
-  std::uint64_t place_ = 0;  // in the journal, of what is served
+  const Version* newest_ = nullptr;  // of what was published, and is served
+  std::uint64_t place_ = 0;          // in the journal, of what is served
   std::uint64_t next_try_;
   std::atomic<std::uint64_t> updates_{0};
   std::atomic<std::uint64_t> published_updates_{0};

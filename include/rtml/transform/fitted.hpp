@@ -133,7 +133,8 @@ class Fitted {
   /// Restores into one made by the same feature set, or by one that gained features since: those begin anew.
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("Fitted", 3);
+    const std::uint32_t version = ar.header("Fitted", 3);
+    ar.check(version == 3, "format version (1 and 2 were never released)");
     if constexpr (Ar::reading) {
       std::vector<std::uint64_t> slots;
       std::vector<double> count;

@@ -19,9 +19,9 @@ class Bet {
   explicit Bet(double least = 1.0) : least_(least) {}
 
   void update(double value) noexcept {
-    const double mean = sum_ / (count_ + 1.0);                                   // one value of mean 0 before all others
-    const double spread = (squares_ + 0.25 * least_ * least_) / (count_ + 1.0);  // around 0: variance + mean^2
-    const double stake = std::clamp(mean / spread, 0.0, 0.5 / least_);
+    const double mean = sum_ / (count_ + 1.0);                                               // one value of mean 0 before all others
+    const double spread = (squares_ + 0.25 * least_ * least_) / (count_ + 1.0);              // around 0: variance + mean^2
+    const double stake = spread > 0.0 ? std::clamp(mean / spread, 0.0, 0.5 / least_) : 0.0;  // of a `least` whose square is 0
     log_capital_ += std::log1p(stake * value);
     sum_ += value;
     squares_ += value * value;

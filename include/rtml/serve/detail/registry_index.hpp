@@ -30,6 +30,7 @@ struct RegistryIndex {
 
   static constexpr std::size_t most = std::size_t{1} << 20U;  // versions, decisions
   static constexpr std::size_t most_aliases = 1000;
+  static constexpr std::uint64_t last = std::uint64_t{1} << 62U;  // next number
 
   std::uint64_t next = 1;              // number of the next version
   std::vector<ModelVersion> versions;  // ascending
@@ -82,7 +83,7 @@ struct RegistryIndex {
   static void archive(Self& self, Ar& ar) {
     ar.header("Registry", 1);
     ar(self.next, self.versions, self.aliases, self.before, self.decisions);
-    ar.check(self.next >= 1 && self.next <= std::uint64_t{1} << 62U, "next number");
+    ar.check(self.next >= 1 && self.next <= last, "next number");
     ar.check(self.versions.size() <= most && self.decisions.size() <= most, "number of entries");
     ar.check(self.aliases.size() <= most_aliases && self.before.size() <= most_aliases, "number of aliases");
     if constexpr (Ar::reading) {
