@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Runs every fuzzer for so many executions (10 million), as many beside each other as there are processors. What one finds, and what it
-# learned, stays in build/asan/fuzz/found; what it says, in build/asan/fuzz/NAME.log.
+# learned, stays in build/fuzz/fuzz/found; what it says, in build/fuzz/fuzz/NAME.log.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 need "${build_packages[@]}" "${test_packages[@]}" clang libclang-rt-14-dev
-preset=asan build=$root/build/asan
+preset=asan build=$root/build/fuzz
+configure_options=(-B "$build" -DCMAKE_CXX_FLAGS_DEBUG="-O2 -g1" -DRTML_BUILD_TESTS=OFF)
 fuzzers=$(find "$root/fuzz" -name '*_fuzz.cpp' -exec basename {} .cpp \; | sort)
 # shellcheck disable=SC2046
 build $(sed 's/^/rtml_fuzz_/' <<<"$fuzzers")

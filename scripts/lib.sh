@@ -90,11 +90,11 @@ count_tests() {
   ' "$1"
 }
 
-# Runs ctest of the preset and says what was skipped; further arguments are ctest's. Sets tests_passed and tests_failed. Returns ctest's verdict.
+# Runs ctest of the preset, as many at once as `parallel` says, and says what was skipped; further arguments are ctest's. Sets tests_passed and tests_failed. Returns ctest's verdict.
 run_tests() {
   local verdict=0 junit=$build/tests.xml
   rm -f "$junit"
-  (cd "$root" && ctest --preset "$preset" --parallel "$(nproc)" --no-tests=error --output-junit "$junit" \
+  (cd "$root" && ctest --preset "$preset" --parallel "${parallel:-$(nproc)}" --no-tests=error --output-junit "$junit" \
     --test-output-size-passed 4194304 "$@") || verdict=$?  # whole, for the counts and what was skipped
   tests_passed=0 tests_failed=1
   if [ -f "$junit" ]; then

@@ -142,11 +142,11 @@ class Loop {
     engine_->export_partition(path, number, partitions);
   }
 
-  /// Takes the entities of such a file; nothing changes when it is refused. Requests wait meanwhile.
+  /// Takes the entities of such a file; nothing changes when it is refused. Requests wait meanwhile. Lasts from the next checkpoint() on.
   /// @throws IoError, FormatError; SchemaError when it is of other features; ConfigError for an entity that is here already
   void import_partition(const std::string& path) { engine_->import_partition(path); }
 
-  /// Lets the entities of a partition go, which another loop serves from now on. Requests wait meanwhile.
+  /// Lets the entities of a partition go, which another loop serves from now on. Requests wait meanwhile. Lasts from the next checkpoint() on.
   void drop_partition(std::size_t number, std::size_t partitions) { engine_->drop_partition(number, partitions); }
 
   /// True when the state of an earlier run was taken up.
@@ -159,7 +159,7 @@ class Loop {
 
   LoopCounters counters() const { return engine_->counters(); }
 
-  /// The last 1024 drifts, retrainings and resumes, oldest first, runs before a resume included.
+  /// The last 1024 drifts, retrainings and what became of their models, canaries that ended, oldest first, runs before a resume included.
   std::vector<LoopEvent> events() const { return engine_->events(); }
 
   /// Of an arm's predictions at the time they were made, by name; over all labels, or over the last `metric_window`.

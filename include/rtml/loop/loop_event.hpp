@@ -37,7 +37,8 @@ struct LoopEvent {
 
   template <class Self, class Ar>
   static void archive(Self& self, Ar& ar) {
-    ar.header("LoopEvent", 2);
+    const std::uint32_t version = ar.header("LoopEvent", 2);
+    ar.check(version == 2, "version (of a build before any release)");
     ar(self.kind, self.event, self.at, self.what, self.detector, self.statistic, self.fresh);
     ar.check(self.kind <= Kind::passed, "kind");
   }

@@ -29,7 +29,7 @@ struct Challenger {
   Retrain retrain = {};
   /// Watched while it serves its share: it becomes a shadow when it is worse, or when nothing is shown in time; that it is as good is told
   /// (`passed`), and promoting it is the host's. Of both only what each served counts, with the label that is known at `negative_after`, by the
-  /// Brier score (in [0, 1]) or the absolute error, for which `largest_loss` must be set. Latency is not looked at.
+  /// Brier score (in [0, 1]) or the absolute error, for which `largest_loss` must be set; by their errors alone where an arm answers by margins. Latency is not looked at.
   std::optional<Canary::Options> canary = {};
 };
 
@@ -39,7 +39,7 @@ struct LoopOptions {
   Rehearsal rehearse = {};  ///< past examples learned again beside each new one; none by default
   std::string state = {};   ///< directory of checkpoints; empty: nothing outlives the process
   std::vector<Challenger> challengers = {};
-  std::uint64_t seed = 0;  ///< of routing and rehearsal
+  std::uint64_t seed = 0;  ///< of routing
 
   std::size_t pending = 1U << 16U;  ///< predictions kept for their labels (rounded up to a power of two); the oldest make room: `evicted`
   Duration label_ttl{0};            ///< event time after which a label is too late: `labels_expired`; 0 = as long as it is kept
