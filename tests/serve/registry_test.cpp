@@ -83,6 +83,14 @@ std::vector<Example> labelled(const std::vector<rtml::FeatureVector>& rows, floa
   return examples;
 }
 
+std::string newest_index(const TemporaryFolder& folder) { return folder / "models/index/" + names_below(folder / "models/index").back(); }
+
+void damage_newest_index(const TemporaryFolder& folder) {
+  Bytes bytes = read_file(newest_index(folder));
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  write_file(newest_index(folder), bytes);
+}
+
 }  // namespace
 
 TEST_CASE("A version comes back as it was added, from another registry object too, bit for bit", "[serve]") {
@@ -412,10 +420,7 @@ TEST_CASE("A damaged index is passed over for the one before, and then no model 
     registry.add(trained("logistic", 10));
     registry.add(trained("logistic", 20));
   }
-  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
-  Bytes bytes = read_file(newest);
-  bytes[bytes.size() / 2] ^= std::byte{1};
-  write_file(newest, bytes);
+  damage_newest_index(folder);
   Registry registry(folder / "models");
   REQUIRE(registry.refused().size() == 1);
   CHECK(numbers_of(registry) == std::vector<std::uint64_t>{1});
@@ -432,10 +437,7 @@ TEST_CASE("What a damaged index may have known stays through later starts, when 
     registry.add(trained("logistic", 20));
     file = registry.file_of(2);
   }
-  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
-  Bytes bytes = read_file(newest);
-  bytes[bytes.size() / 2] ^= std::byte{1};
-  write_file(newest, bytes);
+  damage_newest_index(folder);
   { Registry(folder / "models").add(trained("logistic", 10)); }
   for (int start = 0; start < 2; ++start) {
     const Registry registry(folder / "models");
@@ -472,7 +474,7 @@ TEST_CASE("A number that a damaged index gave is given to no other, however ofte
     registry.add(trained("logistic", 10));
     registry.add(trained("logistic", 20));
   }
-  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
+  const std::string newest = newest_index(folder);
   std::filesystem::resize_file(newest, std::filesystem::file_size(newest) - 1);
   { const Registry registry(folder / "models"); }
   CHECK(Registry(folder / "models").add(trained("logistic", 10)) == 3);
@@ -534,7 +536,7 @@ TEST_CASE("A model that would unpack to more than the limit is kept as it is, an
 TEST_CASE("The champion has a place among as many aliases as there may be", "[serve]") {
   const TemporaryFolder folder;
   { Registry(folder / "models").add(trained("logistic", 10)); }
-  const std::string newest = folder / "models/index/" + names_below(folder / "models/index").back();
+  const std::string newest = newest_index(folder);
   rtml::detail::RegistryIndex index;
   rtml::load(index, rtml::checkpoint::decode(read_file(newest))[0].bytes);
   for (int i = 1000; i < 1998; ++i) index.aliases.push_back({"a" + std::to_string(i), 1, {}});

@@ -96,6 +96,16 @@ void check_served(Learner fresh, const Schema& schema, const std::vector<Labelle
   CHECK(save(model.learner()) == states.back());
 }
 
+/// Lets a model and its plain twin learn so many more of `n` rows at each call.
+auto both_learn(Snapshots<LogisticRegression>& model, LogisticRegression& plain, std::size_t n) {
+  return [&model, &plain, stream = rows(n, 0), next = std::size_t{0}](std::size_t count) mutable {
+    for (const std::size_t end = next + count; next < end; ++next) {
+      model.learn(stream[next].x, stream[next].y);
+      plain.learn(stream[next].x, stream[next].y);
+    }
+  };
+}
+
 }  // namespace
 
 TEST_CASE("A served snapshot is the learner as it was after some update, to the bit", "[serve]") {
@@ -139,14 +149,7 @@ TEST_CASE("A reader that holds an old snapshot costs one copy more, two put a pu
   learner.bind(mixed_schema(4, false));
   LogisticRegression plain = learner;
   Snapshots<LogisticRegression> model(learner, {.every = 10, .interval = Duration::zero()});
-  const auto stream = rows(1000, 0);
-  std::size_t next = 0;
-  const auto learn = [&](std::size_t count) {
-    for (const std::size_t end = next + count; next < end; ++next) {
-      model.learn(stream[next].x, stream[next].y);
-      plain.learn(stream[next].x, stream[next].y);
-    }
-  };
+  auto learn = both_learn(model, plain, 1000);
   learn(100);
   CHECK(model.copies() == 2);
   CHECK(model.published() == 10);
@@ -184,14 +187,7 @@ TEST_CASE("A publish that finds no memory, or whose clock throws, loses nothing:
   bool broken = false;
   const auto clock = [&] { return broken ? throw std::runtime_error("no time") : Time{}; };
   Snapshots<LogisticRegression> model(learner, {.every = 1'000'000, .interval = Duration::zero(), .clock = clock});
-  const auto stream = rows(300, 0);
-  std::size_t next = 0;
-  const auto learn = [&](std::size_t count) {
-    for (const std::size_t end = next + count; next < end; ++next) {
-      model.learn(stream[next].x, stream[next].y);
-      plain.learn(stream[next].x, stream[next].y);
-    }
-  };
+  auto learn = both_learn(model, plain, 300);
   learn(100);
   broken = true;
   CHECK_THROWS_AS(model.publish(), std::runtime_error);
