@@ -181,11 +181,9 @@ TEST_CASE("What a section holds is checked even when its checksums agree: an err
     auto forged = sections;
     for (std::size_t i = 0; i < sections[s].bytes.size(); i += rtml::testing::thin) {
       CAPTURE(i);
-      for (const unsigned flip : {0x01U, 0xffU}) {
-        forged[s].bytes[i] ^= static_cast<std::byte>(flip);
-        open(forged);
-        forged[s].bytes[i] = sections[s].bytes[i];
-      }
+      forged[s].bytes[i] ^= static_cast<std::byte>(i % 2 == 0 ? 0xff : 0x01);  // a number out of all bounds, and one beside the right one
+      open(forged);
+      forged[s].bytes[i] = sections[s].bytes[i];
     }
     forged = sections;
     for (std::size_t length = 0; length < sections[s].bytes.size(); length += 1 + sections[s].bytes.size() / 50) {

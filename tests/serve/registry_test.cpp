@@ -5,10 +5,8 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,7 +22,6 @@
 using rtml::AnyLearner;
 using rtml::ConfigError;
 using rtml::Decision;
-using rtml::Example;
 using rtml::FormatError;
 using rtml::IoError;
 using rtml::Lineage;
@@ -75,12 +72,6 @@ std::vector<std::uint64_t> numbers_of(const Registry& registry) {
 std::uint64_t champion_of(const Registry& registry) {
   const auto found = registry.find(Registry::champion);
   return found ? found->number : 0;
-}
-
-std::vector<Example> labelled(const std::vector<rtml::FeatureVector>& rows, float sign = 1.0F) {
-  std::vector<Example> examples;
-  for (const auto& row : rows) examples.push_back({.x = row, .y = sign * row.dense()[0] > 0.0F ? 1.0F : 0.0F});
-  return examples;
 }
 
 std::string newest_index(const TemporaryFolder& folder) { return folder / "models/index/" + names_below(folder / "models/index").back(); }
@@ -596,50 +587,6 @@ TEST_CASE("A second registry on a folder is told who holds it", "[serve]") {
   const TemporaryFolder folder;
   const Registry registry(folder / "models");
   CHECK(contains(what_of([&] { Registry(folder / "models"); }), "held by process " + std::to_string(::getpid())));
-}
-
-TEST_CASE("The version that fits recent rows best is found by its loss", "[serve]") {
-  const TemporaryFolder folder;
-  Registry registry(folder / "models");
-  const AnyLearner summer = trained("logistic:bits=8", 2000, 1.0F);
-  const AnyLearner winter = trained("logistic:bits=8", 2000, -1.0F);
-  registry.add(trained("logistic:bits=8", 0));
-  registry.add(summer);
-  registry.add(winter);
-  const auto rows = sample_rows(50, 99);
-  for (const float sign : {1.0F, -1.0F}) {
-    const auto examples = labelled(rows, sign);
-    const auto fits = registry.best_fit(examples, sample_schema());
-    REQUIRE(fits.size() == 3);
-    CHECK(fits[0].version == (sign > 0 ? 2U : 3U));
-    CHECK(fits[1].version == 1);
-    CHECK(fits[1].loss == Approx(std::log(2.0)));
-    double loss = 0.0;
-    for (const Example& row : examples) {
-      float score = 0.0F;
-      (sign > 0 ? summer : winter).predict(row.x, {&score, 1});
-      loss -= std::log(row.y == 1.0F ? static_cast<double>(score) : 1.0 - static_cast<double>(score)) / 50.0;
-    }
-    CHECK(fits[0].loss == Approx(loss));
-  }
-  CHECK(registry.best_fit(labelled(rows), sample_schema(), 1).size() == 1);
-  CHECK(registry.best_fit(labelled(rows), sample_schema(), 1)[0].version == 3);
-  const auto least_output = [](const AnyLearner&, std::span<const float> scores, const Example& row) {
-    return static_cast<double>(row.weight * scores[0]);
-  };
-  CHECK(registry.best_fit(std::vector<Example>{{.x = rows[0]}}, sample_schema(), 16, least_output).size() == 3);
-
-  write_file(registry.file_of(2), Bytes(100));
-  const auto fits = registry.best_fit(labelled(rows), sample_schema());
-  CHECK(fits[0].version == 1);
-  CHECK(fits[2].version == 2);
-  CHECK(fits[2].loss == std::numeric_limits<double>::infinity());
-  CHECK(!fits[2].refused.empty());
-  CHECK_THROWS_AS(registry.best_fit({}, sample_schema()), ConfigError);
-  rtml::FeatureVector narrow;
-  narrow.dense() = {1.0F};
-  CHECK_THROWS_WITH(registry.best_fit(std::vector<Example>{{.x = narrow}}, sample_schema()),
-                    "Registry: columns of a row is 1, must be those of the schema");
 }
 
 TEST_CASE("The host can say what a version's learner is", "[serve]") {
