@@ -240,7 +240,8 @@ void Engine::Worker::drop_partition(std::size_t number, std::size_t partitions) 
 }
 
 void Engine::Worker::checkpoint_if_due() {
-  if (!directory || options.checkpoint_every == 0 || counts.events - checkpointed < options.checkpoint_every) return;
+  if (!directory || options.checkpoint_every == 0) return;
+  if (!std::exchange(took_over, false) && counts.events - checkpointed < options.checkpoint_every) return;
 #if defined(__cpp_exceptions)
   try {
     checkpoint();

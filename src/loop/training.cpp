@@ -111,6 +111,8 @@ bool Engine::Worker::train_next() {
   const std::lock_guard guard(mutex);
   adopt(std::move(training));
   publish();
+  took_over = true;
+  checkpoint_if_due();
   return true;
 }
 
@@ -200,6 +202,7 @@ void Engine::Worker::end_trial(std::size_t index, bool promoted) {
         .detector = fmt::format("loss {:.4g}, serving {:.4g}", evidence.candidate, evidence.serving),
         .statistic = static_cast<double>(evidence.labels)});
   candidate.present = false;
+  took_over = options.train_apart;
   AnyLearner model = working->models[arms.size() + index];
   journal.replace(*working, arms.size() + index, {});
   if (promoted) {

@@ -153,6 +153,7 @@ struct Engine::Worker {
   std::uint64_t compared = 0;  // of the next one that shadows are to answer
   std::uint64_t matured = 0;   // of the next one to wait for no longer than `negative_after`
   std::uint64_t checkpointed = 0;
+  bool took_over = false;  // with train_apart: a model was trained or judged, at a moment that no replay would find again
   std::map<std::uint32_t, std::uint64_t> offsets;  // partition -> behind its last one seen
   Watermark clock;                                 // of events
 

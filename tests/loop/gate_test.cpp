@@ -217,6 +217,45 @@ TEST_CASE("A retraining apart waits for train(), and what came meanwhile is lear
   CHECK(run(apart, rows, 1501, 1900) == run(within, rows, 1501, 1900));  // to the bit: both learned the same, in the same order
 }
 
+TEST_CASE("A model that was trained apart is in a checkpoint as soon as it serves, or stands before its gate",
+          "[loop][gate][train][state]") {
+  const auto rows = trades(2600, 19);
+  const bool gated = GENERATE(false, true);
+  CAPTURE(gated);
+  Retrain policy{.when = every(1000), .start = Start::fresh, .on = Data::recent(std::size_t{600}), .online = false};
+  if (gated)
+    policy.gate.rule = [](const Gate::Evidence& evidence) {
+      return evidence.labels < 100 ? Gate::Decision::wait : Gate::Decision::promote;
+    };
+  LoopOptions options = options_of(policy);
+  options.train_apart = true;
+  Loop<Trade> whole(trade_features(), LogisticRegression{}, options);
+  run(whole, rows, 0, 1237);
+  REQUIRE(whole.train());
+  run(whole, rows, 1237, 1500);
+
+  const TemporaryFolder folder;
+  options.state = folder.path();
+  std::vector<std::byte> served;
+  {
+    Loop<Trade> killed(trade_features(), LogisticRegression{}, options);
+    run(killed, rows, 0, 1237);
+    CHECK(killed.counters().checkpoints == 0);
+    REQUIRE(killed.train());
+    CHECK(killed.counters().checkpoints == 1);
+    run(killed, rows, 1237, 1500);
+    CHECK(killed.counters().checkpoints == (gated ? 2U : 1U));  // promoted
+    served = rtml::save(killed.model());
+  }
+  Loop<Trade> resumed(trade_features(), LogisticRegression{}, options);
+  const std::uint64_t from = resumed.resume_offset();
+  CHECK(from >= 1237);
+  CHECK((from > 1237) == gated);
+  run(resumed, rows, from, 1500);
+  CHECK(rtml::save(resumed.model()) == served);
+  CHECK(run(resumed, rows, 1500, 1900) == run(whole, rows, 1500, 1900));
+}
+
 TEST_CASE("A retraining apart catches up whether its policy learns as it goes or not", "[loop][train]") {
   const auto rows = trades(2300, 11);
   LoopOptions options = options_of({.when = every(1000), .start = Start::warm, .on = Data::since_last(), .online = false});
