@@ -99,7 +99,7 @@ class Loop {
   std::size_t work(std::size_t limit = std::numeric_limits<std::size_t>::max()) { return engine_->work(limit); }
 
   /// With `options.train_apart`: carries out one retraining that is due, while work() goes on with what it learns from; false when none is.
-  /// With `options.state` a checkpoint follows, unless `checkpoint_every` is 0: a replay would not find this moment again.
+  /// With `options.state` the next work() writes a checkpoint, unless `checkpoint_every` is 0: a replay would not find this moment again.
   /// What came meanwhile is learned before the new model is judged or served.
   bool train() { return engine_->train(); }
 

@@ -111,14 +111,18 @@ std::optional<StateDirectory::Loaded> StateDirectory::load_newest() {
   damaged_.clear();
   for (auto saved = saved_.rbegin(); saved != saved_.rend(); ++saved) {
     loaded.file = saved->name();
+    const auto refuse = [&](const Error& error) {
+      loaded.refused.push_back(fmt::format("{}: {}", loaded.file, error.what()));
+      damaged_.push_back(saved->number);
+    };
     try {
       loaded.checkpoint = load(*saved);
       return loaded;
+    } catch (const IoError& error) {
+      if (loaded.unread == 0) loaded.unread = error.code();
+      refuse(error);
     } catch (const Error& error) {
-      const auto* const unread = dynamic_cast<const IoError*>(&error);
-      if (unread != nullptr && loaded.unread == 0) loaded.unread = unread->code();
-      loaded.refused.push_back(fmt::format("{}: {}", loaded.file, error.what()));
-      damaged_.push_back(saved->number);
+      refuse(error);
     }
   }
   if (loaded.refused.empty()) return std::nullopt;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -19,18 +20,21 @@ class History {
 
   void bind(const Schema& schema) { rows_.bind(schema); }
 
-  void add(const Features& x, float y, float weight, Time now) noexcept { rows_.add(x, y, weight, now); }
+  void add(const Features& x, float y, float weight, Time now) noexcept {
+    rows_.add(x, y, weight,
+              rows_.size() == 0 ? now : std::max(now, rows_.at(rows_.size() - 1).at));  // time may step back until its events agree
+    while (!corrections_.empty() && corrections_.front().row < oldest()) corrections_.pop_front();
+  }
 
   /// The newest row is of a prediction that got no label.
   void is_negative(std::uint64_t sequence) noexcept { negatives_[sequence % negatives_.size()] = rows_.seen() - 1; }
 
   /// That prediction was a positive.
   void correct(std::uint64_t sequence, const Features& x, float weight, Time now) {
-    const std::uint64_t negative = negatives_[sequence % negatives_.size()];
+    const std::uint64_t negative = negatives_.empty() ? none : negatives_[sequence % negatives_.size()];
     if (negative != none && negative >= oldest()) rows_.reweigh(static_cast<std::size_t>(negative - oldest()), 0.0F);
     corrections_.push_back({rows_.seen(), negative == none ? 0 : negative});
-    rows_.add(x, 1.0F, weight, now);
-    while (corrections_.front().row < oldest()) corrections_.pop_front();
+    add(x, 1.0F, weight, now);
   }
 
   /// Places, in order, of positives from `first` on whose negatives stand before it: a model that has learned all before has learned those.
@@ -55,14 +59,18 @@ class History {
   static void archive(Self& self, Ar& ar) {
     ar.header("History", 1);
     ar(self.rows_);
-    const std::size_t horizon = self.negatives_.size();
     std::vector<std::uint64_t> negatives = self.negatives_;
     std::vector<std::uint64_t> corrections;
     for (const Correction& correction : self.corrections_) corrections.insert(corrections.end(), {correction.row, correction.negative});
     ar(negatives, corrections);
-    ar.check(negatives.size() == horizon && corrections.size() % 2 == 0 && corrections.size() / 2 <= self.rows_.size(), "negatives");
+    ar.check(corrections.size() % 2 == 0 && corrections.size() / 2 <= self.rows_.size(), "corrections");
     if constexpr (Ar::reading) {
-      self.negatives_ = std::move(negatives);
+      for (const std::uint64_t negative : negatives) ar.check(negative == none || negative < self.rows_.seen(), "negatives");
+      if (negatives.size() == self.negatives_.size()) {
+        self.negatives_ = std::move(negatives);
+      } else {
+        self.renumber();  // another horizon
+      }
       self.corrections_.clear();
       for (std::size_t i = 0; i < corrections.size(); i += 2) {
         ar.check(corrections[i] >= self.oldest() && corrections[i] < self.rows_.seen() && corrections[i + 1] <= corrections[i] &&
@@ -70,7 +78,6 @@ class History {
                  "corrections");
         self.corrections_.push_back({corrections[i], corrections[i + 1]});
       }
-      for (const std::uint64_t negative : self.negatives_) ar.check(negative == none || negative < self.rows_.seen(), "negatives");
     }
   }
 

@@ -368,7 +368,7 @@ void Engine::Worker::learn_example(const Features& x, float y, float weight, Tim
 void Engine::Worker::remember(const Example& example, float loss) {
   rehearse_with(example, loss);
   ++unpublished;
-  taught = true;
+  taught = taught || !journal.empty();
   for (std::size_t i = 0; i < arms.size(); ++i) {
     arms[i].scheduler.count(clock.now());
     if (arms[i].recalls()) arms[i].shelf.see(working->models[i], arms[i].scheduler.labels());

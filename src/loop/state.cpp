@@ -120,9 +120,7 @@ void Engine::Worker::each_part(Self& self, Part part) {
     for (auto& arm : self.arms)
       if (arm.recalls()) Shelf::archive(arm.shelf, ar, arm.given);
   });
-  const std::string history =
-      fmt::format("{} {}", self.history.rows().capacity(), o.negative_after.count() > 0 ? self.engine.pending_.shape().capacity : 0);
-  part("history", "history", history, [&](auto& ar) { ar(self.history); });
+  part("history", "history", to_text(self.history.rows().capacity()), [&](auto& ar) { ar(self.history); });
   const auto& estimate = o.estimate;
   const auto& segments = o.segments;
   const std::string performance = fmt::format(
@@ -241,13 +239,14 @@ void Engine::Worker::drop_partition(std::size_t number, std::size_t partitions) 
 
 void Engine::Worker::checkpoint_if_due() {
   if (!directory || options.checkpoint_every == 0) return;
-  if (!std::exchange(took_over, false) && counts.events - checkpointed < options.checkpoint_every) return;
+  const bool due = counts.events - checkpointed >= options.checkpoint_every;
+  if (!std::exchange(took_over, false) && !due) return;
 #if defined(__cpp_exceptions)
   try {
     checkpoint();
   } catch (const std::exception& error) {  // a full disk is no reason to stop serving: the next one is tried when due
     ++counts.checkpoint_failures;
-    checkpointed = counts.events;
+    if (due) checkpointed = counts.events;
     tell({.kind = LoopEvent::Kind::checkpoint_failed, .what = error.what()});
   }
 #else

@@ -62,10 +62,10 @@ void Engine::Worker::consider_retraining(std::size_t arm) {
                     .untrained = of.scheduler.untrained()};
   if (policy.on.what == Data::What::since_last) training.corrections = history.corrections(first);
   if (options.train_apart) {
-    of.in_training = true;
     training.model = model;
     training.rows = rehearsed ? rehearser.buffer() : ReplayBuffer(history.rows());
     trainings.push_back(std::move(training));
+    of.in_training = true;
     return;
   }
   if (rehearsed) {
@@ -112,7 +112,6 @@ bool Engine::Worker::train_next() {
   adopt(std::move(training));
   publish();
   took_over = true;
-  checkpoint_if_due();
   return true;
 }
 
@@ -164,6 +163,7 @@ void Engine::Worker::adopt(Training training) {
 
 void Engine::Worker::serve_from_now(std::size_t arm, AnyLearner model) {
   journal.replace(*working, arm, std::move(model));
+  taught = true;
   for (SignalValue& signal : arms[arm].signals) signal.restart();
   if (arm != 0) return;
   drifts.relearn();

@@ -104,6 +104,56 @@ TEST_CASE("A positive after its negative was learned takes the negative back, an
   CHECK(page.find("rtml_corrected_total 1") != std::string::npos);
 }
 
+TEST_CASE("A late positive of any weight is learned, and its negative, which had weight 1, taken back", "[loop][horizon]") {
+  const float weight = GENERATE(0.25F, 1.0F, 4.0F);
+  CAPTURE(weight);
+  Loop<Trade> loop(one_feature(), rtml::make_learner("logistic:optimizer=sgd,rate=0.001", rtml::Task::binary), after_horizon());
+  auto rows = trades(horizon + 2);
+  for (std::size_t i = 0; i < rows.size(); ++i) loop.predict(i, rows[i]);
+  loop.work();
+  Trade middle = rows.back();
+  middle.spread = 0.0;
+  const auto score = [&] { return static_cast<double>(loop.score(middle).score); };
+  const double p = score();
+  loop.label(0, 1.0F, weight);
+  loop.work();
+  REQUIRE(loop.counters().corrected == 1);
+  const double moved = std::log(score() / (1.0 - score())) - std::log(p / (1.0 - p));
+  CHECK(moved == Approx(0.001 * (static_cast<double>(weight) * (1.0 - p) + p)).epsilon(0.03));
+}
+
+TEST_CASE("A history that has let late positives go lasts, and one whose horizon was switched off takes them", "[loop][horizon][state]") {
+  const auto rows = trades(1500);
+  std::vector<std::size_t> delays(rows.size());
+  for (std::size_t i = 0; i < 500; i += 3) delays[i] = horizon + 1 + i % 200;  // and none later
+  LoopOptions options = after_horizon();
+  options.history = 300;
+  options.retrain = {.when = rtml::every(400), .start = rtml::Start::warm, .on = rtml::Data::since_last()};
+  Loop<Trade> whole(trade_features(), LogisticRegression{}, options);
+  run_positives(whole, rows, delays, 0, rows.size());
+  REQUIRE(whole.counters().corrected > 100);
+
+  const TemporaryFolder folder;
+  options.state = folder.path();
+  options.checkpoint_every = 50;
+  for (const std::size_t killed_at : {620u, 760u, 900u, 1100u, 1500u}) {
+    Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+    run_positives(loop, rows, delays, loop.resume_offset(), killed_at);
+    if (killed_at == rows.size()) CHECK(rtml::save(loop.model()) == rtml::save(whole.model()));
+  }
+
+  options.negative_after = rtml::Duration{0};
+  Loop<Trade> loop(trade_features(), LogisticRegression{}, options);
+  const std::uint64_t corrected = loop.counters().corrected;
+  const std::size_t kept = loop.counters().events - 200;  // was learned as a negative
+  loop.label(kept, 1.0F);
+  loop.work();
+  CHECK(loop.counters().corrected == corrected + 1);
+  CHECK(loop.counters().retrainings == whole.counters().retrainings);
+  run(loop, rows, 1400, 1500);  // nothing: ids that are known
+  CHECK(loop.counters().events == 1500);
+}
+
 TEST_CASE("With corrections a model is calibrated though half of its positives come after the horizon", "[loop][horizon][simulation]") {
   // 30 % positives, half of them late: without corrections a model comes to 15 %, with plain positives beside their negatives to 26 %.
   const auto rows = trades(20'000);

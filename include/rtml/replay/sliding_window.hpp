@@ -153,6 +153,7 @@ class SlidingWindow {
     ar(self.seen_, self.refused_);
     std::size_t count = self.size_;
     detail::ExampleArena::archive(self.arena_, ar, count, [&](std::size_t i) { return self.slot(i); });
+    ar.check(self.seen_ >= count, "seen");
     if constexpr (Ar::reading) {
       std::iota(self.places_.begin(), self.places_.end(), 0U);
       self.head_ = 0;

@@ -35,15 +35,15 @@ std::size_t first_row(const Data& data, const History& history, std::uint64_t un
   return first;
 }
 
-/// Lets `model` learn a positive that it once learned as a negative of the same weight. A model that gives it p moves, by an example of weight
-/// w / (1 - p), as by w positives and w negatives taken back: the gradient of the log loss by the margin is -w / (1 - p) (1 - p) = w (p - 1) - w p.
-/// Counts of a leaf or a class come to the same share to O(1 / n^2). Weights beyond 10 w are cut. Of hinge loss that is 2 w, or w where the margin
-/// is below -1 and the negative was worth no step. @pre the task is binary
+/// The weight by which `model` learns a positive of weight w that it once learned as a negative of weight 1. A model that gives it p moves, by an
+/// example of weight w + p / (1 - p), as by w positives and one negative taken back: the gradient of the log loss by the margin is
+/// -(w + p / (1 - p)) (1 - p) = w (p - 1) - p. Counts of a leaf or a class come to the same share to O(1 / n^2). A 1 - p below 0.1 counts as
+/// 0.1. Of hinge loss that is w + 1, or w where the margin is below -1 and the negative was worth no step. @pre the task is binary
 inline float correction_weight(const AnyLearner& model, const Features& x, float weight, const Context& context) {
   float score = 0.0F;
   model.predict(x, {&score, 1}, context);
-  if (is_margin(model.task(), model.threshold())) return score > -1.0F ? 2.0F * weight : weight;
-  return weight / std::max(1.0F - score, 0.1F);
+  if (is_margin(model.task(), model.threshold())) return score > -1.0F ? weight + 1.0F : weight;
+  return weight + score / std::max(1.0F - score, 0.1F);
 }
 
 /// Lets `model` learn the rows of `history` from `first` on, once; returns how many. What has no weight is passed over. `corrections` are the
