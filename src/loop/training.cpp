@@ -139,7 +139,6 @@ void Engine::Worker::adopt(Training training) {
     training.learned += learn_rows(training.model, history.rows(), first, history.corrections(first));
   }
   of.scheduler.done();
-  for (SignalValue& signal : of.signals) signal.restart();
   ++counts.retrainings;
   counts.retrained += training.learned;
   tell({.kind = LoopEvent::Kind::retrain,
@@ -150,6 +149,7 @@ void Engine::Worker::adopt(Training training) {
   if (training.arm == 0) answer_incidents(training.why);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (candidates[i].arm != training.arm) continue;
+    for (SignalValue& signal : of.signals) signal.restart();
     Candidate& candidate = candidates[i];
     candidate.present = candidate.waits = true;
     const Duration embargo = of.scheduler.policy().gate.embargo;

@@ -112,12 +112,8 @@ TEST_CASE("When a season comes back, the version that knew it recovers sooner th
   Registry registry(folder / "models");
   const auto rows = words_of(8000, 11);
   const auto back = words_of(730, 12);
-  const auto fresh = [] {
-    AnyLearner model = rtml::make_learner("logistic:bits=12");
-    model.bind(sample_schema());
-    return model;
-  };
-  AnyLearner now = fresh();
+  const AnyLearner fresh = trained("logistic:bits=12", 0);
+  AnyLearner now = fresh;
   for (const bool turned : {false, true}) {
     right_while_learning(now, season(std::span(rows).subspan(turned ? 4000 : 0, 4000), turned));
     registry.add(now);
@@ -128,7 +124,7 @@ TEST_CASE("When a season comes back, the version that knew it recovers sooner th
   const auto fits = registry.best_fit(first, sample_schema());
   REQUIRE(fits[0].version == 1);
   AnyLearner recalled = registry.load(fits[0].version, sample_schema()).model;
-  AnyLearner again = fresh();
+  AnyLearner again = fresh;
   for (AnyLearner* model : {&recalled, &again, &now}) right_while_learning(*model, first);
   const double right = right_while_learning(recalled, after);
   CAPTURE(right);
